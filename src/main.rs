@@ -1,0 +1,2 @@
+//! The `molclip` program.
+fn main() {}
