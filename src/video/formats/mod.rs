@@ -1,5 +1,9 @@
-//! One file per format behind one trait. To add a format: a file here and a line in [`open`].
+//! One file per format behind one trait. To add a format: a file here and a line in [`FORMATS`].
 
+mod not_yet;
+
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::{Plane, Series, VideoError};
@@ -34,8 +38,49 @@ pub trait Reader: Send + Sync {
     fn read_plane(&self, series: usize, plane: usize) -> Result<Plane, VideoError>;
 }
 
+/// What a format is recognised by: never the name, which people change.
+pub struct Sniff<'a> {
+    /// The file or folder.
+    pub path: &'a Path,
+    /// True for a folder.
+    pub is_dir: bool,
+    /// The file's first bytes, at most [`HEAD`]; empty for a folder.
+    pub head: &'a [u8],
+}
+
+/// One format that is read.
+pub struct Format {
+    /// Name for messages.
+    pub name: &'static str,
+    /// True where this format's reader is the right one.
+    pub sniff: fn(&Sniff) -> bool,
+    /// Opens the file without decoding more than it must.
+    pub open: fn(&Path, Limits) -> Result<Box<dyn Reader>, VideoError>,
+}
+
+/// Every format that is read, tried in this order.
+pub static FORMATS: &[Format] = &[
+    // Format { name: "TIFF", sniff: |s| tiff::sniff(s.head), open: tiff::open },
+];
+
+/// Bytes from the start of a file that tell its format.
+pub const HEAD: usize = 64;
+
 /// Opens a file or a folder of frames by its content, not its name.
 pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> {
-    let _ = limits;
-    Err(VideoError::new(path, "file", "not yet", "Wait."))
+    let is_dir = std::fs::metadata(path).map_err(|e| VideoError::io(path, "opening", &e))?.is_dir();
+    let mut head = Vec::with_capacity(HEAD);
+    if !is_dir {
+        File::open(path)
+            .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
+            .map_err(|e| VideoError::io(path, "opening", &e))?;
+    }
+    let sniff = Sniff { path, is_dir, head: &head };
+    if let Some(error) = not_yet::explain(&sniff) {
+        return Err(error);
+    }
+    match FORMATS.iter().find(|format| (format.sniff)(&sniff)) {
+        Some(format) => (format.open)(path, limits),
+        None => Err(not_yet::unknown(&sniff)),
+    }
 }
