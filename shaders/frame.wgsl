@@ -1,0 +1,118 @@
+// Draws one channel of a frame from its raw samples: projection along z, contrast, gamma, look-up table.
+// Channels are drawn one after the other; blending adds them up. Each fragment finds its own pixel, so the
+// same code serves any zoom; when pixels are smaller than fragments, their values are averaged first.
+
+struct Params {
+    rect_min: vec2<f32>,   // top left of the view, framebuffer px
+    origin: vec2<f32>,     // image position there, image px
+    size: vec2<u32>,       // image px
+    step: f32,             // image px per framebuffer px
+    footprint: u32,        // samples per side that a fragment averages
+    samples: u32,          // interleaved samples per pixel
+    dtype: u32,            // 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f16, 7 f32
+    depth: u32,            // planes in the buffer
+    plane_words: u32,      // 32-bit words from one plane to the next
+    low: f32,              // value shown darkest
+    high: f32,             // value shown brightest
+    gamma: f32,
+    flags: u32,            // 1 inverted table, 2 palette indices, 4 colour samples, 8 mean (else maximum) along z, 16 sRGB target
+}
+
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> data: array<u32>;
+@group(0) @binding(2) var<storage, read> lut: array<u32>;
+
+const INVERT = 1u;
+const INDEXED = 2u;
+const COLOR = 4u;
+const MEAN = 8u;
+const SRGB = 16u;
+
+@vertex
+fn vertex(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
+    // One triangle that covers the view.
+    return vec4(f32(i32(i & 1u) * 4 - 1), f32(i32(i >> 1u) * 4 - 1), 0.0, 1.0);
+}
+
+fn load(plane: u32, i: u32) -> f32 {
+    let base = plane * p.plane_words;
+    switch p.dtype {
+        case 0u, 1u: {
+            let byte = (data[base + (i >> 2u)] >> ((i & 3u) * 8u)) & 0xffu;
+            if p.dtype == 0u { return f32(byte); }
+            return f32(i32(byte << 24u) >> 24u);
+        }
+        case 2u, 3u, 6u: {
+            let word = data[base + (i >> 1u)];
+            if p.dtype == 6u { return unpack2x16float(word)[i & 1u]; }
+            let half = (word >> ((i & 1u) * 16u)) & 0xffffu;
+            if p.dtype == 2u { return f32(half); }
+            return f32(i32(half << 16u) >> 16u);
+        }
+        case 4u: { return f32(data[base + i]); }
+        case 5u: { return f32(bitcast<i32>(data[base + i])); }
+        default: { return bitcast<f32>(data[base + i]); }
+    }
+}
+
+// The value at a pixel, projected along z.
+fn project(pixel: vec2<u32>, sample: u32) -> f32 {
+    let i = (pixel.y * p.size.x + pixel.x) * p.samples + sample;
+    var value = load(0u, i);
+    for (var z = 1u; z < p.depth; z++) {
+        let next = load(z, i);
+        value = select(max(value, next), value + next, (p.flags & MEAN) != 0u);
+    }
+    if (p.flags & MEAN) != 0u { value /= f32(p.depth); }
+    return value;
+}
+
+// The value under a fragment: one pixel, or the average of those that it covers.
+fn value_at(at: vec2<f32>, sample: u32) -> f32 {
+    let n = p.footprint;
+    if n == 1u { return project(vec2<u32>(at), sample); }
+    var sum = 0.0;
+    for (var j = 0u; j < n; j++) {
+        for (var i = 0u; i < n; i++) {
+            let offset = ((vec2(f32(i), f32(j)) + 0.5) / f32(n) - 0.5) * p.step;
+            let pixel = clamp(at + offset, vec2(0.0), vec2<f32>(p.size) - 0.5);
+            sum += project(vec2<u32>(pixel), sample);
+        }
+    }
+    return sum / f32(n * n);
+}
+
+fn scaled(value: f32) -> f32 {
+    let x = clamp((value - p.low) / (p.high - p.low), 0.0, 1.0);
+    return pow(x, p.gamma);
+}
+
+fn table(value: f32) -> vec3<f32> {
+    let last = arrayLength(&lut) - 1u;
+    var index: u32;
+    if (p.flags & INDEXED) != 0u {
+        index = u32(clamp(value, 0.0, f32(last)));
+    } else {
+        var x = scaled(value);
+        if (p.flags & INVERT) != 0u { x = 1.0 - x; }
+        index = u32(x * f32(last) + 0.5);
+    }
+    return unpack4x8unorm(lut[index]).rgb;
+}
+
+@fragment
+fn fragment(@builtin(position) position: vec4<f32>) -> @location(0) vec4<f32> {
+    let at = p.origin + (position.xy - p.rect_min) * p.step;
+    if any(at < vec2(0.0)) || any(at >= vec2<f32>(p.size)) { discard; }
+    var color: vec3<f32>;
+    if (p.flags & COLOR) != 0u {
+        color = vec3(scaled(value_at(at, 0u)), scaled(value_at(at, 1u)), scaled(value_at(at, 2u)));
+        if (p.flags & INVERT) != 0u { color = 1.0 - color; }
+    } else {
+        color = table(value_at(at, 0u));
+    }
+    if (p.flags & SRGB) != 0u {
+        color = select(pow((color + 0.055) / 1.055, vec3(2.4)), color / 12.92, color <= vec3(0.04045));
+    }
+    return vec4(color, 1.0);
+}
