@@ -1,0 +1,17 @@
+//! The one graphics device: found or adopted, shared by drawing and computing, watched for loss.
+//!
+//! [`GpuDevice`] holds the wgpu handles, the window's or a headless run's own. [`GpuDevice::compute`] gives
+//! the [`Compute`] that the encoders run on, either Burn on the same wgpu device or Burn's Flex on the CPU,
+//! and all tensor work runs on the one [`ComputeThread`]. Nothing here knows egui.
+
+mod compute;
+mod device;
+mod error;
+pub mod self_test;
+mod thread;
+
+pub use compute::{Compute, ComputeChoice, ComputeTarget, headless_compute};
+pub(crate) use device::backend_name;
+pub use device::{GpuDevice, choose_adapter, device_descriptor, instance_descriptor};
+pub use error::{GpuError, no_device_remedy};
+pub use thread::{ComputeJob, ComputeThread};
