@@ -1,6 +1,9 @@
 //! One file per format behind one trait. To add a format: a file here and a line in [`FORMATS`].
 
+mod folder;
+mod gif;
 mod not_yet;
+mod still;
 
 use std::fs::File;
 use std::io::Read;
@@ -61,6 +64,10 @@ pub struct Format {
 /// Every format that is read, tried in this order.
 pub static FORMATS: &[Format] = &[
     // Format { name: "TIFF", sniff: |s| tiff::sniff(s.head), open: tiff::open },
+    Format { name: "GIF", sniff: |s| gif::sniff(s.head), open: gif::open },
+    Format { name: "PNG", sniff: |s| still::sniff_png(s.head), open: still::open_png },
+    Format { name: "JPEG", sniff: |s| still::sniff_jpeg(s.head), open: still::open_jpeg },
+    Format { name: "folder of frames", sniff: |s| s.is_dir, open: folder::open },
 ];
 
 /// Bytes from the start of a file that tell its format.

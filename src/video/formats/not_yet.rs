@@ -1,23 +1,26 @@
 //! Formats that are recognised but not read: the error names the way to one that is.
 
+use std::ffi::OsStr;
+
 use super::{Sniff, VideoError};
 
 /// A format that somebody will try to open, and what to do with it.
 struct Foreign {
     name: &'static str,
     sniff: fn(&Sniff) -> bool,
+    /// `{file}` and `{stem}` stand for the file's name.
     remedy: &'static str,
 }
 
 /// Film containers hold lossy pictures; one that came from a microscope has a better original.
 const FILM: &str = "Open the microscope's own file if there is one. Otherwise convert: \
-                    ffmpeg -i film.avi frames_%04d.png, then open the folder";
+                    ffmpeg -i {file} frames_%04d.png, then open the folder";
 const BIO: &str = "Export OME-TIFF from the microscope's software or Fiji (File > Export > OME-TIFF), \
-                   or convert: bfconvert recording.nd2 recording.ome.tif";
+                   or convert: bfconvert {file} {stem}.ome.tif";
 const NDTIFF: &str = "Open one NDTiffStack.tif file of the folder, or export OME-TIFF from Micro-Manager \
                       (Save as separate or stack files)";
 const ZARR: &str = "Export OME-TIFF from Fiji or napari, \
-                    or convert: bfconvert recording.zarr recording.ome.tif";
+                    or convert: bfconvert {file} {stem}.ome.tif";
 
 static NOT_YET: &[Foreign] = &[
     Foreign { name: "AVI films", sniff: |s| riff(s.head, b"AVI "), remedy: FILM },
@@ -77,12 +80,19 @@ pub fn explain(sniff: &Sniff) -> Option<VideoError> {
         ));
     }
     let foreign = NOT_YET.iter().find(|foreign| (foreign.sniff)(sniff))?;
+    let name = |part: Option<&OsStr>| part.unwrap_or_default().to_string_lossy().into_owned();
     let place = if sniff.is_dir { "folder" } else { "file" };
     Some(VideoError::new(
         sniff.path,
         place,
         format!("{} are not read yet", foreign.name),
-        format!("{}.", foreign.remedy),
+        format!(
+            "{}.",
+            foreign
+                .remedy
+                .replace("{file}", &name(sniff.path.file_name()))
+                .replace("{stem}", &name(sniff.path.file_stem()))
+        ),
     ))
 }
 

@@ -1,0 +1,152 @@
+//! One PNG or JPEG picture: a recording of one frame. EXIF rotation is ignored, as it is in a series of frames.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+
+use image::{ColorType, ImageDecoder, ImageFormat, ImageReader};
+
+use super::{Limits, Reader};
+use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
+
+const REMEDY: &str = "Export the picture again, as 8- or 16-bit PNG or TIFF.";
+
+/// True for the first bytes of a PNG.
+pub fn sniff_png(head: &[u8]) -> bool {
+    head.starts_with(b"\x89PNG\r\n\x1a\n")
+}
+
+/// True for the first bytes of a JPEG.
+pub fn sniff_jpeg(head: &[u8]) -> bool {
+    head.starts_with(&[0xFF, 0xD8, 0xFF])
+}
+
+/// Opens a PNG: reads its header only. Palettes are resolved to colours.
+pub fn open_png(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> {
+    Ok(Box::new(Still::open(path, ImageFormat::Png, limits)?))
+}
+
+/// Opens a JPEG: reads its header only.
+pub fn open_jpeg(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> {
+    Ok(Box::new(Still::open(path, ImageFormat::Jpeg, limits)?))
+}
+
+struct Still {
+    path: PathBuf,
+    format: ImageFormat,
+    limits: Limits,
+    series: [Series; 1],
+}
+
+impl Still {
+    fn open(path: &Path, format: ImageFormat, limits: Limits) -> Result<Self, VideoError> {
+        let decoder = decoder(path, format, limits)?;
+        let (width, height) = decoder.dimensions();
+        let (samples, dtype) = layout(path, decoder.color_type())?;
+        let mut warnings = Vec::new();
+        if matches!(decoder.color_type(), ColorType::La8 | ColorType::La16) {
+            warnings.push("The transparency is left out.".to_owned());
+        }
+        let shape = Shape { t: 1, z: 1, c: 1, y: height as usize, x: width as usize, s: samples };
+        let series = Series {
+            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+            shape,
+            dtype,
+            missing: Vec::new(),
+            pixel_size_um: None,
+            z_step_um: None,
+            interval_s: None,
+            plane_times_s: None,
+            playback_fps: None,
+            channels: vec![Channel::default()],
+            compression: if format == ImageFormat::Png { "png" } else { "jpeg" }.into(),
+            palette: None,
+            levels: Vec::new(),
+            warnings,
+        };
+        Ok(Self { path: path.to_owned(), format, limits, series: [series] })
+    }
+}
+
+impl Reader for Still {
+    fn format(&self) -> &'static str {
+        if self.format == ImageFormat::Png { "PNG" } else { "JPEG" }
+    }
+
+    fn series(&self) -> &[Series] {
+        &self.series
+    }
+
+    fn read_plane(&self, series: usize, plane: usize) -> Result<Plane, VideoError> {
+        if series > 0 || plane > 0 {
+            return Err(VideoError::new(
+                &self.path,
+                format!("series {series}, frame {}", plane + 1),
+                "the file holds one picture",
+                "Choose the first frame.",
+            ));
+        }
+        let decoder = decoder(&self.path, self.format, self.limits)?;
+        let (width, height) = decoder.dimensions();
+        let (samples, dtype) = layout(&self.path, decoder.color_type())?;
+        let alpha = decoder.color_type().has_alpha() && samples == 1;
+        let mut bytes = vec![0; decoder.total_bytes() as usize];
+        decoder.read_image(&mut bytes).map_err(|e| damaged(&self.path, &e))?;
+        if alpha {
+            let size = dtype.size();
+            bytes = bytes.chunks_exact(2 * size).flat_map(|pixel| &pixel[..size]).copied().collect();
+        }
+        Ok(Plane { width: width as usize, height: height as usize, samples, dtype, bytes })
+    }
+}
+
+/// A decoder that has read the header and passed the limits.
+fn decoder(path: &Path, format: ImageFormat, limits: Limits) -> Result<Box<dyn ImageDecoder>, VideoError> {
+    let file = File::open(path).map_err(|e| VideoError::io(path, "opening", &e))?;
+    let mut reader = ImageReader::with_format(BufReader::with_capacity(1 << 16, file), format);
+    let mut image_limits = image::Limits::default();
+    // The decoder's own buffers come on top of the plane.
+    image_limits.max_alloc = Some(limits.plane_bytes.saturating_mul(2));
+    reader.limits(image_limits);
+    let decoder = reader.into_decoder().map_err(|e| damaged(path, &e))?;
+    let bytes = decoder.total_bytes();
+    if bytes > limits.plane_bytes {
+        let (width, height) = decoder.dimensions();
+        return Err(VideoError::new(
+            path,
+            "header",
+            format!(
+                "the picture of {width} × {height} pixels needs {bytes} bytes; the limit is {}",
+                limits.plane_bytes
+            ),
+            "Check that the file is a real recording; the limit can be raised in the settings.",
+        ));
+    }
+    Ok(Box::new(decoder))
+}
+
+fn damaged(path: &Path, error: &image::ImageError) -> VideoError {
+    VideoError::new(path, "picture", error.to_string().trim_end_matches('.'), REMEDY)
+}
+
+/// Samples per pixel that are kept, and their type.
+fn layout(path: &Path, color: ColorType) -> Result<(usize, SampleType), VideoError> {
+    Ok(match color {
+        ColorType::L8 | ColorType::La8 => (1, SampleType::U8),
+        ColorType::L16 | ColorType::La16 => (1, SampleType::U16),
+        ColorType::Rgb8 => (3, SampleType::U8),
+        ColorType::Rgb16 => (3, SampleType::U16),
+        ColorType::Rgba8 => (4, SampleType::U8),
+        ColorType::Rgba16 => (4, SampleType::U16),
+        ColorType::Rgb32F => (3, SampleType::F32),
+        ColorType::Rgba32F => (4, SampleType::F32),
+        other => {
+            return Err(VideoError::new(
+                path,
+                "header",
+                format!("pixels of type {other:?} are not read"),
+                REMEDY,
+            ));
+        }
+    })
+}
