@@ -47,7 +47,10 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     };
     let mut described = Vec::new();
     for n in chosen {
-        let sums = if args.checksum { Some(sums(reader.as_ref(), n)?) } else { None };
+        let sums = if args.checksum { sums(reader.as_ref(), n)? } else { None };
+        if args.checksum && sums.is_none() {
+            eprintln!("warning: series {n}: no plane is present, so there is no sum.");
+        }
         described.push((n, &all[n], sums));
     }
     let text = if args.json {
@@ -56,7 +59,8 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
                 eprintln!("warning: series {n}: {warning}");
             }
         }
-        let series: Vec<Value> = described.iter().map(|(_, series, sums)| to_json(series, *sums)).collect();
+        let series: Vec<Value> =
+            described.iter().map(|(_, series, sums)| to_json(series, sums.as_ref())).collect();
         let path = address.path.to_string_lossy();
         let mut text = serde_json::to_string_pretty(
             &json!({ "path": path, "format": reader.format(), "series": series }),
@@ -66,7 +70,7 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     } else {
         let mut text = format!("{}\n{}, {} series\n", address.path.display(), reader.format(), all.len());
         for (n, series, sums) in &described {
-            describe(&mut text, *n, series, *sums);
+            describe(&mut text, *n, series, sums.as_ref());
         }
         text
     };
@@ -145,8 +149,8 @@ fn sums(reader: &dyn Reader, series: usize) -> Result<Option<Sums>, VideoError> 
     Ok(Some(Sums { all, first, last }))
 }
 
-fn to_json(series: &Series, sums: Option<Option<Sums>>) -> Value {
-    let sum = |part: fn(Sums) -> Sum| sums.flatten().map(|sums| part(sums).to_json());
+fn to_json(series: &Series, sums: Option<&Sums>) -> Value {
+    let sum = |part: fn(&Sums) -> Sum| sums.map(|sums| part(sums).to_json());
     json!({
         "name": series.name,
         "axes": series.shape.axes(),
@@ -171,7 +175,7 @@ fn to_json(series: &Series, sums: Option<Option<Sums>>) -> Value {
     })
 }
 
-fn describe(text: &mut String, number: usize, series: &Series, sums: Option<Option<Sums>>) {
+fn describe(text: &mut String, number: usize, series: &Series, sums: Option<&Sums>) {
     let shape = series.shape;
     text.push('\n');
     let mut line = |label: &str, value: String| {
@@ -210,14 +214,10 @@ fn describe(text: &mut String, number: usize, series: &Series, sums: Option<Opti
         let levels: Vec<String> = series.levels.iter().map(|(x, y)| format!("{x} × {y}")).collect();
         line("Smaller copies", levels.join(", "));
     }
-    match sums {
-        Some(Some(Sums { all, first, last })) => {
-            line("Sum", plain(all));
-            line("First plane", plain(first));
-            line("Last plane", plain(last));
-        }
-        Some(None) => line("Sum", "unknown: no plane is present".into()),
-        None => {}
+    if let Some(Sums { all, first, last }) = sums {
+        line("Sum", plain(*all));
+        line("First plane", plain(*first));
+        line("Last plane", plain(*last));
     }
     for warning in &series.warnings {
         line("Warning", warning.clone());

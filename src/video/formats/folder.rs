@@ -181,12 +181,9 @@ fn list(path: &Path, limits: Limits) -> Result<Listing, VideoError> {
         }
         let mut kind = entry.file_type().map_err(failed)?;
         if kind.is_symlink() {
-            match std::fs::metadata(path.join(&file)) {
-                Ok(target) => kind = target.file_type(),
-                Err(_) => {
-                    listing.others.push(name);
-                    continue;
-                }
+            // A link that leads nowhere is a file like any other until it is read.
+            if let Ok(target) = std::fs::metadata(path.join(&file)) {
+                kind = target.file_type();
             }
         }
         if kind.is_dir() {

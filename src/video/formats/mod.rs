@@ -51,6 +51,9 @@ pub struct Sniff<'a> {
     pub head: &'a [u8],
 }
 
+/// Opens a file or folder.
+pub type Open = fn(&Path, Limits) -> Result<Box<dyn Reader>, VideoError>;
+
 /// One format that is read.
 pub struct Format {
     /// Name for messages.
@@ -58,7 +61,7 @@ pub struct Format {
     /// True where this format's reader is the right one.
     pub sniff: fn(&Sniff) -> bool,
     /// Opens the file without decoding more than it must.
-    pub open: fn(&Path, Limits) -> Result<Box<dyn Reader>, VideoError>,
+    pub open: Open,
 }
 
 /// Every format that is read, tried in this order.

@@ -234,13 +234,14 @@ fn missing_warnings(frames: &Frames, times: &[u64], axes: &[BTreeSet<u64>; 3]) -
     if let Some(&i) = partly.first() {
         let number = |axis: usize, k: usize| axes[axis].iter().nth(k).copied().unwrap_or(0);
         let (t, z, c) = (i / per_time, i / frames.grid[2] % frames.grid[1], i % frames.grid[2]);
-        let mut place = format!("frame {}", times[t]);
+        let mut place = vec![format!("frame {}", times[t])];
         if frames.grid[1] > 1 {
-            place.push_str(&format!(", focal plane {}", number(1, z)));
+            place.push(format!("focal plane {}", number(1, z)));
         }
         if frames.grid[2] > 1 {
-            place.push_str(&format!(", channel {}", number(2, c)));
+            place.push(format!("channel {}", number(2, c)));
         }
+        let place = place.join(", ");
         let (noun, verb) = if partly.len() == 1 { ("file", "is") } else { ("files", "are") };
         warnings.push(format!("{} {noun} {verb} missing; the first would be {place}.", partly.len()));
     }

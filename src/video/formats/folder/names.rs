@@ -28,6 +28,9 @@ struct Number {
     label: Option<String>,
 }
 
+/// Index of a file, and the numbers in its name.
+type File = (usize, Vec<Number>);
+
 /// Files that belong together: one recording.
 #[derive(Debug)]
 pub struct Group {
@@ -47,7 +50,7 @@ pub struct Group {
 pub fn group(names: &[(String, u8)]) -> Vec<Group> {
     let mut order: Vec<usize> = (0..names.len()).collect();
     order.sort_by(|&a, &b| natord::compare(&names[a].0, &names[b].0));
-    let mut alike: BTreeMap<(String, u8), Vec<(usize, Vec<Number>)>> = BTreeMap::new();
+    let mut alike: BTreeMap<(String, u8), Vec<File>> = BTreeMap::new();
     for i in order {
         let (name, kind) = &names[i];
         let (skeleton, numbers) = parse(name);
@@ -59,11 +62,10 @@ pub fn group(names: &[(String, u8)]) -> Vec<Group> {
 }
 
 /// Splits files with one skeleton by the numbers that count recordings.
-fn split(names: &[(String, u8)], mut files: Vec<(usize, Vec<Number>)>) -> Vec<Group> {
+fn split(names: &[(String, u8)], mut files: Vec<File>) -> Vec<Group> {
     let count = files.first().map_or(0, |(_, numbers)| numbers.len());
-    let varies = |files: &[(usize, Vec<Number>)], k: usize| {
-        files.windows(2).any(|pair| pair[0].1[k].value != pair[1].1[k].value)
-    };
+    let varies =
+        |files: &[File], k: usize| files.windows(2).any(|pair| pair[0].1[k].value != pair[1].1[k].value);
     let unknown: Vec<usize> =
         (0..count).filter(|&k| files[0].1[k].axis == Axis::Unknown && varies(&files, k)).collect();
     let has_time = files.first().is_some_and(|(_, n)| n.iter().any(|n| n.axis == Axis::Time));
