@@ -4,6 +4,7 @@ mod folder;
 mod gif;
 mod not_yet;
 mod still;
+pub mod tiff;
 
 use std::fs::File;
 use std::io::Read;
@@ -66,7 +67,7 @@ pub struct Format {
 
 /// Every format that is read, tried in this order.
 pub static FORMATS: &[Format] = &[
-    // Format { name: "TIFF", sniff: |s| tiff::sniff(s.head), open: tiff::open },
+    Format { name: "TIFF", sniff: |s| tiff::sniff(s.head), open: tiff::open },
     Format { name: "GIF", sniff: |s| gif::sniff(s.head), open: gif::open },
     Format { name: "PNG", sniff: |s| still::sniff_png(s.head), open: still::open_png },
     Format { name: "JPEG", sniff: |s| still::sniff_jpeg(s.head), open: still::open_jpeg },

@@ -1,0 +1,446 @@
+//! From strips or tiles to a plane.
+
+use std::borrow::Cow;
+use std::io;
+
+use super::codec::{self, Fault, Tools, largest_ratio, with_tools};
+use super::directory::tag;
+use super::file::TiffFile;
+use super::page::{Layout, Page};
+use super::samples;
+use crate::video::{Limits, VideoError};
+
+const DAMAGED: &str = "The file is damaged or incomplete: copy it again from its source.";
+const RESAVE: &str =
+    "Save it again as an uncompressed or deflate TIFF, for example with Fiji or Bio-Formats.";
+
+/// Gaps up to this size are read along rather than skipped.
+const GAP: u64 = 16 << 10;
+/// Segments are read together up to this size.
+const GROUP: u64 = 16 << 20;
+
+/// One picture in a file: a page, and where raw frames follow one directory, which of them.
+#[derive(Clone, Copy)]
+pub struct Picture<'a> {
+    /// The file.
+    pub file: &'a TiffFile,
+    /// Directory number.
+    pub number: usize,
+    /// Frame behind the directory; 0 is the one that it describes.
+    pub frame: u64,
+    /// What may be allocated.
+    pub limits: Limits,
+}
+
+/// A strip or tile: place in the grid and in the file.
+#[derive(Clone, Copy)]
+struct Segment {
+    index: u64,
+    offset: u64,
+    len: u64,
+}
+
+impl<'a> Picture<'a> {
+    fn error(&self, place: &str, problem: impl Into<String>, remedy: &str) -> VideoError {
+        let frame = if self.frame > 0 { format!(", frame {}", self.frame) } else { String::new() };
+        let comma = if place.is_empty() { "" } else { ", " };
+        let at = format!("directory {}{frame}{comma}{place}", self.number);
+        VideoError::new(&self.file.path, at, problem, remedy)
+    }
+
+    fn page(&self) -> Result<(&'a Page, &'a Layout), VideoError> {
+        let page = self.file.pages.get(self.number).zip(self.file.layout(self.number));
+        let Some((page, layout)) = page else {
+            return Err(self.error("", "the file has no such directory", DAMAGED));
+        };
+        layout.check().map_err(|problem| self.error("", problem, RESAVE))?;
+        Ok((page, layout))
+    }
+
+    /// All samples of every pixel, interleaved.
+    pub fn read(&self) -> Result<Vec<u8>, VideoError> {
+        let (_, layout) = self.page()?;
+        if !layout.planar {
+            return self.read_stored(0);
+        }
+        let (samples, size) = (usize::from(layout.samples), self.sample_size(layout)?);
+        let len = self.plane_len(layout, samples, size)?;
+        let first = self.read_stored(0)?;
+        let mut out = vec![0; len];
+        samples::put_sample(&first, samples, size, 0, &mut out);
+        for sample in 1..samples {
+            samples::put_sample(&self.read_stored(sample)?, samples, size, sample, &mut out);
+        }
+        Ok(out)
+    }
+
+    /// One sample of every pixel.
+    pub fn read_sample(&self, sample: usize) -> Result<Vec<u8>, VideoError> {
+        let (_, layout) = self.page()?;
+        if layout.planar || layout.samples == 1 {
+            return self.read_stored(sample);
+        }
+        let size = self.sample_size(layout)?;
+        Ok(samples::take_sample(&self.read_stored(0)?, usize::from(layout.samples), size, sample))
+    }
+
+    fn sample_size(&self, layout: &Layout) -> Result<usize, VideoError> {
+        Ok(layout.dtype().map_err(|problem| self.error("", problem, RESAVE))?.size())
+    }
+
+    fn plane_len(&self, layout: &Layout, samples: usize, size: usize) -> Result<usize, VideoError> {
+        let len = u128::from(layout.width) * u128::from(layout.height) * (samples * size) as u128;
+        if len > u128::from(self.limits.plane_bytes) {
+            return Err(self.error(
+                "",
+                format!(
+                    "{} × {} pixels take {} MB, more than the limit of {} MB",
+                    layout.width,
+                    layout.height,
+                    len >> 20,
+                    self.limits.plane_bytes >> 20
+                ),
+                "Crop the recording, or open a smaller level of it.",
+            ));
+        }
+        usize::try_from(len).map_err(|_| self.error("", "the picture does not fit into memory", RESAVE))
+    }
+
+    /// The stored plane `sample` (0 when samples are interleaved), in the machine's byte order.
+    fn read_stored(&self, sample: usize) -> Result<Vec<u8>, VideoError> {
+        let (page, layout) = self.page()?;
+        let size = self.sample_size(layout)?;
+        let stored_samples = layout.stored_samples();
+        let len = self.plane_len(layout, stored_samples, size)?;
+        let segments = self.segments(page, layout, sample)?;
+        self.check_sizes(layout, &segments, len)?;
+        let mut out = vec![0; len];
+        if layout.compression == 1 && !layout.tiled && layout.whole_bytes() && !layout.reversed {
+            self.read_raw(&segments, &mut out)?;
+        } else {
+            with_tools(|tools| self.read_groups(tools, layout, size, &segments, &mut out))?;
+        }
+        if self.file.dialect.swapped() && layout.whole_bytes() && layout.effective_predictor() == 1 {
+            samples::swap(&mut out, size);
+        }
+        Ok(out)
+    }
+
+    /// Where the strips or tiles of one stored plane lie, with wrong lengths put right as far as possible.
+    fn segments(&self, page: &Page, layout: &Layout, sample: usize) -> Result<Vec<Segment>, VideoError> {
+        let file = self.file;
+        let (across, down) = layout.grid();
+        let count = across.saturating_mul(down);
+        let first = count.saturating_mul(sample as u64);
+        let name = if layout.tiled { "TileOffsets" } else { "StripOffsets" };
+        let offsets = page.offsets.read(&file.source, file.dialect, first, count).ok_or_else(|| {
+            self.error(
+                name,
+                format!(
+                    "{} positions can be read where {} belong",
+                    page.offsets.count,
+                    first.saturating_add(count)
+                ),
+                DAMAGED,
+            )
+        })?;
+        let counts = page.counts.read(&file.source, file.dialect, first, count);
+        let end = file.source.len();
+        let shift = if self.frame == 0 { 0 } else { self.frame_shift(layout)? };
+        let mut sorted: Option<Vec<u64>> = None;
+        let mut segments = Vec::with_capacity(offsets.len());
+        for (index, &start) in offsets.iter().enumerate() {
+            let stored = counts.as_ref().and_then(|c| c.get(index).copied());
+            if start == 0 && stored == Some(0) {
+                continue; // a tile that was never written is black
+            }
+            let offset = start.saturating_add(shift);
+            if offset >= end {
+                return Err(self.error(
+                    &format!("{} {index}, byte {offset}", kind(layout)),
+                    "its data lie past the end of the file",
+                    DAMAGED,
+                ));
+            }
+            let len = match stored {
+                _ if layout.compression == 1 => layout
+                    .row_bytes(layout.segment_width)
+                    .saturating_mul(u64::from(layout.segment_rows(index as u64 / across))),
+                Some(len) if len > 0 => len,
+                // Without a length it ends where the next one starts.
+                _ => {
+                    let sorted = sorted.get_or_insert_with(|| {
+                        let mut all = offsets.clone();
+                        all.sort_unstable();
+                        all
+                    });
+                    let next = sorted.get(sorted.partition_point(|&o| o <= start));
+                    next.map_or(end, |&next| next).saturating_sub(start)
+                }
+            };
+            segments.push(Segment { index: index as u64, offset, len: len.min(end - offset) });
+        }
+        if segments.is_empty() {
+            return Err(self.error(name, "the page has no data", DAMAGED));
+        }
+        Ok(segments)
+    }
+
+    /// Bytes from the described frame to this one.
+    fn frame_shift(&self, layout: &Layout) -> Result<u64, VideoError> {
+        frame_bytes(layout)
+            .and_then(|bytes| bytes.checked_mul(self.frame))
+            .ok_or_else(|| self.error("", "the frame lies past the end of the file", DAMAGED))
+    }
+
+    /// Refuses sizes that the stored bytes cannot fill, before anything is allocated for them.
+    fn check_sizes(&self, layout: &Layout, segments: &[Segment], len: usize) -> Result<(), VideoError> {
+        let stored: u64 = segments.iter().fold(0, |sum, s| sum.saturating_add(s.len));
+        let stored = stored.min(self.file.source.len());
+        let segment = u128::from(layout.row_bytes(layout.segment_width)) * u128::from(layout.segment_height);
+        let packed = u128::from(layout.row_bytes(layout.width)) * u128::from(layout.height);
+        let most = match layout.compression {
+            1 => u128::from(self.file.source.len()),
+            other => u128::from(stored) * u128::from(largest_ratio(other)) + (64 << 10),
+        };
+        let needed = packed.max(segment);
+        if needed > most || segment > u128::from(self.limits.plane_bytes) {
+            return Err(self.error(
+                "",
+                format!(
+                    "{} × {} pixels take {needed} bytes, but {stored} stored bytes cannot hold them",
+                    layout.width, layout.height
+                ),
+                DAMAGED,
+            ));
+        }
+        debug_assert!(len as u128 <= packed * 8);
+        Ok(())
+    }
+
+    /// Raw strips: read straight into the plane, neighbours in one go.
+    fn read_raw(&self, segments: &[Segment], out: &mut [u8]) -> Result<(), VideoError> {
+        let (_, layout) = self.page()?;
+        let strip = layout.row_bytes(layout.width) * u64::from(layout.segment_height);
+        let mut rest = segments;
+        while let Some(&first) = rest.first() {
+            let mut len = first.len;
+            let mut run = 1;
+            while let Some(next) = rest.get(run) {
+                let follows = next.offset == first.offset + len && next.index == first.index + run as u64;
+                if !follows || len != strip * run as u64 {
+                    break;
+                }
+                len += next.len;
+                run += 1;
+            }
+            let start = strip * first.index;
+            let target = usize::try_from(start)
+                .ok()
+                .and_then(|start| out.get_mut(start..start.checked_add(len as usize)?))
+                .ok_or_else(|| self.error("StripOffsets", "a strip lies outside the picture", DAMAGED))?;
+            let place = || format!("strip {}, byte {}", first.index, first.offset);
+            let last = &rest[run - 1];
+            let wanted = layout.row_bytes(layout.width) * u64::from(layout.segment_rows(last.index));
+            if last.len < wanted {
+                return Err(self.error(&place(), "its data end at the end of the file", DAMAGED));
+            }
+            self.file
+                .source
+                .read_exact_at(target, first.offset)
+                .map_err(|e| self.read_error(&place(), &e))?;
+            rest = &rest[run..];
+        }
+        Ok(())
+    }
+
+    fn read_error(&self, place: &str, error: &io::Error) -> VideoError {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return self.error(place, "the file became shorter while it was read", DAMAGED);
+        }
+        VideoError::io(&self.file.path, format!("directory {}, {place}", self.number), error)
+    }
+
+    /// Everything else: segments that lie close together are read in one go and decoded one by one.
+    fn read_groups(
+        &self,
+        tools: &mut Tools,
+        layout: &Layout,
+        size: usize,
+        segments: &[Segment],
+        out: &mut [u8],
+    ) -> Result<(), VideoError> {
+        let tables = self.jpeg_tables(layout);
+        let mut stored = std::mem::take(&mut tools.stored);
+        let mut rest = segments;
+        while let Some(&first) = rest.first() {
+            let mut end = first.offset + first.len;
+            let mut run = 1;
+            while let Some(next) = rest.get(run) {
+                let near = next.offset >= end && next.offset - end <= GAP;
+                if !near || next.offset + next.len - first.offset > GROUP {
+                    break;
+                }
+                end = next.offset + next.len;
+                run += 1;
+            }
+            stored.resize((end - first.offset) as usize, 0);
+            let place = |s: &Segment| format!("{} {}, byte {}", kind(layout), s.index, s.offset);
+            self.file
+                .source
+                .read_exact_at(&mut stored, first.offset)
+                .map_err(|e| self.read_error(&place(&first), &e))?;
+            if layout.reversed && layout.compression != 7 {
+                codec::reverse_bits(&mut stored);
+            }
+            for segment in &rest[..run] {
+                let start = (segment.offset - first.offset) as usize;
+                let bytes = stored.get(start..start + segment.len as usize).unwrap_or_default();
+                self.decode_segment(tools, layout, size, segment.index, bytes, tables.as_deref(), out)
+                    .map_err(|problem| self.error(&place(segment), problem, DAMAGED))?;
+            }
+            rest = &rest[run..];
+        }
+        tools.stored = stored;
+        Ok(())
+    }
+
+    fn jpeg_tables(&self, layout: &Layout) -> Option<Vec<u8>> {
+        const LONGEST: u64 = 64 << 10;
+        if !layout.jpeg_tables || layout.compression != 7 {
+            return None;
+        }
+        self.file.directory(self.number).find(tag::JPEG_TABLES)?.bytes(&self.file.source, LONGEST)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "all of it is one segment's context")]
+    fn decode_segment(
+        &self,
+        tools: &mut Tools,
+        layout: &Layout,
+        size: usize,
+        index: u64,
+        stored: &[u8],
+        tables: Option<&[u8]>,
+        out: &mut [u8],
+    ) -> Result<(), Cow<'static, str>> {
+        const OUTSIDE: &str = "it lies outside the picture";
+        let (across, _) = layout.grid();
+        let (column, line) = (index % across, index / across);
+        let samples = layout.stored_samples();
+        let first_row = (line * u64::from(layout.segment_height)) as usize;
+        let rows = (layout.segment_height as usize).min((layout.height as usize).saturating_sub(first_row));
+        let stored_row = layout.row_bytes(layout.segment_width) as usize;
+        let full = stored_row * layout.segment_height as usize;
+        let plane_row = layout.width as usize * samples * size;
+        let target = out.get_mut(first_row * plane_row..(first_row + rows) * plane_row).ok_or(OUTSIDE)?;
+
+        if layout.compression == 7 {
+            let got = codec::jpeg(stored, tables, layout, stored_row, &mut tools.segment).map_err(text)?;
+            if got < rows {
+                return Err(format!("it holds {got} of {rows} rows").into());
+            }
+        } else if !layout.tiled && layout.whole_bytes() {
+            // Strips cover whole rows, so they are decoded in place.
+            match tools.decompress(layout.compression, stored, target) {
+                Ok(got) if got == target.len() => {
+                    self.finish(tools, layout, size, stored_row, target);
+                    return Ok(());
+                }
+                Ok(got) => return Err(too_little(got, target.len())),
+                Err(Fault::TooSmall) => self.decode_aside(tools, layout, stored, full, target.len())?,
+                Err(fault) => return Err(text(fault)),
+            }
+        } else {
+            self.decode_aside(tools, layout, stored, full, stored_row * rows)?;
+        }
+
+        let mut segment = std::mem::take(&mut tools.segment);
+        if layout.compression != 7 && layout.whole_bytes() {
+            let used = segment.get_mut(..stored_row * rows).unwrap_or_default();
+            self.finish(tools, layout, size, stored_row, used);
+        }
+        let first_column = (column * u64::from(layout.segment_width)) as usize;
+        let columns =
+            (layout.segment_width as usize).min((layout.width as usize).saturating_sub(first_column));
+        let per_row = columns * samples;
+        let lines = segment.chunks_exact(stored_row).zip(target.chunks_exact_mut(plane_row));
+        for (from, to) in lines {
+            let start = first_column * samples * size;
+            let to = to.get_mut(start..start + per_row * size).ok_or(OUTSIDE)?;
+            if layout.whole_bytes() {
+                to.copy_from_slice(from.get(..per_row * size).ok_or(OUTSIDE)?);
+            } else {
+                samples::unpack(from, stored_row, layout, per_row, to);
+            }
+        }
+        segment.clear();
+        tools.segment = segment;
+        Ok(())
+    }
+
+    /// Decodes into the tools' own buffer: tiles, packed samples, strips that hold more rows than they should.
+    fn decode_aside(
+        &self,
+        tools: &mut Tools,
+        layout: &Layout,
+        stored: &[u8],
+        full: usize,
+        needed: usize,
+    ) -> Result<(), Cow<'static, str>> {
+        let mut segment = std::mem::take(&mut tools.segment);
+        segment.resize(full, 0);
+        let mut result = tools.decompress(layout.compression, stored, &mut segment);
+        if result == Err(Fault::TooSmall) {
+            // Some writers pad the last strip, or add a few bytes.
+            let more = full.saturating_mul(2).saturating_add(64 << 10);
+            if more as u64 <= self.limits.plane_bytes {
+                segment.resize(more, 0);
+                result = tools.decompress(layout.compression, stored, &mut segment);
+            }
+        }
+        tools.segment = segment;
+        match result {
+            Ok(got) if got >= needed => Ok(()),
+            Ok(got) => Err(too_little(got, needed)),
+            Err(fault) => Err(text(fault)),
+        }
+    }
+
+    /// Undoes the predictor.
+    fn finish(&self, tools: &mut Tools, layout: &Layout, size: usize, row: usize, bytes: &mut [u8]) {
+        let samples = layout.stored_samples();
+        match layout.effective_predictor() {
+            2 => {
+                if self.file.dialect.swapped() {
+                    samples::swap(bytes, size);
+                }
+                samples::undo_differences(bytes, row, samples, size);
+            }
+            3 => samples::undo_float(bytes, row, samples, size, &mut tools.row),
+            _ => {}
+        }
+    }
+}
+
+/// Bytes of all samples of one raw page, if its frames can follow it without directories of their own.
+pub fn frame_bytes(layout: &Layout) -> Option<u64> {
+    let plane = layout.row_bytes(layout.width).checked_mul(u64::from(layout.height))?;
+    let planes = if layout.planar { u64::from(layout.samples) } else { 1 };
+    plane.checked_mul(planes).filter(|&bytes| bytes > 0)
+}
+
+const fn kind(layout: &Layout) -> &'static str {
+    if layout.tiled { "tile" } else { "strip" }
+}
+
+fn too_little(got: usize, needed: usize) -> Cow<'static, str> {
+    format!("it holds {got} of {needed} bytes").into()
+}
+
+fn text(fault: Fault) -> Cow<'static, str> {
+    match fault {
+        Fault::TooSmall => "it holds more than its size".into(),
+        Fault::Damaged(reason) => reason.into(),
+    }
+}
