@@ -88,15 +88,19 @@ fn describe(shape: Shape, dtype: &str) -> String {
 
 /// Turns a group of names into series; reads one header.
 pub fn plan(folder: &Folder, group: &Group) -> Result<Vec<(Series, Layout)>, VideoError> {
-    let first = first_readable(folder, group)?;
-    let about = first.1.series();
-    // Numbered files that hold a film each are films, not frames.
-    let films = group.weak_time && about.iter().any(|s| s.shape.t > 1);
-    if group.files.len() == 1 || films {
-        return whole(folder, group);
-    }
-    let Some(about) = about.first() else { return Ok(Vec::new()) };
+    let (file, reader) = first_readable(folder, group)?;
+    let Some(about) = reader.series().first() else { return Ok(Vec::new()) };
     let axes: [BTreeSet<u64>; 3] = [0, 1, 2].map(|k| group.files.keys().map(|key| key[k]).collect());
+    // Each file of an OME-TIFF set knows the whole set.
+    let is_set = reader.format() == "OME-TIFF" && about.shape.t > 1 && about.shape.t == axes[0].len();
+    // Numbered files that hold a film each are films, not frames.
+    let are_films = group.weak_time && about.shape.t > 1;
+    if group.files.len() == 1 || is_set {
+        return whole(folder, &[file]);
+    }
+    if are_films {
+        return whole(folder, &group.files.values().copied().collect::<Vec<_>>());
+    }
     let mut warnings = Vec::new();
     let (times, even) = time_points(&axes[0], group.files.len() * 2 + 8);
     if !even {
@@ -162,19 +166,32 @@ fn first_readable(
     }))
 }
 
-/// Every file is a recording of its own.
-fn whole(folder: &Folder, group: &Group) -> Result<Vec<(Series, Layout)>, VideoError> {
+/// Every one of these files is a recording of its own.
+fn whole(folder: &Folder, files: &[usize]) -> Result<Vec<(Series, Layout)>, VideoError> {
     let mut planned = Vec::new();
-    for &file in group.files.values() {
-        let reader = folder.frame(file)?;
+    let mut unread = Vec::new();
+    for &file in files {
+        let reader = match folder.frame(file) {
+            Ok(reader) => reader,
+            Err(error) => {
+                unread.push(error);
+                continue;
+            }
+        };
         for (number, about) in reader.series().iter().enumerate() {
-            let stem = Path::new(&folder.files[file]).file_stem().unwrap_or_default().to_string_lossy();
+            let stem = folder.files[file].file_stem().unwrap_or_default().to_string_lossy();
             let name = match reader.series().len() {
                 1 => stem.into_owned(),
                 _ => format!("{stem} {}", about.name),
             };
             planned.push((Series { name, ..about.clone() }, Layout::Whole { file, series: number }));
         }
+    }
+    if planned.is_empty() && !unread.is_empty() {
+        return Err(unread.swap_remove(0));
+    }
+    if let Some((first, _)) = planned.first_mut() {
+        first.warnings.extend(unread.iter().map(|error| format!("{error} It is left out.")));
     }
     Ok(planned)
 }

@@ -204,7 +204,7 @@ fn word_before(bytes: &[u8], number: usize) -> (usize, usize) {
     (start, end)
 }
 
-/// End of the letters that name a channel, unless they announce the next number.
+/// End of the letters that name a channel (`w1DAPI`, `w2Cy5`), unless they announce the next number (`c02f01`).
 fn label_after(bytes: &[u8], from: usize) -> Option<usize> {
     if !bytes.get(from)?.is_ascii_alphabetic() {
         return None;
@@ -213,7 +213,8 @@ fn label_after(bytes: &[u8], from: usize) -> Option<usize> {
     let word = rest.iter().position(|b| matches!(b, b'_' | b' ' | b'.')).unwrap_or(rest.len());
     let letters = rest.iter().take_while(|b| b.is_ascii_alphabetic()).count();
     let announces = rest.get(letters).is_some_and(u8::is_ascii_digit)
-        && axis(&String::from_utf8_lossy(&rest[..letters]).to_ascii_lowercase()) != Axis::Unknown;
+        && (letters == 1
+            || axis(&String::from_utf8_lossy(&rest[..letters]).to_ascii_lowercase()) != Axis::Unknown);
     (!announces).then_some(from + word)
 }
 

@@ -166,14 +166,11 @@ fn pictures<R: Read + Seek>(walk: &mut Walk<R>, blocks: &mut Blocks, max_frames:
             }
             0x2C if blocks.frames.len() == max_frames => return Ok(End::Limit),
             0x2C => {
-                let frame = descriptor(walk, blocks, control)?;
-                // Zero length marks a picture whose end has not been seen.
-                blocks.frames.push(frame);
+                descriptor(walk, blocks, control)?;
                 walk.byte()?;
                 walk.skip_blocks()?;
-                let data_len = walk.at - frame.data_at;
-                if let Some(last) = blocks.frames.last_mut() {
-                    last.data_len = data_len;
+                if let Some(frame) = blocks.frames.last_mut() {
+                    frame.data_len = walk.at - frame.data_at;
                 }
                 control = [0; 4];
             }
@@ -183,31 +180,13 @@ fn pictures<R: Read + Seek>(walk: &mut Walk<R>, blocks: &mut Blocks, max_frames:
     }
 }
 
-fn descriptor<R: Read + Seek>(
-    walk: &mut Walk<R>,
-    blocks: &mut Blocks,
-    control: [u8; 4],
-) -> io::Result<Frame> {
+/// Adds a picture; its data length stays 0 until its end has been seen.
+fn descriptor<R: Read + Seek>(walk: &mut Walk<R>, blocks: &mut Blocks, control: [u8; 4]) -> io::Result<()> {
     let raw: [u8; 9] = walk.bytes()?;
     let u16_at = |i: usize| u16::from_le_bytes([raw[i], raw[i + 1]]);
     let transparent = (control[0] & 1 != 0).then_some(control[3]);
-    let is_grey = |table: &[[u8; 3]]| {
-        table
-            .iter()
-            .enumerate()
-            .all(|(i, [r, g, b])| (r == g && g == b) || transparent.is_some_and(|t| usize::from(t) == i))
-    };
-    let palette = if raw[8] & 0x80 != 0 {
-        let at = walk.at;
-        let entries = 2 << (raw[8] & 7);
-        let table = walk.palette(entries)?;
-        blocks.grey = blocks.grey && is_grey(&table);
-        Some((at, entries))
-    } else {
-        blocks.grey = blocks.grey && blocks.palette.as_deref().is_none_or(is_grey);
-        None
-    };
-    Ok(Frame {
+    let palette = (raw[8] & 0x80 != 0).then(|| (walk.at, 2 << (raw[8] & 7)));
+    blocks.frames.push(Frame {
         left: u16_at(0),
         top: u16_at(2),
         width: u16_at(4),
@@ -221,7 +200,20 @@ fn descriptor<R: Read + Seek>(
         },
         delay_cs: u16::from_le_bytes([control[1], control[2]]),
         palette,
-        data_at: walk.at,
+        data_at: walk.at + palette.map_or(0, |(_, entries)| u64::from(entries) * 3),
         data_len: 0,
-    })
+    });
+    // A colour that is never drawn does not make a film colourful.
+    let is_grey = |table: &[[u8; 3]]| {
+        table
+            .iter()
+            .enumerate()
+            .all(|(i, [r, g, b])| (r == g && g == b) || transparent.is_some_and(|t| usize::from(t) == i))
+    };
+    let grey = match palette {
+        Some((_, entries)) => is_grey(&walk.palette(entries)?),
+        None => blocks.palette.as_deref().is_none_or(is_grey),
+    };
+    blocks.grey &= grey;
+    Ok(())
 }
