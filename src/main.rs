@@ -1,2 +1,5 @@
 //! The `molclip` program.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    molclip::cli::run()
+}

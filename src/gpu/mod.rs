@@ -7,6 +7,7 @@
 mod compute;
 mod device;
 mod error;
+pub mod frame_view;
 pub mod self_test;
 mod thread;
 

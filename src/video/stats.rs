@@ -193,14 +193,14 @@ pub fn scan(
     Ok(summary(&channels, seen, failed))
 }
 
-/// `count` of `n` sites, evenly spaced, in an order in which any beginning is spread over the whole as well.
+/// `count` of `n` sites, each in the middle of its share, in an order in which any beginning is spread over the whole as well.
 fn spread(n: usize, count: usize) -> Vec<usize> {
     let count = count.min(n);
     let bits = usize::BITS - count.saturating_sub(1).leading_zeros();
     (0..1usize << bits)
         .map(|i| if bits == 0 { 0 } else { i.reverse_bits() >> (usize::BITS - bits) })
         .filter(|i| *i < count)
-        .map(|i| i * n / count.max(1))
+        .map(|i| (i * n + n / 2) / count.max(1))
         .collect()
 }
 

@@ -1,0 +1,43 @@
+//! Native file dialogs on a thread of their own; where none answers, the window asks for a path instead.
+
+use std::path::PathBuf;
+
+use super::jobs::{Choice, Event, Jobs};
+use super::log_store;
+
+/// Opens a dialog; what the user chose comes back as [`Event::Chosen`].
+pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
+    let name = match choice {
+        Choice::Open | Choice::Folder => "Waiting for the file dialog",
+        Choice::Lut { .. } => "Waiting for a look-up table",
+    };
+    jobs.spawn(name, true, move |_, reply| {
+        let before = log_store::latest();
+        let mut dialog = rfd::FileDialog::new();
+        if let Some(folder) = folder.filter(|f| f.is_dir()) {
+            dialog = dialog.set_directory(folder);
+        }
+        let files = match choice {
+            Choice::Open => dialog
+                .set_title("Open recordings")
+                .add_filter("Recordings", &["tif", "tiff", "btf", "gif", "png", "jpg", "jpeg"])
+                .add_filter("All files", &["*"])
+                .pick_files(),
+            Choice::Folder => dialog.set_title("Open a folder of frames").pick_folders(),
+            Choice::Lut { .. } => dialog
+                .set_title("Load a look-up table")
+                .add_filter("Look-up tables", &["lut", "txt", "csv"])
+                .pick_file()
+                .map(|f| vec![f]),
+        };
+        match files {
+            Some(files) => reply.send(Event::Chosen(choice, files)),
+            // A cancelled dialog and one that never opened look the same, but the latter leaves a message.
+            None if log_store::lines_after(before).iter().any(|l| l.target.starts_with("rfd")) => {
+                reply.send(Event::NoDialog(choice));
+            }
+            None => {}
+        }
+        Ok(())
+    });
+}

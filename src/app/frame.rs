@@ -1,0 +1,97 @@
+//! From a recording and its look to what the shader draws.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::gpu::frame_view::{ChannelDraw, FrameKey};
+use crate::video::cache::PlaneKey;
+use crate::video::display::{Display, Projection};
+use crate::video::lut::{self, Lut, LutName};
+use crate::video::{Plane, Recording, VideoError};
+
+/// Tables that were already built, so that the GPU sees the same one from frame to frame.
+#[derive(Default)]
+pub struct LutCache(Vec<(LutName, Lut)>);
+
+impl LutCache {
+    /// The table of that name; grey, and a message, where it cannot be had.
+    pub fn get(&mut self, name: &LutName, palette: Option<&Lut>) -> Lut {
+        if let Some((_, lut)) = self.0.iter().find(|(n, _)| n == name) {
+            return Arc::clone(lut);
+        }
+        let lut = lut::table(name, palette).unwrap_or_else(|e| {
+            log::error!("{e}");
+            lut::table(&LutName::Grays, None).unwrap_or_default()
+        });
+        self.0.push((name.clone(), Arc::clone(&lut)));
+        lut
+    }
+}
+
+/// The focal planes that a projection needs.
+pub fn planes_z(recording: &Recording, display: &Display) -> Range<usize> {
+    let depth = recording.shape().z;
+    match display.projection {
+        Projection::Slice => {
+            let z = display.z.min(depth.saturating_sub(1));
+            z..z + 1
+        }
+        Projection::Max | Projection::Mean => 0..depth,
+    }
+}
+
+/// The channels that are drawn.
+pub fn visible_channels<'a>(recording: &Recording, display: &'a Display) -> impl Iterator<Item = usize> + 'a {
+    let count = recording.shape().c;
+    display.channels.iter().take(count).enumerate().filter(|(_, c)| c.visible).map(|(i, _)| i)
+}
+
+/// Puts a frame together from its planes. `None` while `fetch` does not have one of them yet; an error beside the
+/// channels that could be had, where one could not be read.
+pub fn assemble(
+    recording: &Recording,
+    display: &Display,
+    t: usize,
+    luts: &mut LutCache,
+    mut fetch: impl FnMut(PlaneKey) -> Option<Result<Arc<Plane>, VideoError>>,
+) -> Option<(Vec<ChannelDraw>, Option<VideoError>)> {
+    let z = planes_z(recording, display);
+    let (shape, palette) = (recording.shape(), recording.series.palette.as_ref());
+    let mut channels = Vec::new();
+    let mut error = None;
+    for c in visible_channels(recording, display) {
+        let mut planes = Vec::with_capacity(z.len());
+        for z in z.clone() {
+            if recording.series.is_missing(shape.plane_index(t, z, c)) {
+                continue;
+            }
+            match fetch(PlaneKey { recording: recording.id, t, z, c })? {
+                Ok(plane) => planes.push(plane),
+                Err(e) => error = Some(e),
+            }
+        }
+        if planes.is_empty() {
+            error.get_or_insert_with(|| {
+                VideoError::new(
+                    recording.path(),
+                    format!("frame {}, channel {}", t + 1, c + 1),
+                    "the plane is missing in the file",
+                    "Step over it; the other frames can be read.",
+                )
+            });
+            continue;
+        }
+        let look = &display.channels[c];
+        channels.push(ChannelDraw {
+            channel: c,
+            frame: FrameKey { recording: recording.id, t, z: z.start, depth: planes.len() },
+            planes,
+            limits: (look.min, look.max),
+            gamma: look.gamma,
+            lut: luts.get(&look.lut, palette),
+            invert: look.invert,
+            indexed: palette.is_some() && look.lut == LutName::Palette,
+        });
+    }
+    Some((channels, error))
+}

@@ -1,0 +1,148 @@
+//! Work that takes longer than a frame: named threads with progress and cancel, and an inbox for their results.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use crate::export::Progress;
+use crate::video::stats::MovieStats;
+use crate::video::{Address, Recording};
+
+/// What a job sends back.
+pub enum Event {
+    /// A recording is open: where from, how it was shown last, and a first look at its values.
+    Opened(Address, Box<Recording>, Option<Box<super::settings::SavedView>>, Option<MovieStats>),
+    /// Statistics of a view, so far (share done) or final (1).
+    Stats(u64, Arc<MovieStats>, f32),
+    /// Files that the user chose.
+    Chosen(Choice, Vec<PathBuf>),
+    /// The file dialog did not answer: ask in the window.
+    NoDialog(Choice),
+    /// Something is on disk.
+    Written(PathBuf),
+}
+
+/// What a file dialog was opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// Open files.
+    Open,
+    /// Open a folder of frames.
+    Folder,
+    /// A look-up table for a view's channel.
+    Lut {
+        /// Index of the view.
+        view: usize,
+        /// Channel.
+        channel: usize,
+    },
+}
+
+/// A running job.
+pub struct Job {
+    /// Unique in this process.
+    pub id: u64,
+    /// What it does.
+    pub name: String,
+    /// How far it is.
+    pub progress: Arc<Progress>,
+    /// Quiet jobs are not worth asking about when the program closes.
+    pub quiet: bool,
+}
+
+enum Message {
+    Event(Event),
+    Ended(u64),
+}
+
+/// Sends a job's results.
+#[derive(Clone)]
+pub struct Reply {
+    sender: Sender<Message>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+}
+
+impl Reply {
+    /// Sends an event to the window.
+    pub fn send(&self, event: Event) {
+        // A window that is gone needs no results.
+        let _ = self.sender.send(Message::Event(event));
+        (self.wake)();
+    }
+}
+
+/// All jobs.
+pub struct Jobs {
+    running: Vec<Job>,
+    reply: Reply,
+    inbox: Receiver<Message>,
+    next_id: u64,
+}
+
+impl Jobs {
+    /// No jobs yet; `wake` repaints the window.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        let (sender, inbox) = channel();
+        Self { running: Vec::new(), reply: Reply { sender, wake: Arc::new(wake) }, inbox, next_id: 1 }
+    }
+
+    /// Running jobs, oldest first.
+    pub fn running(&self) -> &[Job] {
+        &self.running
+    }
+
+    /// Starts a job. An error it returns is logged, which shows it to the user.
+    pub fn spawn(
+        &mut self,
+        name: impl Into<String>,
+        quiet: bool,
+        work: impl FnOnce(&Progress, &Reply) -> anyhow::Result<()> + Send + 'static,
+    ) -> u64 {
+        let id = self.next_id;
+        self.next_id += 1;
+        let name = name.into();
+        let progress = Arc::new(Progress::default());
+        let job = Job { id, name: name.clone(), progress: Arc::clone(&progress), quiet };
+        let reply = self.reply.clone();
+        let run = move || {
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&progress, &reply)));
+            match outcome {
+                Ok(Ok(())) => {}
+                Ok(Err(e)) if progress.is_cancelled() => log::info!("{name}: stopped ({e:#})."),
+                Ok(Err(e)) => log::error!("{name}: {e:#}"),
+                Err(_) => log::error!("{name}: failed inside. Report this as a fault, with the log."),
+            }
+            let _ = reply.sender.send(Message::Ended(id));
+            (reply.wake)();
+        };
+        match std::thread::Builder::new().name(format!("job-{id}")).spawn(run) {
+            Ok(_) => self.running.push(job),
+            Err(e) => log::error!("{}: could not be started: {e}. Close other programs.", job.name),
+        }
+        id
+    }
+
+    /// Asks a job to stop.
+    pub fn cancel(&self, id: u64) {
+        if let Some(job) = self.running.iter().find(|j| j.id == id) {
+            job.progress.cancel();
+        }
+    }
+
+    /// Asks all jobs to stop.
+    pub fn cancel_all(&self) {
+        self.running.iter().for_each(|j| j.progress.cancel());
+    }
+
+    /// What has come in since last time.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        while let Ok(message) = self.inbox.try_recv() {
+            match message {
+                Message::Event(event) => events.push(event),
+                Message::Ended(id) => self.running.retain(|j| j.id != id),
+            }
+        }
+        events
+    }
+}

@@ -1,0 +1,75 @@
+//! Keys and dropped files, taken before widgets see them.
+
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
+
+use super::command::Command;
+use super::panels::menu;
+use super::state::{AppState, Outbox};
+use crate::video::Address;
+
+/// Turns this pass's input into commands.
+pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
+    let dropped: Vec<Address> =
+        ctx.input(|i| i.raw.dropped_files.iter().map(|f| Address::of(f.path())).collect());
+    if !dropped.is_empty() {
+        out.send(Command::OpenAddresses(dropped));
+    }
+    let typing = ctx.text_edit_focused() || state.dialogs.palette.is_some() || state.dialogs.path_box.is_some();
+    let mut commands: Vec<(KeyboardShortcut, Command)> =
+        Command::ALL.into_iter().filter_map(|c| Some((c.describe()?.shortcut?, c))).collect();
+    // Keys with more modifiers first: Shift+F is not F.
+    commands.sort_by_key(|(s, _)| std::cmp::Reverse(count(s.modifiers)));
+    commands.push((KeyboardShortcut::new(Modifiers::NONE, Key::Equals), Command::ZoomIn));
+    for (shortcut, command) in commands {
+        if typing && !shortcut.modifiers.command {
+            continue;
+        }
+        // Undo in a text field belongs to the text.
+        if typing && matches!(command, Command::Undo | Command::Redo) {
+            continue;
+        }
+        if !menu::enabled(&command, state) {
+            continue;
+        }
+        // Held keys repeat; each repeat is a step.
+        let times = ctx.input_mut(|i| i.count_and_consume_key(shortcut.modifiers, shortcut.logical_key));
+        let repeats = matches!(
+            command,
+            Command::StepBack
+                | Command::StepForward
+                | Command::NextZ
+                | Command::PreviousZ
+                | Command::ZoomIn
+                | Command::ZoomOut
+                | Command::Faster
+                | Command::Slower
+                | Command::Undo
+                | Command::Redo
+        );
+        for _ in 0..if repeats { times } else { times.min(1) } {
+            out.send(command.clone());
+        }
+    }
+    if !typing {
+        const DIGITS: [Key; 9] = [
+            Key::Num1,
+            Key::Num2,
+            Key::Num3,
+            Key::Num4,
+            Key::Num5,
+            Key::Num6,
+            Key::Num7,
+            Key::Num8,
+            Key::Num9,
+        ];
+        for (channel, key) in DIGITS.into_iter().enumerate() {
+            if ctx.input_mut(|i| i.consume_key(Modifiers::NONE, key)) {
+                out.send(Command::ToggleChannel(channel));
+            }
+        }
+    }
+}
+
+fn count(m: Modifiers) -> u32 {
+    u32::from(m.command || m.ctrl) + u32::from(m.shift) + u32::from(m.alt)
+}

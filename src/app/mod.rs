@@ -1,0 +1,460 @@
+//! The window: reads the inbox, applies commands, draws. State is data; panels read it and send commands.
+
+mod apply;
+pub mod command;
+mod dialogs;
+pub mod export_task;
+pub mod frame;
+pub mod jobs;
+mod keys;
+pub mod log_store;
+pub mod offscreen;
+pub mod panels;
+pub mod profile;
+pub mod settings;
+pub mod state;
+mod theme;
+pub mod widgets;
+
+use std::time::{Duration, Instant};
+
+use eframe::egui::{self, Align2, CentralPanel, Context, FontId, Panel, Ui, ViewportCommand};
+
+use self::jobs::Jobs;
+use self::panels::Pane;
+use self::profile::Profile;
+use self::settings::{SavedView, Settings};
+use self::state::{AppState, Outbox};
+use self::widgets::frame_canvas::SharedFeedback;
+use crate::gpu::{ComputeChoice, GpuDevice};
+use crate::video::cache::{FrameCache, Request, default_capacity};
+use crate::video::display::ChannelDisplay;
+use crate::video::timeline::Pacing;
+use crate::video::{Address, Limits};
+
+/// What the window starts with.
+pub struct Setup {
+    /// The device that draws; `None` in tests without one.
+    pub gpu: Option<GpuDevice>,
+    /// Format of the picture that egui draws into.
+    pub format: wgpu::TextureFormat,
+    /// What is remembered.
+    pub settings: Settings,
+    /// What to open.
+    pub addresses: Vec<Address>,
+    /// Overrides the setting for this run.
+    pub compute: Option<ComputeChoice>,
+    /// Times a run.
+    pub profile: Option<Profile>,
+}
+
+/// Frames decoded ahead of the playhead while playing, and around it while paused.
+const AHEAD: usize = 48;
+const AROUND: usize = 6;
+
+/// Settings and session are written at most this often, so that a crash loses little.
+const AUTOSAVE: Duration = Duration::from_secs(5);
+
+/// The program.
+pub struct Studio {
+    /// What is shown.
+    pub state: AppState,
+    cache: FrameCache,
+    jobs: Jobs,
+    gpu: Option<GpuDevice>,
+    format: wgpu::TextureFormat,
+    feedback: SharedFeedback,
+    toasts: egui_notify::Toasts,
+    layout: egui_tiles::Tree<Pane>,
+    limits: Limits,
+    log_seen: u64,
+    title: String,
+    last_pass: Option<f64>,
+    saved: (Instant, String),
+    next_view: u64,
+    profile: Option<Profile>,
+    /// Why the program has to end: the device is gone.
+    pub fatal: Option<String>,
+    quitting: bool,
+    /// A pointer button is down: changes belong to one drag.
+    dragging: bool,
+}
+
+impl Studio {
+    /// Builds the program on a context.
+    pub fn new(ctx: &Context, setup: Setup) -> Self {
+        let Setup { gpu, format, mut settings, addresses, compute, profile } = setup;
+        theme::install(ctx);
+        theme::apply(ctx, settings.theme);
+        ctx.set_zoom_factor(settings.ui_scale.clamp(0.5, 4.0));
+        if let Some(compute) = compute {
+            settings.compute = compute;
+        }
+        let layout = settings.layout.take().filter(complete).unwrap_or_else(panels::default_layout);
+        let wake = {
+            let ctx = ctx.clone();
+            move || ctx.request_repaint()
+        };
+        let capacity = (default_capacity() as f64 * 4.0 * settings.cache_share.clamp(0.01, 0.9)) as usize;
+        let mut studio = Self {
+            state: AppState::new(settings),
+            cache: FrameCache::new(capacity, wake.clone()),
+            jobs: Jobs::new(wake),
+            gpu,
+            format,
+            feedback: SharedFeedback::default(),
+            toasts: egui_notify::Toasts::default().with_anchor(egui_notify::Anchor::BottomRight),
+            layout,
+            limits: Limits::default(),
+            log_seen: log_store::latest(),
+            title: String::new(),
+            last_pass: None,
+            saved: (Instant::now(), String::new()),
+            next_view: 1,
+            profile,
+            fatal: None,
+            quitting: false,
+            dragging: false,
+        };
+        studio.describe_device();
+        let crashed = !std::mem::replace(&mut studio.state.settings.closed_cleanly, false);
+        if crashed && addresses.is_empty() && !studio.state.settings.session.is_empty() {
+            log::warn!("The program did not end cleanly last time. “Reopen last session” brings its recordings back.");
+        }
+        studio.open(addresses);
+        studio
+    }
+
+    fn describe_device(&mut self) {
+        if let Some(gpu) = &self.gpu {
+            self.state.draws = gpu.summary();
+            self.state.computes = match gpu.who_computes(self.state.settings.compute) {
+                crate::gpu::ComputeTarget::Gpu => gpu.summary(),
+                crate::gpu::ComputeTarget::Cpu => "processor (Flex)".to_owned(),
+            };
+        }
+    }
+
+    /// Names of running jobs; tests wait on it.
+    pub fn running_jobs(&self) -> Vec<String> {
+        self.jobs.running().iter().map(|j| j.name.clone()).collect()
+    }
+
+    /// True when every picture shows the frame of the playhead.
+    pub fn is_settled(&self) -> bool {
+        self.state
+            .views
+            .iter()
+            .enumerate()
+            .all(|(i, v)| v.shown.waiting.is_none() && v.shown.t == self.state.frame_of(i))
+    }
+
+    /// One pass: events, keys, clock, panels, commands.
+    pub fn ui(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        self.watch_device(&ctx);
+        self.take_events();
+        self.dragging = ctx.input(|i| i.pointer.any_down() && !i.pointer.any_pressed());
+        self.state.dropping = ctx.input(|i| !i.raw.hovered_files.is_empty());
+        let mut out = Outbox::default();
+        keys::collect(&ctx, &self.state, &mut out);
+        self.drain(&ctx, &mut out);
+        self.advance_clock(&ctx);
+        self.fetch_frames();
+        self.panels(ui, &mut out);
+        let changed = !out.0.is_empty();
+        self.drain(&ctx, &mut out);
+        self.show_toasts(&ctx);
+        self.set_title(&ctx);
+        self.autosave();
+        self.close_requested(&ctx);
+        if let Some(rect) = ctx.input(|i| i.viewport().inner_rect) {
+            self.state.settings.window = Some(rect.size().into());
+        }
+        if let Some(profile) = &mut self.profile
+            && let Some(tick) = profile.after_pass(&self.state, &self.feedback)
+        {
+            self.state.clock.seek(tick, &self.state.timeline);
+            ctx.request_repaint();
+        }
+        if self.profile.as_ref().is_some_and(Profile::is_done) {
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+        if changed {
+            ctx.request_repaint();
+        }
+    }
+
+    fn drain(&mut self, ctx: &Context, out: &mut Outbox) {
+        for command in std::mem::take(&mut out.0) {
+            self.apply(ctx, command);
+        }
+    }
+
+    fn advance_clock(&mut self, ctx: &Context) {
+        let now = ctx.input(|i| i.time);
+        // A pass after a pause of the machine must not jump far ahead.
+        let dt = self.last_pass.replace(now).map_or(0.0, |last| (now - last).clamp(0.0, 1.0));
+        let AppState { views, timeline, clock, .. } = &mut self.state;
+        let ready = |tick: usize| {
+            views.iter().enumerate().all(|(i, v)| v.is_ready(&self.cache, timeline.frame(i, tick)))
+        };
+        let due = clock.advance(dt, timeline, ready);
+        if clock.playing {
+            let wait = if due <= 0.0 && clock.pacing == Pacing::EveryFrame { 0.05 } else { due.max(0.0) };
+            ctx.request_repaint_after(Duration::from_secs_f64(wait.min(1.0)));
+        }
+    }
+
+    /// Asks the cache for what is on screen, then for what comes next, and takes what is there.
+    fn fetch_frames(&mut self) {
+        let state = &mut self.state;
+        let mut requests: Vec<Request> = Vec::new();
+        let mut ask = |tick: usize| {
+            for (index, view) in state.views.iter().enumerate() {
+                requests.extend(view.requests(state.timeline.frame(index, tick)));
+            }
+        };
+        ask(state.clock.tick);
+        let ahead = if state.clock.playing { AHEAD } else { AROUND };
+        for tick in state.clock.upcoming(&state.timeline, ahead) {
+            ask(tick);
+        }
+        if !state.clock.playing {
+            for back in 1..=AROUND.min(state.clock.tick) {
+                ask(state.clock.tick - back);
+            }
+        }
+        self.cache.want(requests);
+        let tick = state.clock.tick;
+        for index in 0..state.views.len() {
+            let t = state.timeline.frame(index, tick);
+            state.views[index].refresh(&self.cache, t);
+        }
+    }
+
+    fn panels(&mut self, ui: &mut Ui, out: &mut Outbox) {
+        let ctx = ui.ctx().clone();
+        Panel::top("menu").show(ui, |ui| panels::menu::show(ui, &self.state, out));
+        Panel::bottom("status").show(ui, |ui| {
+            panels::status::show(ui, &self.state, &self.jobs, self.cache.stats(), out);
+        });
+        if !self.state.views.is_empty() {
+            Panel::bottom("transport").show(ui, |ui| panels::transport::show(ui, &self.state, &self.cache, out));
+        }
+        let mut behavior = Behavior {
+            state: &self.state,
+            format: self.format,
+            feedback: &self.feedback,
+            out,
+            drawn: panels::viewer::Drawn::default(),
+        };
+        CentralPanel::no_frame().show(ui, |ui| self.layout.ui(&mut behavior, ui));
+        let panels::viewer::Drawn { hover, cells } = behavior.drawn;
+        self.state.hover = hover;
+        for (view, cell) in self.state.views.iter_mut().zip(cells) {
+            view.cell = cell;
+        }
+        panels::export::show(&ctx, &mut self.state, out);
+        panels::help::show(&ctx, &mut self.state);
+        panels::about::show(&ctx, &mut self.state);
+        panels::path_box::show(&ctx, &mut self.state, out);
+        panels::palette::show(&ctx, &mut self.state, out);
+        self.confirm_quit(&ctx);
+        if self.state.dropping && !self.state.views.is_empty() {
+            drop_hint(&ctx);
+        }
+    }
+
+    fn show_toasts(&mut self, ctx: &Context) {
+        for line in log_store::lines_after(self.log_seen) {
+            self.log_seen = line.number;
+            if !line.is_ours() {
+                continue;
+            }
+            let seconds = Duration::from_secs(8);
+            match line.level {
+                log::Level::Error => self.toasts.error(line.text).duration(Duration::from_secs(15)),
+                log::Level::Warn => self.toasts.warning(line.text).duration(seconds),
+                log::Level::Info => self.toasts.success(line.text).duration(Duration::from_secs(4)),
+                _ => continue,
+            };
+        }
+        self.toasts.show(ctx);
+    }
+
+    fn set_title(&mut self, ctx: &Context) {
+        let title = match self.state.active_view() {
+            Some(view) => format!(
+                "{} — {} — frame {} of {} — MolCLIP Studio",
+                view.recording.address.label(),
+                state::time_label(&view.recording, view.shown.t),
+                view.shown.t + 1,
+                view.recording.shape().t
+            ),
+            None => "MolCLIP Studio".to_owned(),
+        };
+        if title != self.title {
+            ctx.send_viewport_cmd(ViewportCommand::Title(title.clone()));
+            self.title = title;
+        }
+    }
+
+    /// A lost device cannot draw a message: the session is saved, and `main` says what happened.
+    fn watch_device(&mut self, ctx: &Context) {
+        let Some(reason) = self.gpu.as_ref().and_then(GpuDevice::lost) else { return };
+        if self.fatal.is_none() && !self.quitting {
+            let message = format!(
+                "The graphics device was lost ({reason}). Your session is saved: start MolCLIP Studio again and choose “Reopen last session”. If it happens again, update the graphics driver."
+            );
+            log::error!("{message}");
+            self.fatal = Some(message);
+            self.save_now();
+            ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    fn close_requested(&mut self, ctx: &Context) {
+        if !ctx.input(|i| i.viewport().close_requested()) || self.fatal.is_some() {
+            return;
+        }
+        let busy = self.jobs.running().iter().any(|j| !j.quiet);
+        if busy && !self.quitting {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.state.dialogs.confirm_quit = true;
+        }
+    }
+
+    fn confirm_quit(&mut self, ctx: &Context) {
+        if !self.state.dialogs.confirm_quit {
+            return;
+        }
+        let names: Vec<&str> = self.jobs.running().iter().filter(|j| !j.quiet).map(|j| j.name.as_str()).collect();
+        let mut answer = names.is_empty().then_some(true);
+        let modal = egui::Modal::new(egui::Id::new("quit")).show(ctx, |ui| {
+            ui.set_width(380.0);
+            ui.heading("Stop what is running?");
+            for name in &names {
+                ui.label(format!("• {name}"));
+            }
+            ui.weak("A file that is being written is not left half done: it is removed.");
+            ui.add_space(6.0);
+            ui.horizontal(|ui| {
+                if ui.button("Stop and quit").clicked() {
+                    answer = Some(true);
+                }
+                if ui.button("Keep running").clicked() {
+                    answer = Some(false);
+                }
+            });
+        });
+        if modal.should_close() && answer.is_none() {
+            answer = Some(false);
+        }
+        if let Some(quit) = answer {
+            self.state.dialogs.confirm_quit = false;
+            if quit {
+                self.quitting = true;
+                self.jobs.cancel_all();
+                ctx.send_viewport_cmd(ViewportCommand::Close);
+            }
+        }
+    }
+
+    /// The window closes: settings and session are kept.
+    pub fn end(&mut self) {
+        if let Some(profile) = &self.profile {
+            profile.report();
+            return;
+        }
+        self.state.settings.closed_cleanly = self.fatal.is_none();
+        self.save_now();
+    }
+
+    /// Copies what is open into the settings.
+    fn update_session(&mut self) {
+        let state = &mut self.state;
+        state.settings.ending = state.clock.ending;
+        state.settings.speed = state.clock.speed;
+        state.settings.pacing = state.clock.pacing;
+        // An empty window keeps the last session, so that it can still be brought back.
+        if !state.views.is_empty() {
+            state.settings.session = state.views.iter().map(saved_view).collect();
+        }
+        state.settings.layout = Some(self.layout.clone());
+    }
+
+    fn save_now(&mut self) {
+        self.update_session();
+        if let Err(e) = self.state.settings.save() {
+            log::warn!("{e:#}");
+        }
+        self.saved.0 = Instant::now();
+    }
+
+    fn autosave(&mut self) {
+        if self.saved.0.elapsed() < AUTOSAVE || self.profile.is_some() {
+            return;
+        }
+        self.update_session();
+        let text = serde_json::to_string(&self.state.settings).unwrap_or_default();
+        if text != self.saved.1 {
+            self.saved.1 = text;
+            self.save_now();
+        }
+        self.saved.0 = Instant::now();
+    }
+}
+
+/// A recording as it is remembered.
+fn saved_view(view: &state::View) -> SavedView {
+    SavedView { address: view.recording.address.clone(), display: view.display.clone(), viewport: view.viewport }
+}
+
+/// A stored layout from another version may lack a panel.
+fn complete(tree: &egui_tiles::Tree<Pane>) -> bool {
+    [Pane::Viewer, Pane::Display, Pane::Info, Pane::Log].iter().all(|p| tree.tiles.find_pane(p).is_some())
+}
+
+fn drop_hint(ctx: &Context) {
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop")));
+    let rect = ctx.content_rect();
+    painter.rect_filled(rect, 0.0, egui::Color32::from_black_alpha(150));
+    let text = "Drop to open beside the others";
+    painter.text(rect.center(), Align2::CENTER_CENTER, text, FontId::proportional(28.0), egui::Color32::WHITE);
+}
+
+struct Behavior<'a> {
+    state: &'a AppState,
+    format: wgpu::TextureFormat,
+    feedback: &'a SharedFeedback,
+    out: &'a mut Outbox,
+    drawn: panels::viewer::Drawn,
+}
+
+impl egui_tiles::Behavior<Pane> for Behavior<'_> {
+    fn pane_ui(&mut self, ui: &mut Ui, _tile: egui_tiles::TileId, pane: &mut Pane) -> egui_tiles::UiResponse {
+        if *pane == Pane::Viewer {
+            self.drawn = panels::viewer::show(ui, self.state, self.format, self.feedback, self.out);
+        } else {
+            egui::Frame::NONE.inner_margin(8.0).show(ui, |ui| match pane {
+                Pane::Display => panels::display::show(ui, self.state, self.out),
+                Pane::Info => panels::info::show(ui, self.state, self.out),
+                Pane::Log | Pane::Viewer => panels::log::show(ui),
+            });
+        }
+        egui_tiles::UiResponse::None
+    }
+
+    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
+        pane.title().into()
+    }
+
+    fn gap_width(&self, _style: &egui::Style) -> f32 {
+        3.0
+    }
+
+    fn simplification_options(&self) -> egui_tiles::SimplificationOptions {
+        egui_tiles::SimplificationOptions { all_panes_must_have_tabs: true, ..Default::default() }
+    }
+}

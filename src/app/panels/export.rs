@@ -1,0 +1,184 @@
+//! What to export, and how.
+
+use std::path::PathBuf;
+
+use eframe::egui::{self, Context, DragValue, Grid, TextEdit, Window};
+
+use crate::app::command::Command;
+use crate::app::settings::Overlays;
+use crate::app::state::{AppState, Outbox};
+
+/// The kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The current frame as shown.
+    Png,
+    /// Raw values with metadata.
+    OmeTiff,
+    /// As shown, moving.
+    Gif,
+}
+
+impl Kind {
+    /// File name ending.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::OmeTiff => "ome.tif",
+            Self::Gif => "gif",
+        }
+    }
+}
+
+/// The export form's values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ExportForm {
+    /// Index of the view.
+    pub view: usize,
+    /// Kind of file.
+    pub kind: Kind,
+    /// Only what is visible in the view, not the whole frame.
+    pub visible_only: bool,
+    /// First and last frame, from 0, both included.
+    pub frames: (usize, usize),
+    /// Enlargement of pictures.
+    pub scale: f32,
+    /// Drawn over pictures.
+    pub overlays: Overlays,
+    /// GIF speed, frames per second.
+    pub fps: f64,
+    /// Compress the OME-TIFF (lossless).
+    pub compress: bool,
+    /// Where to.
+    pub path: String,
+}
+
+impl ExportForm {
+    /// A form for a view of the state; `None` without recordings.
+    pub fn new(state: &AppState, kind: Kind) -> Option<Self> {
+        let view = state.active_view()?;
+        let shape = view.recording.shape();
+        let fps = match state.clock.speed {
+            crate::video::timeline::Speed::Fps(fps) => fps.clamp(0.1, 50.0),
+            crate::video::timeline::Speed::RealTime(_) => 10.0,
+        };
+        let mut form = Self {
+            view: state.active,
+            kind,
+            visible_only: false,
+            frames: (0, shape.t.saturating_sub(1)),
+            scale: (512.0 / shape.x.max(shape.y) as f32).ceil().clamp(1.0, 8.0),
+            overlays: Overlays { name: false, ..state.settings.overlays },
+            fps,
+            compress: true,
+            path: String::new(),
+        };
+        form.path = form.suggestion(state).to_string_lossy().into_owned();
+        Some(form)
+    }
+
+    /// A file name beside the recording that does not exist yet.
+    fn suggestion(&self, state: &AppState) -> PathBuf {
+        let Some(view) = state.views.get(self.view) else { return PathBuf::new() };
+        let path = view.recording.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let stem = name.split('.').next().unwrap_or("movie");
+        let frame = state.frame_of(self.view) + 1;
+        let base = if self.kind == Kind::Png { format!("{stem}_frame{frame:03}") } else { format!("{stem}_export") };
+        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
+        let candidate = |n: usize| {
+            let number = if n == 0 { String::new() } else { format!("_{n}") };
+            folder.join(format!("{base}{number}.{}", self.kind.extension()))
+        };
+        (0..1000).map(candidate).find(|p| !p.exists()).unwrap_or_else(|| candidate(0))
+    }
+}
+
+/// Shows the form while it is open.
+pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
+    let Some(mut form) = state.dialogs.export.take() else { return };
+    if form.view >= state.views.len() {
+        return;
+    }
+    let mut open = true;
+    let mut done = false;
+    Window::new("Export").open(&mut open).resizable(false).collapsible(false).default_width(460.0).show(ctx, |ui| {
+        let kind = form.kind;
+        Grid::new("export").num_columns(2).spacing([12.0, 8.0]).show(ui, |ui| {
+            ui.label("What");
+            ui.vertical(|ui| {
+                ui.radio_value(&mut form.kind, Kind::Png, "This frame as shown (PNG)");
+                ui.radio_value(&mut form.kind, Kind::Gif, "Movie as shown (GIF)");
+                ui.radio_value(&mut form.kind, Kind::OmeTiff, "Raw values with metadata (OME-TIFF), to measure in");
+            });
+            ui.end_row();
+            ui.label("Part");
+            ui.vertical(|ui| {
+                ui.radio_value(&mut form.visible_only, false, "Whole frame");
+                ui.radio_value(&mut form.visible_only, true, "What is visible in the window");
+            });
+            ui.end_row();
+            rows(ui, state, &mut form);
+        });
+        if form.kind != kind {
+            form.path = form.suggestion(state).to_string_lossy().into_owned();
+        }
+        ui.separator();
+        ui.horizontal(|ui| {
+            let path = PathBuf::from(form.path.trim());
+            let named = path.file_name().is_some();
+            if ui.add_enabled(named, egui::Button::new("Export")).clicked() {
+                done = true;
+                out.send(Command::Export(Box::new(form.clone())));
+            }
+            if ui.button("Cancel").clicked() {
+                done = true;
+            }
+            if path.exists() {
+                ui.colored_label(ui.visuals().warn_fg_color, "An existing file will be replaced.");
+            }
+        });
+    });
+    if open && !done {
+        state.dialogs.export = Some(form);
+    }
+}
+
+fn rows(ui: &mut egui::Ui, state: &AppState, form: &mut ExportForm) {
+    let frames = state.views[form.view].recording.shape().t;
+    if form.kind != Kind::Png && frames > 1 {
+        ui.label("Frames");
+        ui.horizontal(|ui| {
+            let (mut from, mut to) = (form.frames.0 + 1, form.frames.1 + 1);
+            ui.add(DragValue::new(&mut from).range(1..=frames));
+            ui.label("to");
+            ui.add(DragValue::new(&mut to).range(1..=frames));
+            form.frames = (from.min(to) - 1, from.max(to) - 1);
+        });
+        ui.end_row();
+    }
+    if form.kind == Kind::OmeTiff {
+        ui.label("Compression");
+        ui.checkbox(&mut form.compress, "Deflate (lossless)");
+        ui.end_row();
+    } else {
+        ui.label("Enlarge");
+        ui.add(DragValue::new(&mut form.scale).range(0.1..=16.0).speed(0.1).suffix(" ×"));
+        ui.end_row();
+        ui.label("Draw");
+        ui.horizontal(|ui| {
+            ui.checkbox(&mut form.overlays.scale_bar, "Scale bar");
+            ui.checkbox(&mut form.overlays.time_stamp, "Time stamp");
+            ui.checkbox(&mut form.overlays.name, "Name");
+        });
+        ui.end_row();
+    }
+    if form.kind == Kind::Gif {
+        ui.label("Speed");
+        ui.add(DragValue::new(&mut form.fps).range(0.1..=50.0).speed(0.1).suffix(" frames/s"));
+        ui.end_row();
+    }
+    ui.label("File");
+    ui.add(TextEdit::singleline(&mut form.path).desired_width(330.0));
+    ui.end_row();
+}

@@ -1,0 +1,59 @@
+//! Keyboard shortcuts and what the mouse does.
+
+use eframe::egui::{self, Context, Grid, RichText, ScrollArea, Window};
+
+use crate::app::command::Command;
+use crate::app::state::AppState;
+
+const MOUSE: [(&str, &str); 8] = [
+    ("Wheel over a picture", "Zoom at the pointer"),
+    ("Shift + wheel", "Next or previous z plane"),
+    ("Drag", "Move the picture"),
+    ("Double click", "Fit"),
+    ("Click", "Make a recording the active one"),
+    ("1 – 9", "Show or hide a channel"),
+    ("Drop files or folders", "Open them side by side"),
+    ("Ctrl + and Ctrl −", "Larger or smaller window contents"),
+];
+
+/// Shows the help while it is open.
+pub fn show(ctx: &Context, state: &mut AppState) {
+    let mut open = state.dialogs.help;
+    Window::new("Keyboard shortcuts").open(&mut open).default_width(720.0).collapsible(false).show(ctx, |ui| {
+        ScrollArea::vertical().max_height(ctx.content_rect().height() - 160.0).show(ui, |ui| {
+            ui.columns(2, |columns| {
+                for (column, groups) in columns.iter_mut().zip([["Playing", "Help"], ["File", "View"]]) {
+                    for group in groups {
+                        list(column, group);
+                    }
+                }
+                list(&mut columns[0], "Edit");
+                let ui = &mut columns[0];
+                ui.add_space(6.0);
+                ui.heading("Mouse and more");
+                Grid::new("mouse").num_columns(2).striped(true).show(ui, |ui| {
+                    for (what, does) in MOUSE {
+                        ui.label(RichText::new(what).strong());
+                        ui.label(does);
+                        ui.end_row();
+                    }
+                });
+            });
+        });
+    });
+    state.dialogs.help = open && !ctx.input(|i| i.key_pressed(egui::Key::Escape));
+}
+
+fn list(ui: &mut egui::Ui, group: &str) {
+    ui.add_space(6.0);
+    ui.heading(group);
+    Grid::new(group).num_columns(2).striped(true).show(ui, |ui| {
+        for command in Command::ALL {
+            let Some(about) = command.describe().filter(|d| d.group == group) else { continue };
+            let Some(shortcut) = about.shortcut else { continue };
+            ui.label(RichText::new(ui.ctx().format_shortcut(&shortcut)).strong());
+            ui.label(about.text.trim_end_matches('…')).on_hover_text(about.tooltip);
+            ui.end_row();
+        }
+    });
+}

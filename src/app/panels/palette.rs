@@ -1,0 +1,97 @@
+//! Command palette: type a part of a name, Enter runs it.
+
+use eframe::egui::{self, Align2, Context, Id, Key, Modal, RichText, ScrollArea, TextEdit};
+
+use super::menu;
+use crate::app::command::Command;
+use crate::app::state::{AppState, Outbox};
+
+/// True when the letters of `query` stand in `text` in their order.
+fn matches(text: &str, query: &str) -> bool {
+    let mut letters = text.chars().flat_map(char::to_lowercase);
+    query.chars().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).all(|q| letters.any(|l| l == q))
+}
+
+/// Commands that match, best first: those that contain the query as it is typed, then the rest.
+pub fn find(query: &str) -> Vec<Command> {
+    let plain = query.trim().to_lowercase();
+    let mut found: Vec<(bool, Command)> = Command::ALL
+        .into_iter()
+        .filter_map(|c| {
+            let about = c.describe()?;
+            let text = format!("{} {}", about.text, about.group);
+            matches(&text, query).then(|| (!about.text.to_lowercase().contains(&plain), c))
+        })
+        .collect();
+    found.sort_by_key(|(scattered, _)| *scattered);
+    found.into_iter().map(|(_, c)| c).collect()
+}
+
+/// Shows the palette while it is open.
+pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
+    let Some(mut query) = state.dialogs.palette.clone() else { return };
+    let mut close = false;
+    let selected_id = Id::new("palette selection");
+    let response = Modal::new(Id::new("palette"))
+        .area(Modal::default_area(Id::new("palette")).anchor(Align2::CENTER_TOP, [0.0, 60.0]))
+        .show(ctx, |ui| {
+            ui.set_width(440.0);
+            let edit = TextEdit::singleline(&mut query).hint_text("Type a command").desired_width(f32::INFINITY);
+            let response = ui.add(edit);
+            response.request_focus();
+            let found = find(&query);
+            let mut selected: usize = ui.data(|d| d.get_temp(selected_id)).unwrap_or(0);
+            if response.changed() {
+                selected = 0;
+            }
+            let (up, down, enter) = ui.input_mut(|i| {
+                (
+                    i.count_and_consume_key(egui::Modifiers::NONE, Key::ArrowUp),
+                    i.count_and_consume_key(egui::Modifiers::NONE, Key::ArrowDown),
+                    i.key_pressed(Key::Enter),
+                )
+            });
+            selected = (selected + down).saturating_sub(up).min(found.len().saturating_sub(1));
+            ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+                for (index, command) in found.iter().enumerate() {
+                    let Some(about) = command.describe() else { continue };
+                    let on = menu::enabled(command, state);
+                    let mut button = egui::Button::selectable(index == selected, about.text).min_size(egui::vec2(420.0, 0.0));
+                    if let Some(shortcut) = about.shortcut {
+                        button = button.shortcut_text(RichText::new(ctx.format_shortcut(&shortcut)).weak());
+                    }
+                    let line = ui.add_enabled(on, button).on_hover_text(about.tooltip);
+                    if index == selected && (up > 0 || down > 0) {
+                        line.scroll_to_me(None);
+                    }
+                    if on && (line.clicked() || (index == selected && enter)) {
+                        out.send(command.clone());
+                        close = true;
+                    }
+                }
+                if found.is_empty() {
+                    ui.weak("No command has these letters in its name.");
+                }
+            });
+            ui.data_mut(|d| d.insert_temp(selected_id, selected));
+        });
+    if close || response.should_close() {
+        ctx.data_mut(|d| d.remove::<usize>(selected_id));
+        state.dialogs.palette = None;
+    } else {
+        state.dialogs.palette = Some(query);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn typing_a_part_of_a_name_finds_the_command() {
+        assert_eq!(find("auto con")[0], Command::AutoContrast);
+        assert_eq!(find("exp mov")[0], Command::ExportMovie);
+        assert!(find("zzz").is_empty());
+        assert_eq!(find("").len(), Command::ALL.len());
+    }
+}

@@ -1,0 +1,73 @@
+//! The status bar: what the pointer is over, what runs, on which device.
+
+use eframe::egui::{self, ProgressBar, RichText, Ui};
+
+use crate::app::command::Command;
+use crate::app::jobs::Jobs;
+use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::overlay;
+use crate::video::cache::CacheStats;
+
+/// Position and values under the pointer.
+pub fn readout(state: &AppState) -> Option<String> {
+    let hover = state.hover.as_ref()?;
+    let view = state.views.get(hover.view)?;
+    let (x, y) = hover.pixel;
+    let position = match overlay::pixel_size(&view.recording) {
+        Some(size) => format!("x {:.2} µm  y {:.2} µm  ({x}, {y} px)", x as f64 * size, y as f64 * size),
+        None => format!("x {x} px  y {y} px"),
+    };
+    let many = view.recording.shape().c > 1;
+    let values: Vec<String> = hover
+        .values
+        .iter()
+        .map(|(channel, value)| {
+            let value =
+                if view.recording.series.dtype.is_float() { format!("{value:.5}") } else { format!("{value:.0}") };
+            if many { format!("C{} {value}", channel + 1) } else { value }
+        })
+        .collect();
+    Some(format!("{position}   value {}", values.join("  ")))
+}
+
+/// Shows the bar.
+pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: &mut Outbox) {
+    ui.horizontal(|ui| {
+        match readout(state) {
+            Some(text) => ui.label(RichText::new(text).monospace()),
+            None => ui.weak(if state.views.is_empty() { "No recording" } else { "Move over a picture to read values" }),
+        };
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.label(&state.draws).on_hover_text(format!(
+                "Draws: {}\nComputes: {}\nRun “molclip gpu” for a self-test.",
+                state.draws, state.computes
+            ));
+            ui.separator();
+            let mb = |bytes: usize| bytes >> 20;
+            ui.label(format!("{} MB", mb(cache.bytes))).on_hover_text(format!(
+                "Decoded frames: {} planes, {} of at most {} MB\nReading a plane takes {:.1} ms",
+                cache.planes,
+                mb(cache.bytes),
+                mb(cache.capacity),
+                cache.decode_ms
+            ));
+            for job in jobs.running() {
+                ui.separator();
+                if ui.small_button("✖").on_hover_text(format!("Stop: {}", job.name)).clicked() {
+                    out.send(Command::CancelJob(job.id));
+                }
+                let left = job.progress.remaining().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
+                match job.progress.fraction() {
+                    Some(done) => {
+                        let bar = ProgressBar::new(done as f32).desired_width(70.0).desired_height(10.0);
+                        ui.add(bar).on_hover_text(format!("{:.0} %{left}", done * 100.0));
+                    }
+                    None => {
+                        ui.spinner();
+                    }
+                }
+                ui.label(format!("{}{left}", overlay::shorten(&job.name, 40)));
+            }
+        });
+    });
+}

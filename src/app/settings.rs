@@ -1,0 +1,185 @@
+//! Settings and the last session, kept as JSON in the user's configuration folder.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::panels::Pane;
+use crate::gpu::ComputeChoice;
+use crate::video::Address;
+use crate::video::display::Display;
+use crate::video::edits::write_atomically;
+use crate::video::timeline::{Align, Ending, Pacing, Speed};
+
+/// Colours of the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ThemeChoice {
+    /// Dark: the eye sees more of a dim cell.
+    #[default]
+    Dark,
+    /// Light.
+    Light,
+    /// As the desktop.
+    System,
+}
+
+/// What is drawn over a frame, on screen and in exports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Overlays {
+    /// Scale bar with its length.
+    pub scale_bar: bool,
+    /// Time of the frame.
+    pub time_stamp: bool,
+    /// Name of the recording.
+    pub name: bool,
+}
+
+impl Default for Overlays {
+    fn default() -> Self {
+        Self { scale_bar: true, time_stamp: true, name: true }
+    }
+}
+
+/// Where a view looks.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Viewport {
+    /// Point of the image in the middle of the view, as a share of its width and height.
+    pub center: [f32; 2],
+    /// Screen points per image pixel; `None` fits the image into the view.
+    pub zoom: Option<f32>,
+}
+
+impl Default for Viewport {
+    fn default() -> Self {
+        Self { center: [0.5, 0.5], zoom: None }
+    }
+}
+
+/// A recording that was open.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SavedView {
+    /// Which.
+    pub address: Address,
+    /// How it was shown.
+    pub display: Display,
+    /// Where it looked.
+    pub viewport: Viewport,
+}
+
+/// Everything that is remembered between starts.
+#[derive(Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Colours.
+    pub theme: ThemeChoice,
+    /// Scale of the window on top of the desktop's.
+    pub ui_scale: f32,
+    /// Who computes.
+    pub compute: ComputeChoice,
+    /// Share of memory for decoded frames.
+    pub cache_share: f64,
+    /// What was opened, latest first.
+    pub recent: Vec<Address>,
+    /// At the end of the movie.
+    pub ending: Ending,
+    /// How fast.
+    pub speed: Speed,
+    /// What gives.
+    pub pacing: Pacing,
+    /// Where recordings are aligned.
+    pub align: Align,
+    /// Zoom and pan together.
+    pub link_views: bool,
+    /// Contrast together.
+    pub link_contrast: bool,
+    /// Drawn over frames.
+    pub overlays: Overlays,
+    /// Arrangement of the panels.
+    pub layout: Option<egui_tiles::Tree<Pane>>,
+    /// Size of the window, points.
+    pub window: Option<[f32; 2]>,
+    /// What was open last.
+    pub session: Vec<SavedView>,
+    /// False while the program runs: true after a crash or a lost device means that the session can be brought back.
+    pub closed_cleanly: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            theme: ThemeChoice::default(),
+            ui_scale: 1.0,
+            compute: ComputeChoice::Auto,
+            cache_share: 0.25,
+            recent: Vec::new(),
+            ending: Ending::default(),
+            speed: Speed::Fps(10.0),
+            pacing: Pacing::default(),
+            align: Align::default(),
+            link_views: false,
+            link_contrast: false,
+            overlays: Overlays::default(),
+            layout: None,
+            window: None,
+            session: Vec::new(),
+            closed_cleanly: true,
+        }
+    }
+}
+
+/// Recent files kept.
+const RECENT: usize = 12;
+
+/// Where settings live; `MOLCLIP_CONFIG_DIR` moves them (tests, shared machines).
+pub fn config_dir() -> Option<PathBuf> {
+    if let Some(dir) = std::env::var_os("MOLCLIP_CONFIG_DIR") {
+        return Some(dir.into());
+    }
+    directories::ProjectDirs::from("", "", "molclip").map(|dirs| dirs.config_dir().to_owned())
+}
+
+impl Settings {
+    /// Reads the settings; damaged ones are set aside, and said so.
+    pub fn load() -> Self {
+        let Some(file) = config_dir().map(|d| d.join("settings.json")) else { return Self::default() };
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Self::default(),
+            Err(e) => {
+                log::warn!("{}: settings could not be read: {e}. Defaults are used.", file.display());
+                return Self::default();
+            }
+        };
+        match serde_json::from_str(&text) {
+            Ok(settings) => settings,
+            Err(e) => {
+                let aside = file.with_extension("json.damaged");
+                let kept = std::fs::rename(&file, &aside).is_ok();
+                log::warn!(
+                    "{}: settings are damaged ({e}); defaults are used.{}",
+                    file.display(),
+                    if kept { " The old file is kept beside it as settings.json.damaged." } else { "" }
+                );
+                Self::default()
+            }
+        }
+    }
+
+    /// Writes the settings.
+    pub fn save(&self) -> anyhow::Result<()> {
+        let Some(dir) = config_dir() else { return Ok(()) };
+        let file = dir.join("settings.json");
+        let text = serde_json::to_string_pretty(self)?;
+        write_atomically(&file, text.as_bytes())
+            .map_err(|e| anyhow::anyhow!("{}: settings could not be written: {e}", file.display()))
+    }
+
+    /// Puts an address on top of the recent list.
+    pub fn remember(&mut self, address: &Address) {
+        self.recent.retain(|a| a != address);
+        self.recent.insert(0, address.clone());
+        self.recent.truncate(RECENT);
+    }
+}

@@ -1,0 +1,335 @@
+//! The window's state: plain data. Panels read it and send commands; [`super::Studio`] applies them.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use eframe::egui::Rect;
+
+use super::command::Command;
+use super::frame::{self, LutCache};
+use super::panels::export::ExportForm;
+use super::settings::{Settings, Viewport};
+use crate::gpu::frame_view::ChannelDraw;
+use crate::video::cache::{FrameCache, Request};
+use crate::video::display::{Display, Projection};
+use crate::video::edits::Edits;
+use crate::video::stats::MovieStats;
+use crate::video::timeline::{Clock, Timeline, Unit};
+use crate::video::{Recording, VideoError};
+
+/// A recording on screen.
+pub struct View {
+    /// Unique in this process.
+    pub id: u64,
+    /// What is shown.
+    pub recording: Arc<Recording>,
+    /// How.
+    pub display: Display,
+    /// Where.
+    pub viewport: Viewport,
+    /// Histogram and percentiles, once known.
+    pub stats: Option<Arc<MovieStats>>,
+    /// Share of the statistics scan that is done; `None` when it is not running.
+    pub scanning: Option<f32>,
+    /// The frame on screen: stays until the next one is decoded.
+    pub shown: Shown,
+    /// Where the picture was drawn last, points.
+    pub cell: Rect,
+    luts: LutCache,
+}
+
+/// What the canvas draws.
+#[derive(Default, Clone)]
+pub struct Shown {
+    /// Time point.
+    pub t: usize,
+    /// Channels, ready for the GPU.
+    pub channels: Vec<ChannelDraw>,
+    /// Why the frame that should be shown cannot be.
+    pub error: Option<VideoError>,
+    /// Since when the wanted frame is being waited for.
+    pub waiting: Option<Instant>,
+}
+
+impl View {
+    /// A view with the default look.
+    pub fn new(id: u64, recording: Recording) -> Self {
+        let display = Display::new(&recording.series);
+        Self {
+            id,
+            recording: Arc::new(recording),
+            display,
+            viewport: Viewport::default(),
+            stats: None,
+            scanning: None,
+            shown: Shown::default(),
+            cell: Rect::NOTHING,
+            luts: LutCache::default(),
+        }
+    }
+
+    /// The focal planes that are needed for the current projection.
+    pub fn planes_z(&self) -> std::ops::Range<usize> {
+        frame::planes_z(&self.recording, &self.display)
+    }
+
+    /// The channels that are drawn.
+    pub fn visible_channels(&self) -> impl Iterator<Item = usize> + '_ {
+        frame::visible_channels(&self.recording, &self.display)
+    }
+
+    /// The planes that a frame needs.
+    pub fn requests(&self, t: usize) -> Vec<Request> {
+        let z = self.planes_z();
+        self.visible_channels()
+            .flat_map(|c| z.clone().map(move |z| (c, z)))
+            .filter(|&(c, z)| !self.recording.series.is_missing(self.recording.shape().plane_index(t, z, c)))
+            .map(|(c, z)| Request { recording: Arc::clone(&self.recording), t, z, c })
+            .collect()
+    }
+
+    /// True when all planes of a frame are decoded, or known not to be readable.
+    pub fn is_ready(&self, cache: &FrameCache, t: usize) -> bool {
+        self.requests(t).iter().all(|r| cache.is_settled(r.key()))
+    }
+
+    /// Takes the frame from the cache if it is all there; else keeps what is shown.
+    pub fn refresh(&mut self, cache: &FrameCache, t: usize) {
+        match frame::assemble(&self.recording, &self.display, t, &mut self.luts, |key| cache.get(key)) {
+            Some((channels, error)) => self.shown = Shown { t, channels, error, waiting: None },
+            None => {
+                self.shown.waiting.get_or_insert_with(Instant::now);
+            }
+        }
+    }
+
+    /// The value under a pixel for each channel on screen, projected as shown; colour images give one value per sample.
+    pub fn values_at(&self, x: usize, y: usize) -> Vec<(usize, f64)> {
+        let mut values = Vec::new();
+        for channel in &self.shown.channels {
+            let samples = channel.planes.first().map_or(1, |p| p.samples);
+            for sample in 0..samples {
+                let along_z: Vec<f64> = channel.planes.iter().filter_map(|p| p.value(x, y, sample)).collect();
+                if along_z.is_empty() {
+                    continue;
+                }
+                let value = match self.display.projection {
+                    Projection::Mean => along_z.iter().sum::<f64>() / along_z.len() as f64,
+                    _ => along_z.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+                };
+                values.push((channel.channel, value));
+            }
+        }
+        values
+    }
+}
+
+/// What the pointer is over.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Hover {
+    /// Index of the view.
+    pub view: usize,
+    /// Column and row.
+    pub pixel: (usize, usize),
+    /// Channel and value.
+    pub values: Vec<(usize, f64)>,
+}
+
+/// Something that can be taken back.
+#[derive(Clone)]
+pub enum Undo {
+    /// A recording that was closed, and its place.
+    Closed(usize, super::settings::SavedView),
+    /// Metadata as they were.
+    Edits(u64, Edits),
+    /// A look as it was.
+    Display(u64, Display),
+}
+
+/// Windows over the window.
+#[derive(Default)]
+pub struct Dialogs {
+    /// Text typed into the command palette.
+    pub palette: Option<String>,
+    /// Shortcut help.
+    pub help: bool,
+    /// About.
+    pub about: bool,
+    /// Path box, and what it was opened for.
+    pub path_box: Option<PathBox>,
+    /// Export form.
+    pub export: Option<ExportForm>,
+    /// The program is asked to close while jobs run.
+    pub confirm_quit: bool,
+}
+
+/// A line to type a path into.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PathBox {
+    /// What has been typed.
+    pub text: String,
+    /// Why it is shown instead of a file dialog, if it is.
+    pub note: Option<String>,
+    /// What is wrong with the path.
+    pub error: Option<String>,
+}
+
+/// The window's state.
+pub struct AppState {
+    /// Recordings on screen, at most nine.
+    pub views: Vec<View>,
+    /// The one that panels and keys act on.
+    pub active: usize,
+    /// Common time axis.
+    pub timeline: Timeline,
+    /// Playhead.
+    pub clock: Clock,
+    /// What is remembered.
+    pub settings: Settings,
+    /// Under the pointer.
+    pub hover: Option<Hover>,
+    /// Open windows.
+    pub dialogs: Dialogs,
+    /// What can be taken back, latest last.
+    pub undo: Vec<Undo>,
+    /// What was taken back, latest last.
+    pub redo: Vec<Undo>,
+    /// Graphics device, for the status bar.
+    pub draws: String,
+    /// Who would compute.
+    pub computes: String,
+    /// Files are being dragged over the window.
+    pub dropping: bool,
+}
+
+/// Most recordings side by side.
+pub const MAX_VIEWS: usize = 9;
+
+impl AppState {
+    /// An empty window.
+    pub fn new(settings: Settings) -> Self {
+        let clock = Clock {
+            ending: settings.ending,
+            speed: settings.speed,
+            pacing: settings.pacing,
+            ..Clock::default()
+        };
+        Self {
+            views: Vec::new(),
+            active: 0,
+            timeline: Timeline::new(&[], settings.align),
+            clock,
+            settings,
+            hover: None,
+            dialogs: Dialogs::default(),
+            undo: Vec::new(),
+            redo: Vec::new(),
+            draws: String::new(),
+            computes: String::new(),
+            dropping: false,
+        }
+    }
+
+    /// The active view.
+    pub fn active_view(&self) -> Option<&View> {
+        self.views.get(self.active)
+    }
+
+    /// Time point that a view should show now.
+    pub fn frame_of(&self, view: usize) -> usize {
+        self.timeline.frame(view, self.clock.tick)
+    }
+
+    /// Rebuilds the common axis, staying at the same time.
+    pub fn rebuild_timeline(&mut self) {
+        let now = self.timeline.ticks.get(self.clock.tick).copied();
+        let unit = self.timeline.unit;
+        let recordings: Vec<&Recording> = self.views.iter().map(|v| v.recording.as_ref()).collect();
+        self.timeline = Timeline::new(&recordings, self.settings.align);
+        let tick = match now {
+            Some(now) if unit == self.timeline.unit => self.timeline.tick_at(now),
+            _ => self.clock.tick,
+        };
+        self.clock.seek(tick, &self.timeline);
+        self.clock.playing &= self.timeline.len() > 1;
+        self.active = self.active.min(self.views.len().saturating_sub(1));
+    }
+
+    /// Time stamp of a view's current frame, as drawn over it: from its treatment where it has one.
+    pub fn time_label(&self, view: usize) -> String {
+        self.views.get(view).map_or_else(String::new, |v| time_label(&v.recording, self.frame_of(view)))
+    }
+
+    /// The current position of the common axis.
+    pub fn position_label(&self) -> String {
+        match (self.timeline.unit, self.timeline.ticks.get(self.clock.tick)) {
+            (Unit::Seconds, Some(time)) => format_time(*time, self.timeline.duration()),
+            (Unit::Frames, Some(frame)) => format!("frame {}", frame + 1.0),
+            (_, None) => String::new(),
+        }
+    }
+}
+
+/// Time of a frame, from the recording's treatment where it has one; its number where it has no timing.
+pub fn time_label(recording: &Recording, t: usize) -> String {
+    let treatment = recording.edits.treatment_frame;
+    match recording.times_s() {
+        Some(times) => {
+            let now = times.get(t).copied().unwrap_or(0.0);
+            let span = times.last().copied().unwrap_or(0.0);
+            match treatment.and_then(|f| times.get(f)) {
+                Some(zero) if now < *zero => format!("{} before treatment", format_time(zero - now, span)),
+                Some(zero) => format!("{} after treatment", format_time(now - zero, span)),
+                None => format_time(now, span),
+            }
+        }
+        None => match treatment {
+            Some(zero) if t < zero => format!("{} frames before treatment", zero - t),
+            Some(zero) => format!("{} frames after treatment", t - zero),
+            None => format!("frame {}", t + 1),
+        },
+    }
+}
+
+/// Seconds as `4.5 s`, `1:04.5` or `2:01:04`, in a form that fits the length of the movie.
+pub fn format_time(seconds: f64, span: f64) -> String {
+    let sign = if seconds < 0.0 { "−" } else { "" };
+    let s = seconds.abs();
+    let span = span.abs().max(s);
+    if span >= 3600.0 {
+        let whole = s.round() as u64;
+        return format!("{sign}{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+    }
+    if span >= 60.0 {
+        let tenths = (s * 10.0).round() as u64;
+        return format!("{sign}{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10);
+    }
+    let decimals = if span >= 10.0 { 1 } else if span >= 0.1 { 2 } else { 4 };
+    format!("{sign}{s:.decimals$} s")
+}
+
+/// Where panels put what they want done.
+#[derive(Default)]
+pub struct Outbox(pub Vec<Command>);
+
+impl Outbox {
+    /// Sends a command.
+    pub fn send(&mut self, command: Command) {
+        self.0.push(command);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::format_time;
+
+    #[test]
+    fn times_read_as_a_biologist_writes_them() {
+        assert_eq!(format_time(4.536, 131.5), "0:04.5");
+        assert_eq!(format_time(59.96, 131.5), "1:00.0");
+        assert_eq!(format_time(3661.0, 7200.0), "1:01:01");
+        assert_eq!(format_time(4.5, 5.0), "4.50 s");
+        assert_eq!(format_time(-4.5, 30.0), "−4.5 s");
+        assert_eq!(format_time(0.0012, 0.01), "0.0012 s");
+    }
+}

@@ -1,0 +1,6 @@
+//! Pieces that panels are made of.
+
+pub mod frame_canvas;
+pub mod histogram;
+pub mod overlay;
+pub mod timeline_bar;

@@ -1,0 +1,61 @@
+//! The command line. Results go to stdout, logs and progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
+
+mod export;
+mod gpu;
+mod info;
+mod window;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use log::LevelFilter;
+
+use crate::app::log_store;
+use crate::gpu::ComputeChoice;
+use crate::video::Address;
+
+/// Watch live cells respond to drugs, and ask what a drug does.
+#[derive(Parser)]
+#[command(name = "molclip", version, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// Recordings to open in the window: files or folders of frames, with #series=N&xywh=X,Y,W,H for a part
+    #[arg(value_name = "PATH")]
+    paths: Vec<Address>,
+
+    /// Who computes in the window; the setting is kept
+    #[arg(long, value_enum)]
+    compute: Option<ComputeChoice>,
+
+    /// Time the start and N steps through the first recording, print JSON, and end
+    #[arg(long, value_name = "N", hide = true)]
+    profile: Option<usize>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show the graphics device, who draws and who computes, and test it
+    Gpu(gpu::GpuArgs),
+    /// Show what is in a recording
+    Info(info::InfoArgs),
+    /// Write a frame as PNG, a movie as GIF, or raw values as OME-TIFF
+    Export(export::ExportArgs),
+}
+
+/// Runs the program.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    log_store::install(if cli.command.is_some() { LevelFilter::Info } else { LevelFilter::Warn });
+    let result = match cli.command {
+        Some(Command::Gpu(args)) => gpu::run(&args),
+        Some(Command::Info(args)) => info::run(&args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Export(args)) => export::run(&args).map(|()| ExitCode::SUCCESS),
+        None => window::run(cli.paths, cli.compute, cli.profile),
+    };
+    result.unwrap_or_else(|e| {
+        eprintln!("error: {e:#}");
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,105 @@
+//! `molclip [PATH…]`: the window.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::anyhow;
+use eframe::egui::ViewportBuilder;
+use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
+
+use crate::app::profile::Profile;
+use crate::app::settings::Settings;
+use crate::app::{Setup, Studio};
+use crate::gpu::{ComputeChoice, GpuDevice, device_descriptor, no_device_remedy};
+use crate::video::Address;
+
+/// Opens the window and returns when it is closed.
+pub fn run(
+    addresses: Vec<Address>,
+    compute: Option<ComputeChoice>,
+    profile: Option<usize>,
+) -> anyhow::Result<ExitCode> {
+    let profile = profile.map(Profile::new);
+    let settings = Settings::load();
+    let [width, height] = settings.window.unwrap_or([1280.0, 800.0]);
+    let create = WgpuSetupCreateNew {
+        device_descriptor: Arc::new(device_descriptor),
+        ..WgpuSetupCreateNew::without_display_handle()
+    };
+    let mut wgpu_options =
+        WgpuConfiguration { wgpu_setup: WgpuSetup::CreateNew(create), ..WgpuConfiguration::default() };
+    wgpu_options.surface = SurfaceConfig::LOW_LATENCY;
+    if profile.is_some() {
+        // Measure the program, not the display's refresh.
+        wgpu_options.surface.present_mode = wgpu::PresentMode::AutoNoVsync;
+    }
+    let options = eframe::NativeOptions {
+        viewport: ViewportBuilder::default()
+            .with_title("MolCLIP Studio")
+            .with_app_id("molclip")
+            .with_inner_size([width.clamp(480.0, 8000.0), height.clamp(360.0, 8000.0)])
+            .with_min_inner_size([480.0, 360.0])
+            .with_drag_and_drop(true),
+        wgpu_options,
+        ..eframe::NativeOptions::default()
+    };
+    // Why the window ended, if not by the user.
+    let fatal = Arc::new(Mutex::new(None));
+    let report = Arc::clone(&fatal);
+    eframe::run_native(
+        "molclip",
+        options,
+        Box::new(move |cc| {
+            let state = cc.wgpu_render_state.as_ref().ok_or("the window came up without wgpu")?;
+            let gpu = GpuDevice::adopt(
+                state.instance.clone(),
+                state.adapter.clone(),
+                state.device.clone(),
+                state.queue.clone(),
+            );
+            let setup = Setup {
+                gpu: Some(gpu),
+                format: state.target_format,
+                settings,
+                addresses,
+                compute,
+                profile,
+            };
+            Ok(Box::new(Window { studio: Studio::new(&cc.egui_ctx, setup), fatal: report }))
+        }),
+    )
+    .map_err(|e| explain(&e))?;
+    let fatal = fatal.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match fatal {
+        Some(reason) => Err(anyhow!("{reason}")),
+        None => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// What a failed start means, and what to do about it.
+fn explain(error: &eframe::Error) -> anyhow::Error {
+    match error {
+        eframe::Error::Wgpu(e) => anyhow!("No graphics device could be used: {e}. {}", no_device_remedy()),
+        eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => anyhow!(
+            "The window could not be opened: {error}. Without a display, use the commands: molclip --help lists them."
+        ),
+        other => anyhow!("The window could not be opened: {other}"),
+    }
+}
+
+/// Tells the caller why the window ended.
+struct Window {
+    studio: Studio,
+    fatal: Arc<Mutex<Option<String>>>,
+}
+
+impl eframe::App for Window {
+    fn ui(&mut self, ui: &mut eframe::egui::Ui, _frame: &mut eframe::Frame) {
+        self.studio.ui(ui);
+    }
+
+    fn on_exit(&mut self) {
+        self.studio.end();
+        *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = self.studio.fatal.take();
+    }
+}
