@@ -13,8 +13,8 @@ use super::{ExportError, persist, temporary};
 /// Shortest delay that viewers honour, in hundredths of a second; they slow faster films down to 10 a second.
 const SHORTEST_CS: u64 = 2;
 
-/// Speed of the colour quantiser, 1 (best) to 30; 10 is the crate's own choice.
-const QUANTISER: i32 = 10;
+/// Pixels per step of the colour quantiser's speed, 1 (looks at every pixel) to 10: small pictures need them all.
+const QUANTISER_PIXELS: usize = 40_000;
 
 /// How an animated GIF plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,8 @@ fn quantise(rgba: &[u8], width: u16, height: u16) -> gif::Frame<'static> {
             (_, Some(&index)) => index,
             _ if known.len() == 256 => {
                 let mut rgba = rgba.to_vec();
-                return gif::Frame::from_rgba_speed(width, height, &mut rgba, QUANTISER);
+                let speed = (rgba.len() / 4 / QUANTISER_PIXELS).clamp(1, 10) as i32;
+                return gif::Frame::from_rgba_speed(width, height, &mut rgba, speed);
             }
             _ => {
                 let index = known.len() as u8;

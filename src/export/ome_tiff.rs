@@ -22,7 +22,7 @@ use super::{ExportError, Progress, persist, temporary};
 use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
 
 /// Uncompressed bytes of a compressed strip: small enough to spread over cores, large enough to compress.
-const STRIP_BYTES: usize = 256 << 10;
+const STRIP_BYTES: usize = 64 << 10;
 
 /// Above this many bytes of planes, the 32-bit offsets of classic TIFF might not reach.
 const CLASSIC_BYTES: u64 = 3_900_000_000;
