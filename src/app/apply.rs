@@ -31,8 +31,8 @@ impl Studio {
     pub fn apply(&mut self, ctx: &Context, command: Command) {
         let active = self.state.active;
         match command {
-            Command::Open => dialogs::choose(&mut self.jobs, Choice::Open, self.last_folder()),
-            Command::OpenFolder => dialogs::choose(&mut self.jobs, Choice::Folder, self.last_folder()),
+            Command::Open => self.choose(Choice::Open),
+            Command::OpenFolder => self.choose(Choice::Folder),
             Command::OpenPath => self.state.dialogs.path_box = Some(PathBox::default()),
             Command::ReopenSession => self.reopen_session(),
             Command::Close => self.close(active),
@@ -81,7 +81,7 @@ impl Studio {
             Command::ResetContrast => self.contrast(false),
             Command::LoadLut => {
                 let channel = self.state.active_view().and_then(|v| v.visible_channels().next()).unwrap_or(0);
-                dialogs::choose(&mut self.jobs, Choice::Lut { view: active, channel }, self.last_folder());
+                self.choose(Choice::Lut { view: active, channel });
             }
             Command::SetLut(index, channel, path) => self.load_lut(index, channel, path),
             Command::Fit => self.set_viewport(active, Viewport::default()),
@@ -139,9 +139,11 @@ impl Studio {
         change(&mut self.state.clock, &self.state.timeline);
     }
 
-    fn last_folder(&self) -> Option<PathBuf> {
-        let address = self.state.settings.recent.first()?;
-        Some(address.path.parent()?.to_owned())
+    /// Opens a file dialog where the user was last.
+    fn choose(&mut self, choice: Choice) {
+        let last = self.state.settings.recent.first();
+        let folder = last.and_then(|address| Some(address.path.parent()?.to_owned()));
+        dialogs::choose(&mut self.jobs, choice, folder);
     }
 
     fn scale_speed(&mut self, factor: f64) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::{Duration, Instant};
 
 use crate::export::Progress;
 use crate::video::stats::MovieStats;
@@ -46,8 +47,18 @@ pub struct Job {
     pub name: String,
     /// How far it is.
     pub progress: Arc<Progress>,
+    /// Since when.
+    pub started: Instant,
     /// Quiet jobs are not worth asking about when the program closes.
     pub quiet: bool,
+}
+
+impl Job {
+    /// Time left at the pace so far, once there is something to tell it by.
+    pub fn time_left(&self) -> Option<Duration> {
+        let done = f64::from(self.progress.fraction()?);
+        (done > 0.02).then(|| self.started.elapsed().mul_f64((1.0 - done) / done))
+    }
 }
 
 enum Message {
@@ -102,7 +113,7 @@ impl Jobs {
         self.next_id += 1;
         let name = name.into();
         let progress = Arc::new(Progress::default());
-        let job = Job { id, name: name.clone(), progress: Arc::clone(&progress), quiet };
+        let job = Job { id, name: name.clone(), progress: Arc::clone(&progress), started: Instant::now(), quiet };
         let reply = self.reply.clone();
         let run = move || {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&progress, &reply)));

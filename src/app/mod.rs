@@ -331,7 +331,7 @@ impl Studio {
         }
         let names: Vec<&str> = self.jobs.running().iter().filter(|j| !j.quiet).map(|j| j.name.as_str()).collect();
         let mut answer = names.is_empty().then_some(true);
-        let modal = egui::Modal::new(egui::Id::new("quit")).show(ctx, |ui| {
+        let modal = egui::Modal::new(egui::Id::unique("quit")).show(ctx, |ui| {
             ui.set_width(380.0);
             ui.heading("Stop what is running?");
             for name in &names {
@@ -417,7 +417,7 @@ fn complete(tree: &egui_tiles::Tree<Pane>) -> bool {
 }
 
 fn drop_hint(ctx: &Context) {
-    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::new("drop")));
+    let painter = ctx.layer_painter(egui::LayerId::new(egui::Order::Foreground, egui::Id::unique("drop")));
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, egui::Color32::from_black_alpha(150));
     let text = "Drop to open beside the others";

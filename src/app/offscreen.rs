@@ -110,8 +110,10 @@ impl Offscreen {
         });
         let jobs = self.context.tessellate(output.shapes, 1.0);
         let (device, queue) = (&self.gpu.device, &self.gpu.queue);
-        for (id, delta) in &output.textures_delta.set {
-            self.renderer.update_texture(device, queue, *id, delta);
+        for (id, deltas) in &output.textures_delta.set {
+            for delta in deltas {
+                self.renderer.update_texture(device, queue, *id, delta);
+            }
         }
         let texture = device.create_texture(&wgpu::TextureDescriptor {
             label: Some("picture"),

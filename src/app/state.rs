@@ -208,12 +208,8 @@ pub const MAX_VIEWS: usize = 9;
 impl AppState {
     /// An empty window.
     pub fn new(settings: Settings) -> Self {
-        let clock = Clock {
-            ending: settings.ending,
-            speed: settings.speed,
-            pacing: settings.pacing,
-            ..Clock::default()
-        };
+        let mut clock = Clock::default();
+        (clock.ending, clock.speed, clock.pacing) = (settings.ending, settings.speed, settings.pacing);
         Self {
             views: Vec::new(),
             active: 0,

@@ -32,6 +32,9 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         Some(text) => Address::parse(text).map_err(anyhow::Error::msg)?,
         None => Address::of(&args.path),
     };
+    if address.crop.is_some() {
+        eprintln!("warning: the crop is ignored; the whole frame is described.");
+    }
     let reader = video::open(&address.path, Limits::default())?;
     let all = reader.series();
     let from_address = (address.series > 0).then_some(address.series);

@@ -43,11 +43,23 @@ impl GpuDevice {
     /// `WGPU_BACKEND` (`vulkan`, `dx12`, `metal`, `gl`) and `WGPU_ADAPTER_NAME` (part of the name) narrow the
     /// choice; otherwise see [`choose_adapter`].
     pub fn headless() -> Result<Self, GpuError> {
-        // One instance, never dropped: Vulkan loaders crash when instances come and go on several threads.
-        static INSTANCE: OnceLock<wgpu::Instance> = OnceLock::new();
-        let instance = INSTANCE.get_or_init(|| wgpu::Instance::new(instance_descriptor()));
-        let backends = instance_descriptor().backends;
-        let adapters = pollster::block_on(instance.enumerate_adapters(backends));
+        // Instances are kept: Vulkan loaders crash when they come and go on several threads. GL is asked only
+        // where nothing better answers.
+        static MODERN: OnceLock<wgpu::Instance> = OnceLock::new();
+        static GL: OnceLock<wgpu::Instance> = OnceLock::new();
+        let wanted = wgpu::Backends::from_env();
+        let primary = wanted.unwrap_or(wgpu::Backends::PRIMARY);
+        match Self::open(MODERN.get_or_init(|| wgpu::Instance::new(descriptor_for(primary)))) {
+            Err(GpuError::NoAdapter { .. }) if wanted.is_none() => {
+                Self::open(GL.get_or_init(|| wgpu::Instance::new(descriptor_for(wgpu::Backends::GL))))
+            }
+            result => result,
+        }
+    }
+
+    /// Makes a device on the best adapter of an instance.
+    fn open(instance: &wgpu::Instance) -> Result<Self, GpuError> {
+        let adapters = pollster::block_on(instance.enumerate_adapters(wgpu::Backends::all()));
         let adapter = choose_adapter(&adapters, None).map_err(|detail| GpuError::NoAdapter { detail })?;
         let (device, queue) =
             pollster::block_on(adapter.request_device(&device_descriptor(&adapter))).map_err(|error| {
@@ -237,12 +249,17 @@ fn describe_loss(reason: wgpu::DeviceLostReason, message: &str) -> String {
     }
 }
 
-/// How the window and headless runs open the graphics API.
+/// How the window opens the graphics API.
 ///
 /// `WGPU_BACKEND`, `WGPU_VALIDATION` and `WGPU_DEBUG` are honoured.
 pub fn instance_descriptor() -> wgpu::InstanceDescriptor {
+    let any = wgpu::Backends::PRIMARY | wgpu::Backends::GL;
+    descriptor_for(wgpu::Backends::from_env().unwrap_or(any))
+}
+
+fn descriptor_for(backends: wgpu::Backends) -> wgpu::InstanceDescriptor {
     wgpu::InstanceDescriptor {
-        backends: wgpu::Backends::from_env().unwrap_or(wgpu::Backends::PRIMARY | wgpu::Backends::GL),
+        backends,
         flags: wgpu::InstanceFlags::from_build_config().with_env(),
         ..wgpu::InstanceDescriptor::new_without_display_handle()
     }

@@ -112,7 +112,7 @@ fn limits(ui: &mut Ui, view: &View, index: usize, look: &mut ChannelDisplay) {
     if let Some(stats) = view.stats.as_ref().and_then(|s| s.channels.get(index)) {
         let table = lut::table(&look.lut, view.recording.series.palette.as_ref()).ok();
         let colors = table.as_ref().map_or(&[][..], |t| t.as_slice());
-        let (_, moved) = histogram::show(ui, Id::new(("histogram", view.id, index)), stats, look, colors);
+        let (_, moved) = histogram::show(ui, Id::unique(("histogram", view.id, index)), stats, look, colors);
         if let Some((min, max)) = moved {
             (look.min, look.max) = (min, max);
             look.auto = false;

@@ -168,7 +168,7 @@ fn axes(ui: &mut Ui, view: &View, edits: &mut Edits) {
     if let Some(problem) = problem_of(&problems, Field::Axes) {
         ui.colored_label(ui.visuals().error_fg_color, problem);
     }
-    let id = Id::new(("axes", view.recording.id));
+    let id = Id::unique(("axes", view.recording.id));
     let current = edits.axes.unwrap_or(AxisAssignment::of(stored));
     let mut draft: AxisAssignment = ui.data(|d| d.get_temp(id)).unwrap_or(current);
     ui.collapsing("Which axis is which", |ui| {

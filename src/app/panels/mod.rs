@@ -54,5 +54,5 @@ pub fn default_layout() -> egui_tiles::Tree<Pane> {
     root.shares.set_share(viewer, 0.74);
     root.shares.set_share(side, 0.26);
     let root = tiles.insert_container(root);
-    egui_tiles::Tree::new("panels", root, tiles)
+    egui_tiles::Tree::new(eframe::egui::Id::unique("panels"), root, tiles)
 }

@@ -31,9 +31,9 @@ pub fn find(query: &str) -> Vec<Command> {
 pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     let Some(mut query) = state.dialogs.palette.clone() else { return };
     let mut close = false;
-    let selected_id = Id::new("palette selection");
-    let response = Modal::new(Id::new("palette"))
-        .area(Modal::default_area(Id::new("palette")).anchor(Align2::CENTER_TOP, [0.0, 60.0]))
+    let selected_id = Id::unique("palette selection");
+    let response = Modal::new(Id::unique("palette"))
+        .area(Modal::default_area(Id::unique("palette")).anchor(Align2::CENTER_TOP, [0.0, 60.0]))
         .show(ctx, |ui| {
             ui.set_width(440.0);
             let edit = TextEdit::singleline(&mut query).hint_text("Type a command").desired_width(f32::INFINITY);

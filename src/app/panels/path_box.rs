@@ -10,7 +10,7 @@ use crate::video::Address;
 pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     let Some(mut path_box) = state.dialogs.path_box.take() else { return };
     let mut done = false;
-    let response = Modal::new(Id::new("path box")).show(ctx, |ui| {
+    let response = Modal::new(Id::unique("path box")).show(ctx, |ui| {
         ui.set_width(520.0);
         ui.heading("Open a file or a folder");
         if let Some(note) = &path_box.note {

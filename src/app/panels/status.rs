@@ -56,10 +56,10 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                 if ui.small_button("✖").on_hover_text(format!("Stop: {}", job.name)).clicked() {
                     out.send(Command::CancelJob(job.id));
                 }
-                let left = job.progress.remaining().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
+                let left = job.time_left().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
                 match job.progress.fraction() {
                     Some(done) => {
-                        let bar = ProgressBar::new(done as f32).desired_width(70.0).desired_height(10.0);
+                        let bar = ProgressBar::new(done).desired_width(70.0).desired_height(10.0);
                         ui.add(bar).on_hover_text(format!("{:.0} %{left}", done * 100.0));
                     }
                     None => {

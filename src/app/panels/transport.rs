@@ -14,7 +14,7 @@ fn icon(ui: &mut Ui, glyph: &str, command: &Command, enabled: bool, out: &mut Ou
     let keys = about.shortcut.map_or_else(String::new, |s| format!("  ({})", ui.ctx().format_shortcut(&s)));
     let button = Button::new(RichText::new(glyph).size(15.0)).min_size(vec2(30.0, 24.0));
     let response = ui.add_enabled(enabled, button).on_hover_text(format!("{}{keys}", about.tooltip));
-    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::WidgetType::Button, enabled, about.text));
+    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Button, enabled, about.text));
     if response.clicked() {
         out.send(command.clone());
     }

@@ -2,7 +2,7 @@
 
 use eframe::egui::{
     self, Align2, Button, Color32, CursorIcon, FontId, Id, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, Vec2,
-    WidgetInfo, WidgetType, pos2, vec2,
+    Role, WidgetInfo, pos2, vec2,
 };
 
 use crate::app::command::Command;
@@ -91,10 +91,10 @@ fn picture(
     let view = &state.views[index];
     let shape = view.recording.shape();
     let image = vec2(shape.x as f32, shape.y as f32);
-    let id = Id::new(("picture", view.id));
+    let id = Id::unique(("picture", view.id));
     let response = ui.interact(cell, id, Sense::click_and_drag());
     response.widget_info(|| {
-        WidgetInfo::labeled(WidgetType::Image, true, format!("{} at {}", view.recording.address.label(), state.time_label(index)))
+        WidgetInfo::labeled(Role::Image, true, format!("{} at {}", view.recording.address.label(), state.time_label(index)))
     });
     let painter = ui.painter_at(cell);
     painter.rect_filled(cell, 0.0, canvas_color(ui));
@@ -192,7 +192,7 @@ fn navigate(
 
 /// Turns wheel movement into whole z planes.
 fn scroll_z(ui: &Ui, view: &View, index: usize, delta: f32, depth: usize, out: &mut Outbox) {
-    let id = Id::new(("scroll z", view.id));
+    let id = Id::unique(("scroll z", view.id));
     let moved: f32 = ui.data(|d| d.get_temp(id)).unwrap_or(0.0) + delta / 30.0;
     let planes = moved.trunc();
     ui.data_mut(|d| d.insert_temp(id, moved - planes));

@@ -1,6 +1,6 @@
 //! Histogram of a channel over the whole movie, with limits to drag.
 
-use eframe::egui::{Color32, CursorIcon, Id, Rect, Response, Sense, Shape, Stroke, Ui, WidgetInfo, WidgetType, pos2, vec2};
+use eframe::egui::{Color32, CursorIcon, Id, Rect, Response, Sense, Shape, Stroke, Ui, Role, WidgetInfo, pos2, vec2};
 
 use crate::video::display::ChannelDisplay;
 use crate::video::stats::ChannelStats;
@@ -31,7 +31,7 @@ pub fn show(
 ) -> (Response, Option<(f64, f64)>) {
     let width = ui.available_width().max(80.0);
     let (rect, response) = ui.allocate_exact_size(vec2(width, 72.0), Sense::click_and_drag());
-    response.widget_info(|| WidgetInfo::labeled(WidgetType::Other, true, "Histogram"));
+    response.widget_info(|| WidgetInfo::labeled(Role::Image, true, "Histogram"));
     let response = response.on_hover_cursor(CursorIcon::ResizeHorizontal);
     // The range stays still during a drag, or the handle would run away from the pointer.
     let range_id = id.with("range");

@@ -48,15 +48,19 @@ pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> 
                     folder.layouts.push(layout);
                 }
             }
-            Err(error) => unread.push(error),
+            Err(error) => unread.push((error, group.files.len())),
         }
     }
     let Some(first) = folder.series.first_mut() else {
-        return Err(unread.swap_remove(0));
+        let first = unread.into_iter().next();
+        return Err(first.map_or_else(|| no_frames(path, &listing), |(error, _)| error));
     };
     first.warnings.extend(listing.ignored_warning());
-    for error in unread {
-        first.warnings.push(format!("{error} It is left out."));
+    for (error, files) in unread {
+        first.warnings.push(match files {
+            1 => format!("{error} It is left out."),
+            _ => format!("{error} It is left out, with {} files that are numbered like it.", files - 1),
+        });
     }
     Ok(Box::new(folder))
 }
@@ -117,7 +121,11 @@ impl Reader for Folder {
                 None => {
                     return Err(VideoError::new(
                         &self.path,
-                        format!("plane {plane} of {}", about.name),
+                        format!(
+                            "{}, frame {}",
+                            about.name,
+                            plane / (about.shape.z * about.shape.c).max(1) + 1
+                        ),
                         "no file in the folder has its number",
                         "Copy the missing frame into the folder, or leave the gap.",
                     ));

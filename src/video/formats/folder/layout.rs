@@ -5,10 +5,14 @@ use std::path::Path;
 
 use super::Folder;
 use super::names::Group;
+use crate::video::formats::tiff;
 use crate::video::{Channel, Plane, Series, Shape, VideoError};
 
 /// Headers that are tried before a recording is given up: the first frame may be the damaged one.
 const TRIES: usize = 3;
+
+/// Largest file that may be one of an OME-TIFF set.
+const SET_FILE_BYTES: u64 = 256 << 20;
 
 /// Ranges of missing frames that a warning names.
 const RANGES: usize = 8;
@@ -91,8 +95,7 @@ pub fn plan(folder: &Folder, group: &Group) -> Result<Vec<(Series, Layout)>, Vid
     let (file, reader) = first_readable(folder, group)?;
     let Some(about) = reader.series().first() else { return Ok(Vec::new()) };
     let axes: [BTreeSet<u64>; 3] = [0, 1, 2].map(|k| group.files.keys().map(|key| key[k]).collect());
-    // Each file of an OME-TIFF set knows the whole set.
-    let is_set = reader.format() == "OME-TIFF" && about.shape.t > 1 && about.shape.t == axes[0].len();
+    let is_set = reader.format() == "OME-TIFF" && about.shape.t > 1 && needs_siblings(folder, file);
     // Numbered files that hold a film each are films, not frames.
     let are_films = group.weak_time && about.shape.t > 1;
     if group.files.len() == 1 || is_set {
@@ -149,6 +152,17 @@ pub fn plan(folder: &Folder, group: &Group) -> Result<Vec<(Series, Layout)>, Vid
     Ok(vec![(series, Layout::Frames(frames))])
 }
 
+/// True where the file alone lacks planes: each file of an OME-TIFF set describes the whole set.
+fn needs_siblings(folder: &Folder, file: usize) -> bool {
+    let path = folder.path.join(&folder.files[file]);
+    // A file of a set holds a few planes; one that is larger is a film of its own.
+    if std::fs::metadata(&path).is_ok_and(|about| about.len() > SET_FILE_BYTES) {
+        return false;
+    }
+    let alone = std::fs::read(&path).map(|bytes| tiff::open_bytes(&path, bytes, folder.limits));
+    matches!(alone, Ok(Ok(reader)) if reader.series().iter().any(|s| s.missing_planes() > 0))
+}
+
 /// The first frame whose header can be read.
 fn first_readable(
     folder: &Folder,
@@ -180,8 +194,9 @@ fn whole(folder: &Folder, files: &[usize]) -> Result<Vec<(Series, Layout)>, Vide
         };
         for (number, about) in reader.series().iter().enumerate() {
             let stem = folder.files[file].file_stem().unwrap_or_default().to_string_lossy();
+            let stem = stem.strip_suffix(".ome").unwrap_or(&stem);
             let name = match reader.series().len() {
-                1 => stem.into_owned(),
+                1 => stem.to_owned(),
                 _ => format!("{stem} {}", about.name),
             };
             planned.push((Series { name, ..about.clone() }, Layout::Whole { file, series: number }));
