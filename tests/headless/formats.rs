@@ -7,7 +7,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use image::AnimationDecoder;
-use molclip::video::{self, Limits, Reader, SampleType, VideoError};
+use molclip::export::{MovieMeta, OmeTiffOptions, Progress, write_ome_tiff};
+use molclip::video::{self, Limits, Plane, Reader, SampleType, Shape, VideoError};
 use serde_json::Value;
 
 fn fixture(name: &str) -> PathBuf {
@@ -223,6 +224,51 @@ fn tiff_frames_are_one_recording() {
     assert_eq!(reader.series()[0].shape.dims(), [4, 1, 1, 40, 48]);
     let sums: u64 = expected("folder")["tif"].as_object().unwrap().values().filter_map(Value::as_u64).sum();
     assert_eq!(total(reader.as_ref()), sums);
+}
+
+/// Writes a small OME-TIFF whose samples tell the file and the plane.
+fn write_stack(path: &Path, t: usize, z: usize, mark: u8) {
+    let shape = Shape { t, z, c: 1, y: 4, x: 5, s: 1 };
+    let meta = MovieMeta {
+        name: "stack".into(),
+        description: None,
+        shape,
+        dtype: SampleType::U8,
+        missing: Vec::new(),
+        pixel_size_um: Some(0.1),
+        z_step_um: None,
+        interval_s: None,
+        plane_times_s: None,
+        channels: Vec::new(),
+    };
+    write_ome_tiff(path, meta, OmeTiffOptions::default(), &Progress::default(), |n| {
+        Ok(Plane { width: 5, height: 4, samples: 1, dtype: SampleType::U8, bytes: vec![mark + n as u8; 20] })
+    })
+    .unwrap();
+}
+
+#[test]
+fn one_stack_per_time_point_is_one_recording_and_films_are_many() {
+    let folder = tempfile::tempdir().unwrap();
+    for t in 0..3 {
+        write_stack(&folder.path().join(format!("cell_t{t}.ome.tif")), 1, 4, t * 10);
+    }
+    let reader = open(folder.path());
+    let series = &reader.series()[0];
+    assert_eq!(series.shape.dims(), [3, 4, 1, 4, 5]);
+    assert_eq!(series.pixel_size_um, Some(0.1));
+    assert_eq!(sum(reader.as_ref(), 0, series.shape.plane_index(2, 3, 0)), 23 * 20);
+    assert!(reader.read_plane(0, 12).is_err());
+
+    let folder = tempfile::tempdir().unwrap();
+    for n in 0..2 {
+        write_stack(&folder.path().join(format!("film{n}.ome.tif")), 2, 1, n * 10);
+    }
+    let reader = open(folder.path());
+    let names: Vec<&str> = reader.series().iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(names, ["film0", "film1"]);
+    assert_eq!(reader.series()[1].shape.t, 2);
+    assert_eq!(sum(reader.as_ref(), 1, 1), 11 * 20);
 }
 
 #[test]
