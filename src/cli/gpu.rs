@@ -135,39 +135,41 @@ fn device_text(device: &GpuDevice, computes: &str) -> String {
         ("Draws", text("draws")),
         ("Computes", text("computes")),
     ];
-    rows.iter().map(|(name, value)| format!("{name:<18}{value}\n")).collect()
+    let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:<18}{value}")).collect();
+    lines.join("\n") + "\n"
 }
 
 fn report_text(report: &self_test::Report) -> String {
-    let mut text = format!("\n{:<11}{:<17}{:<19}max|a-b|/max|b|\n", "Layer", "Tensor", "Shape");
+    let mut lines =
+        vec![String::new(), format!("{:<11}{:<17}{:<19}max|a-b|/max|b|", "Layer", "Tensor", "Shape")];
     for row in &report.comparisons {
         let difference =
             row.max_rel_diff.map_or_else(|| "not finite".to_owned(), |value| format!("{value:.1e}"));
         let verdict = if row.passed { "" } else { "  FAILED" };
-        text += &format!(
-            "{:<11}{:<17}{:<19}{difference}{verdict}\n",
-            row.layer,
-            row.tensor,
-            format!("{:?}", row.shape)
-        );
+        let shape = format!("{:?}", row.shape);
+        lines.push(format!("{:<11}{:<17}{shape:<19}{difference}{verdict}", row.layer, row.tensor));
     }
-    text += &format!(
-        "\n{:<11}{:>15}{:>13}{:>15}{:>13}\n",
+    lines.push(String::new());
+    lines.push(format!(
+        "{:<11}{:>15}{:>13}{:>15}{:>13}",
         "Time, ms", "GPU, first", "then", "Flex, first", "then"
-    );
+    ));
     for row in &report.times {
         let (gpu, flex) = (row.gpu, row.flex);
-        text += &format!(
-            "{:<11}{:>15.1}{:>13.1}{:>15.1}{:>13.1}\n",
+        lines.push(format!(
+            "{:<11}{:>15.1}{:>13.1}{:>15.1}{:>13.1}",
             row.layer, gpu.first, gpu.second, flex.first, flex.second
-        );
+        ));
     }
-    text += &match report.passed {
-        true => format!("\nPassed: every tensor agrees within {:.0e}.\n", self_test::TOLERANCE),
-        false => format!(
-            "\nFAILED: this GPU's results differ by more than {:.0e}. Update its driver, or compute on the CPU: --compute cpu.\n",
-            self_test::TOLERANCE
-        ),
-    };
-    text
+    let tolerance = format!("{:.0e}", self_test::TOLERANCE);
+    lines.push(String::new());
+    lines.push(if report.passed {
+        format!("Passed: every tensor agrees within {tolerance}.")
+    } else {
+        format!(
+            "FAILED: this GPU's results differ from the CPU's by more than {tolerance}. \
+             Update its driver, or compute on the CPU: --compute cpu."
+        )
+    });
+    lines.join("\n") + "\n"
 }

@@ -39,7 +39,7 @@ pub enum ComputeTarget {
 pub(super) struct AdapterTraits {
     /// A software rasteriser: it draws well enough, but Flex computes ten times faster.
     pub software: bool,
-    /// It has compute shaders.
+    /// It has compute shaders, and two threads may use it at once.
     pub computes: bool,
     /// It is gone.
     pub lost: bool,
@@ -47,12 +47,12 @@ pub(super) struct AdapterTraits {
 
 /// The policy: the user's word counts; otherwise a working real GPU computes, and else the CPU does.
 pub(super) fn decide(choice: ComputeChoice, adapter: AdapterTraits) -> ComputeTarget {
-    match choice {
-        ComputeChoice::Gpu => ComputeTarget::Gpu,
-        ComputeChoice::Cpu => ComputeTarget::Cpu,
-        ComputeChoice::Auto if adapter.computes && !adapter.software && !adapter.lost => ComputeTarget::Gpu,
-        ComputeChoice::Auto => ComputeTarget::Cpu,
-    }
+    let on_gpu = match choice {
+        ComputeChoice::Gpu => true,
+        ComputeChoice::Cpu => false,
+        ComputeChoice::Auto => adapter.computes && !adapter.software && !adapter.lost,
+    };
+    if on_gpu { ComputeTarget::Gpu } else { ComputeTarget::Cpu }
 }
 
 /// The device that tensors live on, with a name for people.

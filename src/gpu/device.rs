@@ -146,17 +146,26 @@ impl GpuDevice {
     fn traits(&self) -> AdapterTraits {
         AdapterTraits {
             software: self.is_software(),
-            computes: self.can_compute(),
+            computes: self.no_compute().is_none(),
             lost: self.lost().is_some(),
         }
     }
 
-    /// Whether kernels can run here at all; old GL adapters only draw.
-    fn can_compute(&self) -> bool {
+    /// Why kernels cannot run here, if they cannot.
+    fn no_compute(&self) -> Option<&'static str> {
         let limits = self.device.limits();
-        self.adapter.get_downlevel_capabilities().flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
-            && limits.max_compute_invocations_per_workgroup > 0
-            && limits.max_storage_buffers_per_shader_stage >= 2
+        let shaders = self.adapter.get_downlevel_capabilities().flags;
+        if self.adapter.get_info().backend == wgpu::Backend::Gl {
+            // A GL context belongs to one thread at a time: drawing would panic in wgpu while Burn compiles.
+            Some("OpenGL cannot draw and compute at once; a Vulkan driver can")
+        } else if !shaders.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+            || limits.max_compute_invocations_per_workgroup == 0
+            || limits.max_storage_buffers_per_shader_stage < 2
+        {
+            Some("it has no compute shaders")
+        } else {
+            None
+        }
     }
 
     /// Registers the wgpu device with Burn, once; later calls clone.
@@ -166,11 +175,8 @@ impl GpuDevice {
             return Ok(device.clone());
         }
         let info = self.adapter.get_info();
-        if !self.can_compute() {
-            return Err(GpuError::NoCompute {
-                adapter: info.name,
-                detail: "it has no compute shaders".into(),
-            });
+        if let Some(why) = self.no_compute() {
+            return Err(GpuError::NoCompute { adapter: self.summary(), detail: why.to_owned() });
         }
         compute::configure_cubecl(self.is_software());
         let setup = burn::tensor::wgpu::WgpuSetup {

@@ -118,11 +118,11 @@ fn measure(layer: &'static str, problem: Problem, device: &Device) -> Measured {
 struct Values {
     tensor: &'static str,
     shape: Vec<usize>,
-    values: Vec<f32>,
+    data: Vec<f32>,
 }
 
 fn compare(layer: &'static str, a: &Values, b: &Values) -> Comparison {
-    let difference = max_rel_diff(&a.values, &b.values);
+    let difference = max_rel_diff(&a.data, &b.data);
     Comparison {
         layer,
         tensor: a.tensor,
@@ -158,8 +158,8 @@ fn scaled<const D: usize>(scale: f64, shape: [usize; D], seed: u32, device: &Dev
 fn read<const D: usize>(tensor: &'static str, of: Option<Tensor<D>>) -> Values {
     let of = of.expect("every leaf requires a gradient");
     let shape = of.dims().to_vec();
-    let values = of.into_data().convert::<f32>().try_to_vec().expect("converted to f32");
-    Values { tensor, shape, values }
+    let data = of.into_data().convert::<f32>().try_to_vec().expect("converted to f32");
+    Values { tensor, shape, data }
 }
 
 /// Input `[2, 3, 16, 16]`, weight `[4, 3, 3, 3]`, padding 1, stride 2.
@@ -241,7 +241,7 @@ mod tests {
         let values = conv2d_values(&device.clone().autodiff());
         let bias = values.iter().find(|values| values.tensor == "d bias").unwrap();
         let upstream = formula([2, 4, 8, 8], 4, &device).into_data().try_to_vec::<f32>().unwrap();
-        for (channel, &gradient) in bias.values.iter().enumerate() {
+        for (channel, &gradient) in bias.data.iter().enumerate() {
             let expected: f32 = (0..2)
                 .flat_map(|batch| {
                     let start = (batch * 4 + channel) * 64;
