@@ -90,7 +90,9 @@ impl Studio {
             Command::ZoomOut => self.zoom(|zoom, fit| (zoom / 1.25).max(fit * 0.25)),
             Command::SetViewport(index, viewport) => self.set_viewport(index, viewport),
             Command::NextRecording => self.state.active = (active + 1) % self.state.views.len().max(1),
-            Command::Activate(index) => self.state.active = index.min(self.state.views.len().saturating_sub(1)),
+            Command::Activate(index) => {
+                self.state.active = index.min(self.state.views.len().saturating_sub(1))
+            }
             Command::LinkViews => {
                 self.state.settings.link_views ^= true;
                 if let Some(viewport) = self.state.active_view().map(|v| v.viewport) {
@@ -192,10 +194,22 @@ impl Studio {
                 match Recording::open(&address, limits) {
                     Ok(recording) => {
                         // A first look at a few planes, so that the first picture has its contrast.
-                        if let Ok(stats) = stats::scan(&recording, 4 * recording.plane_bytes() as u64, |_, _| true) {
-                            reply.send(Event::Opened(address, Box::new(recording), saved.map(Box::new), Some(stats)));
+                        if let Ok(stats) =
+                            stats::scan(&recording, 4 * recording.plane_bytes() as u64, |_, _| true)
+                        {
+                            reply.send(Event::Opened(
+                                address,
+                                Box::new(recording),
+                                saved.map(Box::new),
+                                Some(stats),
+                            ));
                         } else {
-                            reply.send(Event::Opened(address, Box::new(recording), saved.map(Box::new), None));
+                            reply.send(Event::Opened(
+                                address,
+                                Box::new(recording),
+                                saved.map(Box::new),
+                                None,
+                            ));
                         }
                     }
                     Err(e) => log::error!("{e}"),
@@ -233,7 +247,8 @@ impl Studio {
                 }
                 Event::NoDialog(_) => {
                     let note = "This desktop has no file dialog: type or paste the path, or drop files on the window.";
-                    self.state.dialogs.path_box = Some(PathBox { note: Some(note.into()), ..PathBox::default() });
+                    self.state.dialogs.path_box =
+                        Some(PathBox { note: Some(note.into()), ..PathBox::default() });
                 }
                 Event::Written(path) => log::info!("Written: {}", path.display()),
             }
@@ -540,7 +555,8 @@ fn visible_region(view: &View) -> Crop {
     let (zoom, origin) = viewer::place(view.viewport, view.cell, image);
     let end = origin + view.cell.size() / zoom;
     let clamp = |v: f32, most: usize| v.clamp(0.0, most as f32);
-    let (x0, y0) = (clamp(origin.x.floor(), shape.x - 1) as usize, clamp(origin.y.floor(), shape.y - 1) as usize);
+    let (x0, y0) =
+        (clamp(origin.x.floor(), shape.x - 1) as usize, clamp(origin.y.floor(), shape.y - 1) as usize);
     let (x1, y1) = (clamp(end.x.ceil(), shape.x) as usize, clamp(end.y.ceil(), shape.y) as usize);
     Crop { x: x0, y: y0, width: (x1.max(x0 + 1)) - x0, height: (y1.max(y0 + 1)) - y0 }
 }

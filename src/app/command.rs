@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::settings::{Overlays, ThemeChoice, Viewport};
 use crate::gpu::ComputeChoice;
@@ -112,6 +112,20 @@ const fn shift(key: Key) -> Option<KeyboardShortcut> {
     Some(KeyboardShortcut::new(Modifiers::SHIFT, key))
 }
 
+/// Keys as they stand on a keyboard: `Ctrl+]`, not `Ctrl+CloseBracket`.
+pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
+    let name = shortcut.logical_key.name();
+    let symbol = match shortcut.logical_key {
+        Key::OpenBracket => "[",
+        Key::CloseBracket => "]",
+        Key::Questionmark => "?",
+        Key::Plus => "+",
+        Key::Minus => "−",
+        _ => name,
+    };
+    ctx.format_shortcut(shortcut).replace(name, symbol)
+}
+
 impl Command {
     /// The commands of menus, palette and help, in their order there.
     pub const ALL: [Self; 42] = [
@@ -168,45 +182,114 @@ impl Command {
         const HELP: &str = "Help";
         let (group, text, tooltip, shortcut) = match self {
             Self::Open => (FILE, "Open…", "Open TIFF, GIF, PNG or JPEG files", ctrl(Key::O)),
-            Self::OpenFolder => (FILE, "Open folder…", "Open a folder of numbered frames as one recording", ctrl_shift(Key::O)),
-            Self::OpenPath => (FILE, "Open path…", "Type or paste the path of a file or folder", ctrl(Key::L)),
-            Self::ReopenSession => (FILE, "Reopen last session", "Open what was open when the program last ended", ctrl_shift(Key::R)),
-            Self::Close => (FILE, "Close recording", "Close the active recording (Undo brings it back)", ctrl(Key::W)),
+            Self::OpenFolder => (
+                FILE,
+                "Open folder…",
+                "Open a folder of numbered frames as one recording",
+                ctrl_shift(Key::O),
+            ),
+            Self::OpenPath => {
+                (FILE, "Open path…", "Type or paste the path of a file or folder", ctrl(Key::L))
+            }
+            Self::ReopenSession => (
+                FILE,
+                "Reopen last session",
+                "Open what was open when the program last ended",
+                ctrl_shift(Key::R),
+            ),
+            Self::Close => {
+                (FILE, "Close recording", "Close the active recording (Undo brings it back)", ctrl(Key::W))
+            }
             Self::CloseAll => (FILE, "Close all", "Close all recordings", ctrl_shift(Key::W)),
-            Self::ExportFrame => (FILE, "Export frame…", "Save the current frame as PNG, with or without overlays", ctrl(Key::E)),
-            Self::ExportMovie => (FILE, "Export movie…", "Save the movie or a part of it as OME-TIFF (raw values) or GIF (as shown)", ctrl_shift(Key::E)),
+            Self::ExportFrame => (
+                FILE,
+                "Export frame…",
+                "Save the current frame as PNG, with or without overlays",
+                ctrl(Key::E),
+            ),
+            Self::ExportMovie => (
+                FILE,
+                "Export movie…",
+                "Save the movie or a part of it as OME-TIFF (raw values) or GIF (as shown)",
+                ctrl_shift(Key::E),
+            ),
             Self::Quit => (FILE, "Quit", "Save settings and end", ctrl(Key::Q)),
-            Self::Undo => (EDIT, "Undo", "Take back the last change of metadata, contrast, or closing", ctrl(Key::Z)),
+            Self::Undo => {
+                (EDIT, "Undo", "Take back the last change of metadata, contrast, or closing", ctrl(Key::Z))
+            }
             Self::Redo => (EDIT, "Redo", "Do again what was undone", ctrl_shift(Key::Z)),
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),
             Self::StepBack => (PLAY, "Step back", "One frame back; held, it repeats", key(Key::ArrowLeft)),
-            Self::StepForward => (PLAY, "Step forward", "One frame on; held, it repeats", key(Key::ArrowRight)),
+            Self::StepForward => {
+                (PLAY, "Step forward", "One frame on; held, it repeats", key(Key::ArrowRight))
+            }
             Self::First => (PLAY, "First frame", "Go to the beginning", key(Key::Home)),
             Self::Last => (PLAY, "Last frame", "Go to the end", key(Key::End)),
             Self::Faster => (PLAY, "Faster", "Play 1.5 times faster", key(Key::CloseBracket)),
             Self::Slower => (PLAY, "Slower", "Play 1.5 times slower", key(Key::OpenBracket)),
-            Self::MarkTreatment => (PLAY, "Mark treatment here", "The drug was added at this frame of the active recording: time is then counted from it", key(Key::T)),
-            Self::ClearTreatment => (PLAY, "Clear treatment", "Remove the treatment mark of the active recording", shift(Key::T)),
+            Self::MarkTreatment => (
+                PLAY,
+                "Mark treatment here",
+                "The drug was added at this frame of the active recording: time is then counted from it",
+                key(Key::T),
+            ),
+            Self::ClearTreatment => {
+                (PLAY, "Clear treatment", "Remove the treatment mark of the active recording", shift(Key::T))
+            }
             Self::NextZ => (PLAY, "Next z plane", "One focal plane up", key(Key::ArrowUp)),
             Self::PreviousZ => (PLAY, "Previous z plane", "One focal plane down", key(Key::ArrowDown)),
-            Self::CycleProjection => (PLAY, "Slice, maximum, mean", "Switch between one focal plane and projections along z", key(Key::P)),
+            Self::CycleProjection => (
+                PLAY,
+                "Slice, maximum, mean",
+                "Switch between one focal plane and projections along z",
+                key(Key::P),
+            ),
             Self::Fit => (VIEW, "Fit", "Show the whole frame", key(Key::F)),
             Self::OneToOne => (VIEW, "1:1", "One image pixel per screen pixel", shift(Key::F)),
-            Self::ZoomIn => (VIEW, "Zoom in", "Enlarge the image (or turn the wheel over it)", key(Key::Plus)),
-            Self::ZoomOut => (VIEW, "Zoom out", "Shrink the image (or turn the wheel over it)", key(Key::Minus)),
-            Self::AutoContrast => (VIEW, "Auto contrast", "Set limits to the 0.1 and 99.9 percentiles of the whole movie", key(Key::A)),
-            Self::ResetContrast => (VIEW, "Full range contrast", "Set limits to the smallest and largest value of the whole movie", shift(Key::A)),
-            Self::LoadLut => (VIEW, "Load look-up table…", "Use an ImageJ .lut file for the first visible channel", None),
-            Self::NextRecording => (VIEW, "Next recording", "Make the next recording the active one", ctrl(Key::Tab)),
-            Self::LinkViews => (VIEW, "Link zoom and position", "All recordings zoom and pan together", key(Key::K)),
-            Self::LinkContrast => (VIEW, "Link contrast", "All recordings share the active one's contrast, so that brightness can be compared", key(Key::C)),
+            Self::ZoomIn => {
+                (VIEW, "Zoom in", "Enlarge the image (or turn the wheel over it)", key(Key::Plus))
+            }
+            Self::ZoomOut => {
+                (VIEW, "Zoom out", "Shrink the image (or turn the wheel over it)", key(Key::Minus))
+            }
+            Self::AutoContrast => (
+                VIEW,
+                "Auto contrast",
+                "Set limits to the 0.1 and 99.95 percentiles of the whole movie",
+                key(Key::A),
+            ),
+            Self::ResetContrast => (
+                VIEW,
+                "Full range contrast",
+                "Set limits to the smallest and largest value of the whole movie",
+                shift(Key::A),
+            ),
+            Self::LoadLut => {
+                (VIEW, "Load look-up table…", "Use an ImageJ .lut file for the first visible channel", None)
+            }
+            Self::NextRecording => {
+                (VIEW, "Next recording", "Make the next recording the active one", ctrl(Key::Tab))
+            }
+            Self::LinkViews => {
+                (VIEW, "Link zoom and position", "All recordings zoom and pan together", key(Key::K))
+            }
+            Self::LinkContrast => (
+                VIEW,
+                "Link contrast",
+                "All recordings share the active one's contrast, so that brightness can be compared",
+                key(Key::C),
+            ),
             Self::ToggleScaleBar => (VIEW, "Scale bar", "Show or hide the scale bar", key(Key::B)),
             Self::ToggleTimeStamp => (VIEW, "Time stamp", "Show or hide the time stamp", key(Key::S)),
             Self::ToggleName => (VIEW, "Name", "Show or hide the recording's name", key(Key::N)),
-            Self::ToggleTheme => (VIEW, "Dark or light", "Switch between the dark and the light theme", ctrl_shift(Key::D)),
+            Self::ToggleTheme => {
+                (VIEW, "Dark or light", "Switch between the dark and the light theme", ctrl_shift(Key::D))
+            }
             Self::ShowLog => (VIEW, "Log", "Show the messages of this session", ctrl_shift(Key::L)),
             Self::ResetLayout => (VIEW, "Reset layout", "Put all panels back to their places", None),
-            Self::Palette => (HELP, "Command palette…", "Find any command by typing a part of its name", ctrl(Key::P)),
+            Self::Palette => {
+                (HELP, "Command palette…", "Find any command by typing a part of its name", ctrl(Key::P))
+            }
             Self::Help => (HELP, "Keyboard shortcuts", "Show this list", key(Key::Questionmark)),
             Self::About => (HELP, "About", "Version, device and licences", None),
             _ => return None,

@@ -115,7 +115,8 @@ impl ExportTask {
         let (from, to) = self.frames;
         let per_t = series.shape.z * series.shape.c;
         let planes = from * per_t..(to + 1) * per_t;
-        let missing = if series.missing.is_empty() { Vec::new() } else { series.missing[planes.clone()].to_vec() };
+        let missing =
+            if series.missing.is_empty() { Vec::new() } else { series.missing[planes.clone()].to_vec() };
         let times = series.plane_times_s.as_ref().map(|times| times[planes].to_vec());
         MovieMeta {
             description: Some(format!(

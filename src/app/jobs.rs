@@ -113,7 +113,8 @@ impl Jobs {
         self.next_id += 1;
         let name = name.into();
         let progress = Arc::new(Progress::default());
-        let job = Job { id, name: name.clone(), progress: Arc::clone(&progress), started: Instant::now(), quiet };
+        let job =
+            Job { id, name: name.clone(), progress: Arc::clone(&progress), started: Instant::now(), quiet };
         let reply = self.reply.clone();
         let run = move || {
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| work(&progress, &reply)));

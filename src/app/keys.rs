@@ -14,7 +14,8 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
     if !dropped.is_empty() {
         out.send(Command::OpenAddresses(dropped));
     }
-    let typing = ctx.text_edit_focused() || state.dialogs.palette.is_some() || state.dialogs.path_box.is_some();
+    let typing =
+        ctx.text_edit_focused() || state.dialogs.palette.is_some() || state.dialogs.path_box.is_some();
     let mut commands: Vec<(KeyboardShortcut, Command)> =
         Command::ALL.into_iter().filter_map(|c| Some((c.describe()?.shortcut?, c))).collect();
     // Keys with more modifiers first: Shift+F is not F.

@@ -51,7 +51,8 @@ impl Log for Forward {
     fn log(&self, record: &Record<'_>) {
         let (Some(store), true) = (STORE.get(), self.enabled(record.metadata())) else { return };
         let text = record.args().to_string();
-        if record.level() <= store.stderr {
+        // Libraries talk to developers; what matters to the user is said by this program.
+        if record.level() <= store.stderr && record.target().starts_with("molclip") {
             eprintln!("{}: {text}", record.level().as_str().to_lowercase());
         }
         let mut lines = store.lines.lock().unwrap_or_else(PoisonError::into_inner);
@@ -74,9 +75,8 @@ impl Log for Forward {
 
 /// Starts logging, once; `stderr` is how much of it is printed.
 pub fn install(stderr: LevelFilter) {
-    let fresh = STORE
-        .set(Store { lines: Mutex::new((0, VecDeque::new())), start: Instant::now(), stderr })
-        .is_ok();
+    let fresh =
+        STORE.set(Store { lines: Mutex::new((0, VecDeque::new())), start: Instant::now(), stderr }).is_ok();
     if fresh && log::set_logger(&LOGGER).is_ok() {
         log::set_max_level(LevelFilter::Debug);
     }

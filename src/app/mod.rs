@@ -119,7 +119,9 @@ impl Studio {
         studio.describe_device();
         let crashed = !std::mem::replace(&mut studio.state.settings.closed_cleanly, false);
         if crashed && addresses.is_empty() && !studio.state.settings.session.is_empty() {
-            log::warn!("The program did not end cleanly last time. “Reopen last session” brings its recordings back.");
+            log::warn!(
+                "The program did not end cleanly last time. “Reopen last session” brings its recordings back."
+            );
         }
         studio.open(addresses);
         studio
@@ -240,7 +242,8 @@ impl Studio {
             panels::status::show(ui, &self.state, &self.jobs, self.cache.stats(), out);
         });
         if !self.state.views.is_empty() {
-            Panel::bottom("transport").show(ui, |ui| panels::transport::show(ui, &self.state, &self.cache, out));
+            Panel::bottom("transport")
+                .show(ui, |ui| panels::transport::show(ui, &self.state, &self.cache, out));
         }
         let mut behavior = Behavior {
             state: &self.state,
@@ -329,7 +332,8 @@ impl Studio {
         if !self.state.dialogs.confirm_quit {
             return;
         }
-        let names: Vec<&str> = self.jobs.running().iter().filter(|j| !j.quiet).map(|j| j.name.as_str()).collect();
+        let names: Vec<&str> =
+            self.jobs.running().iter().filter(|j| !j.quiet).map(|j| j.name.as_str()).collect();
         let mut answer = names.is_empty().then_some(true);
         let modal = egui::Modal::new(egui::Id::unique("quit")).show(ctx, |ui| {
             ui.set_width(380.0);
@@ -406,9 +410,22 @@ impl Studio {
     }
 }
 
+impl Drop for Studio {
+    /// A panic while drawing (a device that went away) must not cost the session.
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.save_now();
+        }
+    }
+}
+
 /// A recording as it is remembered.
 fn saved_view(view: &state::View) -> SavedView {
-    SavedView { address: view.recording.address.clone(), display: view.display.clone(), viewport: view.viewport }
+    SavedView {
+        address: view.recording.address.clone(),
+        display: view.display.clone(),
+        viewport: view.viewport,
+    }
 }
 
 /// A stored layout from another version may lack a panel.
@@ -421,7 +438,13 @@ fn drop_hint(ctx: &Context) {
     let rect = ctx.content_rect();
     painter.rect_filled(rect, 0.0, egui::Color32::from_black_alpha(150));
     let text = "Drop to open beside the others";
-    painter.text(rect.center(), Align2::CENTER_CENTER, text, FontId::proportional(28.0), egui::Color32::WHITE);
+    painter.text(
+        rect.center(),
+        Align2::CENTER_CENTER,
+        text,
+        FontId::proportional(28.0),
+        egui::Color32::WHITE,
+    );
 }
 
 struct Behavior<'a> {

@@ -65,7 +65,8 @@ impl Offscreen {
             Some(recording.read(key.t, key.z, key.c).map(Arc::new))
         })
         .context("a plane was neither read nor refused")?;
-        let size = vec2((region.width as f32 * scale).round(), (region.height as f32 * scale).round()).max(Vec2::splat(1.0));
+        let size = vec2((region.width as f32 * scale).round(), (region.height as f32 * scale).round())
+            .max(Vec2::splat(1.0));
         let feedback = Arc::clone(&self.feedback);
         let overlay = Overlay {
             name: overlays.name.then(|| recording.address.label()),
@@ -84,7 +85,8 @@ impl Offscreen {
             paint_frame(painter, &place, channels.clone(), FORMAT, &feedback);
             overlay::paint(painter, place.rect, &overlay, text);
         })?;
-        let failed = self.feedback.lock().unwrap_or_else(PoisonError::into_inner).failures.remove(&recording.id);
+        let failed =
+            self.feedback.lock().unwrap_or_else(PoisonError::into_inner).failures.remove(&recording.id);
         if let Some(problem) = failed {
             bail!("{}: frame {}: {problem}", recording.address, t + 1);
         }
@@ -96,7 +98,9 @@ impl Offscreen {
         let (width, height) = (size.x as u32, size.y as u32);
         let longest = self.gpu.device.limits().max_texture_dimension_2d;
         if width > longest || height > longest {
-            bail!("A picture of {width} × {height} px is larger than the graphics device can draw ({longest} px). Enlarge less, or export a part.");
+            bail!(
+                "A picture of {width} × {height} px is larger than the graphics device can draw ({longest} px). Enlarge less, or export a part."
+            );
         }
         let input = egui::RawInput {
             screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), size)),
@@ -133,7 +137,8 @@ impl Offscreen {
             mapped_at_creation: false,
         });
         let screen = ScreenDescriptor { size_in_pixels: [width, height], pixels_per_point: 1.0 };
-        let mut encoder = device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("picture") });
+        let mut encoder =
+            device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("picture") });
         let mut commands = self.renderer.update_buffers(device, queue, &mut encoder, &jobs, &screen);
         {
             let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
@@ -158,7 +163,11 @@ impl Offscreen {
             texture.as_image_copy(),
             wgpu::TexelCopyBufferInfo {
                 buffer: &buffer,
-                layout: wgpu::TexelCopyBufferLayout { offset: 0, bytes_per_row: Some(row), rows_per_image: None },
+                layout: wgpu::TexelCopyBufferLayout {
+                    offset: 0,
+                    bytes_per_row: Some(row),
+                    rows_per_image: None,
+                },
             },
             texture.size(),
         );
@@ -178,9 +187,12 @@ fn read_back(device: &wgpu::Device, buffer: &wgpu::Buffer, row: u32, width: u32)
         // The receiver waits below; if it is gone, nobody needs the picture.
         let _ = sender.send(result);
     });
-    device.poll(wgpu::PollType::wait_indefinitely()).map_err(|e| anyhow!("The graphics device did not answer: {e}"))?;
+    device
+        .poll(wgpu::PollType::wait_indefinitely())
+        .map_err(|e| anyhow!("The graphics device did not answer: {e}"))?;
     receiver.recv()?.map_err(|e| anyhow!("The picture could not be read back: {e}"))?;
-    let mapped = buffer.get_mapped_range(..).map_err(|e| anyhow!("The picture could not be read back: {e}"))?;
+    let mapped =
+        buffer.get_mapped_range(..).map_err(|e| anyhow!("The picture could not be read back: {e}"))?;
     let rgba = mapped.chunks(row as usize).flat_map(|line| line[..width as usize * 4].to_vec()).collect();
     Ok(rgba)
 }

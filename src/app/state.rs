@@ -300,7 +300,13 @@ pub fn format_time(seconds: f64, span: f64) -> String {
         let tenths = (s * 10.0).round() as u64;
         return format!("{sign}{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10);
     }
-    let decimals = if span >= 10.0 { 1 } else if span >= 0.1 { 2 } else { 4 };
+    let decimals = if span >= 10.0 {
+        1
+    } else if span >= 0.1 {
+        2
+    } else {
+        4
+    };
     format!("{sign}{s:.decimals$} s")
 }
 

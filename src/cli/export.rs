@@ -112,7 +112,9 @@ fn parse_frames(text: Option<&str>, count: usize) -> anyhow::Result<(usize, usiz
     let (from, to) = text.split_once('-').unwrap_or((text, text));
     match (from.trim().parse::<usize>(), to.trim().parse::<usize>()) {
         (Ok(from), Ok(to)) if 1 <= from && from <= to && to <= count => Ok((from - 1, to - 1)),
-        _ => bail!("--frames {text}: the recording has frames 1 to {count}; write one number or a range like 1-{count}"),
+        _ => bail!(
+            "--frames {text}: the recording has frames 1 to {count}; write one number or a range like 1-{count}"
+        ),
     }
 }
 

@@ -1,5 +1,6 @@
 //! `molclip [PATH…]`: the window.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,9 @@ use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCr
 use crate::app::profile::Profile;
 use crate::app::settings::Settings;
 use crate::app::{Setup, Studio};
-use crate::gpu::{ComputeChoice, GpuDevice, device_descriptor, no_device_remedy};
+use crate::gpu::{
+    ComputeChoice, GpuDevice, choose_adapter, device_descriptor, instance_descriptor, no_device_remedy,
+};
 use crate::video::Address;
 
 /// Opens the window and returns when it is closed.
@@ -23,6 +26,8 @@ pub fn run(
     let settings = Settings::load();
     let [width, height] = settings.window.unwrap_or([1280.0, 800.0]);
     let create = WgpuSetupCreateNew {
+        instance_descriptor: instance_descriptor(),
+        native_adapter_selector: Some(Arc::new(choose_adapter)),
         device_descriptor: Arc::new(device_descriptor),
         ..WgpuSetupCreateNew::without_display_handle()
     };
@@ -46,29 +51,29 @@ pub fn run(
     // Why the window ended, if not by the user.
     let fatal = Arc::new(Mutex::new(None));
     let report = Arc::clone(&fatal);
-    eframe::run_native(
-        "molclip",
-        options,
-        Box::new(move |cc| {
-            let state = cc.wgpu_render_state.as_ref().ok_or("the window came up without wgpu")?;
-            let gpu = GpuDevice::adopt(
-                state.instance.clone(),
-                state.adapter.clone(),
-                state.device.clone(),
-                state.queue.clone(),
-            );
-            let setup = Setup {
-                gpu: Some(gpu),
-                format: state.target_format,
-                settings,
-                addresses,
-                compute,
-                profile,
-            };
-            Ok(Box::new(Window { studio: Studio::new(&cc.egui_ctx, setup), fatal: report }))
-        }),
-    )
-    .map_err(|e| explain(&e))?;
+    let open = Box::new(move |cc: &eframe::CreationContext<'_>| {
+        let state = cc.wgpu_render_state.as_ref().ok_or("the window came up without wgpu")?;
+        let gpu = GpuDevice::adopt(
+            state.instance.clone(),
+            state.adapter.clone(),
+            state.device.clone(),
+            state.queue.clone(),
+        );
+        let setup =
+            Setup { gpu: Some(gpu), format: state.target_format, settings, addresses, compute, profile };
+        let window = Window { studio: Studio::new(&cc.egui_ctx, setup), fatal: report };
+        Ok(Box::new(window) as Box<dyn eframe::App>)
+    });
+    // egui's renderer panics when the device goes away in the middle of a picture. The session was saved on the way
+    // out (Studio is dropped); what is left to do is to say so.
+    let ended = catch_unwind(AssertUnwindSafe(|| eframe::run_native("molclip", options, open)));
+    let Ok(ended) = ended else {
+        return Err(anyhow!(
+            "The window failed while drawing. Your session is saved: start MolCLIP Studio again and choose “Reopen last session”. If it happens again, update the graphics driver. {}",
+            no_device_remedy()
+        ));
+    };
+    ended.map_err(|e| explain(&e))?;
     let fatal = fatal.lock().unwrap_or_else(PoisonError::into_inner).take();
     match fatal {
         Some(reason) => Err(anyhow!("{reason}")),

@@ -117,9 +117,8 @@ impl FrameCache {
         let workers = std::thread::available_parallelism().map_or(2, |n| n.get().clamp(1, 8));
         for index in 0..workers {
             let shared = Arc::clone(&shared);
-            let spawned = std::thread::Builder::new()
-                .name(format!("decode-{index}"))
-                .spawn(move || work(&shared));
+            let spawned =
+                std::thread::Builder::new().name(format!("decode-{index}")).spawn(move || work(&shared));
             if let Err(e) = spawned {
                 log::error!("Could not start a decoding thread: {e}. Close other programs.");
             }
@@ -355,9 +354,8 @@ mod tests {
         let recording = ramp(255);
         let cache = FrameCache::new(1000, || {});
         for t in (0..255).filter(|t| *t != 13) {
-            let wanted: Vec<Request> = (t..255)
-                .map(|t| Request { recording: Arc::clone(&recording), t, z: 0, c: 0 })
-                .collect();
+            let wanted: Vec<Request> =
+                (t..255).map(|t| Request { recording: Arc::clone(&recording), t, z: 0, c: 0 }).collect();
             let key = wanted[0].key();
             cache.want(wanted);
             assert_eq!(wait_for(&cache, key).unwrap().bytes[0], t as u8);

@@ -52,7 +52,7 @@ pub struct Display {
 }
 
 /// Share of samples that auto-contrast leaves darker than the lower and brighter than the upper limit.
-pub const AUTO_PERCENTILES: (f64, f64) = (0.001, 0.999);
+pub const AUTO_PERCENTILES: (f64, f64) = (0.001, 0.9995);
 
 impl Display {
     /// The look that a recording opens with.
@@ -73,7 +73,16 @@ impl Display {
                 };
                 let (min, max) = initial_range(series);
                 let auto = series.shape.s == 1 && series.palette.is_none();
-                ChannelDisplay { visible: true, lut, invert: false, min, max, gamma: 1.0, auto, locked: false }
+                ChannelDisplay {
+                    visible: true,
+                    lut,
+                    invert: false,
+                    min,
+                    max,
+                    gamma: 1.0,
+                    auto,
+                    locked: false,
+                }
             })
             .collect();
         Self { channels, projection: Projection::Slice, z: series.shape.z / 2 }
@@ -129,11 +138,12 @@ mod tests {
     fn colours_of_the_file_win_and_white_for_all_means_unknown() {
         let luts = |s: &Series| Display::new(s).channels.into_iter().map(|c| c.lut).collect::<Vec<_>>();
         assert_eq!(luts(&series(1, &[None])), [LutName::Grays]);
-        assert_eq!(
-            luts(&series(2, &[Some([255; 3]), Some([255; 3])])),
-            [LutName::Green, LutName::Magenta]
-        );
+        assert_eq!(luts(&series(2, &[Some([255; 3]), Some([255; 3])])), [LutName::Green, LutName::Magenta]);
         assert_eq!(luts(&series(2, &[Some([255, 0, 0]), None]))[0], LutName::Custom([255, 0, 0]));
-        assert_eq!(Display::new(&series(1, &[None])).z, 4, "the middle of the stack, where cells are in focus");
+        assert_eq!(
+            Display::new(&series(1, &[None])).z,
+            4,
+            "the middle of the stack, where cells are in focus"
+        );
     }
 }

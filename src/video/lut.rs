@@ -76,7 +76,8 @@ impl LutName {
         if count == 1 {
             return Self::Grays;
         }
-        [Self::Green, Self::Magenta, Self::Cyan, Self::Yellow, Self::Red, Self::Blue, Self::Grays][index % 7].clone()
+        [Self::Green, Self::Magenta, Self::Cyan, Self::Yellow, Self::Red, Self::Blue, Self::Grays][index % 7]
+            .clone()
     }
 }
 
@@ -130,8 +131,10 @@ pub fn load(path: &Path) -> Result<Vec<[u8; 3]>, VideoError> {
         .map_err(|_| VideoError::new(path, "file", "neither 768 bytes nor text", REMEDY))?;
     let mut rows = Vec::new();
     for (number, line) in text.lines().enumerate() {
-        let fields: Vec<&str> =
-            line.split(|c: char| c.is_whitespace() || c == ',' || c == ';').filter(|f| !f.is_empty()).collect();
+        let fields: Vec<&str> = line
+            .split(|c: char| c.is_whitespace() || c == ',' || c == ';')
+            .filter(|f| !f.is_empty())
+            .collect();
         let numbers: Option<Vec<f64>> = fields.iter().map(|f| f.parse().ok()).collect();
         let Some(numbers) = numbers else {
             if rows.is_empty() {

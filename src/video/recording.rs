@@ -165,7 +165,8 @@ impl Recording {
         let series = &self.series;
         let mut problems = Vec::new();
         match series.pixel_size_um {
-            None => problems.push(MetadataProblem::new(Field::PixelSize, "unknown: no scale bar, positions in px")),
+            None => problems
+                .push(MetadataProblem::new(Field::PixelSize, "unknown: no scale bar, positions in px")),
             Some(size) if !(0.001..=100.0).contains(&size) => {
                 problems.push(MetadataProblem::new(Field::PixelSize, "not plausible for a microscope"));
             }
@@ -190,7 +191,10 @@ impl Recording {
             }
         }
         if series.shape.t == 1 && series.shape.z > 20 {
-            problems.push(MetadataProblem::new(Field::Axes, "one time point and a deep z: were T and Z swapped?"));
+            problems.push(MetadataProblem::new(
+                Field::Axes,
+                "one time point and a deep z: were T and Z swapped?",
+            ));
         }
         problems
     }

@@ -63,8 +63,12 @@ impl Timeline {
                 }
             }
         }
-        let mut ticks: Vec<f64> =
-            tracks.iter().zip(recordings).filter(|(_, r)| r.shape().t > 1).flat_map(|(t, _)| t.clone()).collect();
+        let mut ticks: Vec<f64> = tracks
+            .iter()
+            .zip(recordings)
+            .filter(|(_, r)| r.shape().t > 1)
+            .flat_map(|(t, _)| t.clone())
+            .collect();
         if ticks.is_empty() && !tracks.is_empty() {
             ticks.push(0.0);
         }

@@ -1,13 +1,16 @@
 //! What this is.
 
-use eframe::egui::{Context, Window};
+use eframe::egui::{Align2, Context, Window};
 
 use crate::app::state::AppState;
 
 /// Shows the window while it is open.
 pub fn show(ctx: &Context, state: &mut AppState) {
     let mut open = state.dialogs.about;
-    Window::new("About MolCLIP Studio").open(&mut open).resizable(false).collapsible(false).show(ctx, |ui| {
+    let center = ctx.content_rect().center();
+    let window =
+        Window::new("About MolCLIP Studio").open(&mut open).pivot(Align2::CENTER_CENTER).default_pos(center);
+    window.resizable(false).collapsible(false).show(ctx, |ui| {
         ui.heading(format!("MolCLIP Studio {}", env!("CARGO_PKG_VERSION")));
         ui.label("Watch live cells respond to drugs, and ask what a drug does.");
         ui.add_space(6.0);

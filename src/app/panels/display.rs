@@ -5,6 +5,7 @@ use eframe::egui::{Checkbox, ComboBox, DragValue, Id, RichText, ScrollArea, Ui};
 use crate::app::command::Command;
 use crate::app::state::{AppState, Outbox, View};
 use crate::app::widgets::histogram;
+use crate::app::widgets::icon::{self, Icon};
 use crate::video::display::{AUTO_PERCENTILES, ChannelDisplay, Display};
 use crate::video::lut::{self, LutName};
 
@@ -26,7 +27,8 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
         }
         if state.views.len() > 1 {
             let mut linked = state.settings.link_contrast;
-            if ui.checkbox(&mut linked, "Link").on_hover_text("All recordings share this contrast").changed() {
+            if ui.checkbox(&mut linked, "Link").on_hover_text("All recordings share this contrast").changed()
+            {
                 out.send(Command::LinkContrast);
             }
         }
@@ -46,7 +48,14 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     }
 }
 
-fn channel(ui: &mut Ui, view: &View, view_index: usize, index: usize, display: &mut Display, out: &mut Outbox) {
+fn channel(
+    ui: &mut Ui,
+    view: &View,
+    view_index: usize,
+    index: usize,
+    display: &mut Display,
+    out: &mut Outbox,
+) {
     let color = view.recording.shape().s > 1;
     let name = view.recording.series.channels.get(index).and_then(|c| c.name.clone());
     let fallback = if color { "Colour".to_owned() } else { format!("Channel {}", index + 1) };
@@ -57,13 +66,13 @@ fn channel(ui: &mut Ui, view: &View, view_index: usize, index: usize, display: &
         let check = Checkbox::new(&mut look.visible, RichText::new(short).strong());
         ui.add(check).on_hover_text(format!("{title}: show or hide (key {})", index + 1));
         ui.with_layout(eframe::egui::Layout::right_to_left(eframe::egui::Align::Center), |ui| {
-            let lock = if look.locked { "🔒" } else { "🔓" };
+            let lock = if look.locked { Icon::Lock } else { Icon::Unlock };
             let tip = if look.locked {
                 "Locked: auto contrast and linked recordings leave these limits alone"
             } else {
                 "Lock these limits"
             };
-            if ui.selectable_label(look.locked, lock).on_hover_text(tip).clicked() {
+            if icon::button(ui, lock, "Lock limits", tip, true, 20.0).clicked() {
                 look.locked = !look.locked;
             }
         });
@@ -79,7 +88,14 @@ fn channel(ui: &mut Ui, view: &View, view_index: usize, index: usize, display: &
     limits(ui, view, index, look);
 }
 
-fn tables(ui: &mut Ui, view: &View, view_index: usize, index: usize, look: &mut ChannelDisplay, out: &mut Outbox) {
+fn tables(
+    ui: &mut Ui,
+    view: &View,
+    view_index: usize,
+    index: usize,
+    look: &mut ChannelDisplay,
+    out: &mut Outbox,
+) {
     ui.horizontal(|ui| {
         let chosen = look.lut.label();
         ComboBox::from_id_salt("lut").selected_text(chosen).width(110.0).show_ui(ui, |ui| {
@@ -149,7 +165,9 @@ fn limits(ui: &mut Ui, view: &View, index: usize, look: &mut ChannelDisplay) {
     ui.horizontal(|ui| {
         ui.label("gamma");
         ui.add(DragValue::new(&mut look.gamma).speed(0.01).range(0.1..=5.0).max_decimals(2));
-        if (look.gamma - 1.0).abs() > 1e-9 && ui.small_button("↺").on_hover_text("Back to 1: linear").clicked() {
+        if (look.gamma - 1.0).abs() > 1e-9
+            && icon::button(ui, Icon::Reset, "Reset gamma", "Back to 1: linear", true, 20.0).clicked()
+        {
             look.gamma = 1.0;
         }
     });

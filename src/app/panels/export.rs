@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::{self, Context, DragValue, Grid, TextEdit, Window};
+use eframe::egui::{self, Align2, Context, DragValue, Grid, TextEdit, Window};
 
 use crate::app::command::Command;
 use crate::app::settings::Overlays;
@@ -84,7 +84,8 @@ impl ExportForm {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let stem = name.split('.').next().unwrap_or("movie");
         let frame = state.frame_of(self.view) + 1;
-        let base = if self.kind == Kind::Png { format!("{stem}_frame{frame:03}") } else { format!("{stem}_export") };
+        let base =
+            if self.kind == Kind::Png { format!("{stem}_frame{frame:03}") } else { format!("{stem}_export") };
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();
         let candidate = |n: usize| {
             let number = if n == 0 { String::new() } else { format!("_{n}") };
@@ -102,22 +103,27 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     }
     let mut open = true;
     let mut done = false;
-    Window::new("Export").open(&mut open).resizable(false).collapsible(false).default_width(460.0).show(ctx, |ui| {
+    let center = ctx.content_rect().center();
+    let window = Window::new("Export").open(&mut open).pivot(Align2::CENTER_CENTER).default_pos(center);
+    window.resizable(false).collapsible(false).default_width(460.0).show(ctx, |ui| {
         let kind = form.kind;
         Grid::new("export").num_columns(2).spacing([12.0, 8.0]).show(ui, |ui| {
-            ui.label("What");
-            ui.vertical(|ui| {
-                ui.radio_value(&mut form.kind, Kind::Png, "This frame as shown (PNG)");
-                ui.radio_value(&mut form.kind, Kind::Gif, "Movie as shown (GIF)");
-                ui.radio_value(&mut form.kind, Kind::OmeTiff, "Raw values with metadata (OME-TIFF), to measure in");
-            });
-            ui.end_row();
-            ui.label("Part");
-            ui.vertical(|ui| {
-                ui.radio_value(&mut form.visible_only, false, "Whole frame");
-                ui.radio_value(&mut form.visible_only, true, "What is visible in the window");
-            });
-            ui.end_row();
+            for (label, kind, text) in [
+                ("What", Kind::Png, "This frame as shown (PNG)"),
+                ("", Kind::Gif, "Movie as shown (GIF)"),
+                ("", Kind::OmeTiff, "Raw values with metadata, to measure in (OME-TIFF)"),
+            ] {
+                ui.label(label);
+                ui.radio_value(&mut form.kind, kind, text);
+                ui.end_row();
+            }
+            for (label, visible, text) in
+                [("Part", false, "Whole frame"), ("", true, "What is visible in the window")]
+            {
+                ui.label(label);
+                ui.radio_value(&mut form.visible_only, visible, text);
+                ui.end_row();
+            }
             rows(ui, state, &mut form);
         });
         if form.kind != kind {
@@ -139,7 +145,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             }
         });
     });
-    if open && !done {
+    if open && !done && !ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
         state.dialogs.export = Some(form);
     }
 }

@@ -1,8 +1,8 @@
 //! Keyboard shortcuts and what the mouse does.
 
-use eframe::egui::{self, Context, Grid, RichText, ScrollArea, Window};
+use eframe::egui::{self, Align2, Context, Grid, RichText, ScrollArea, Window};
 
-use crate::app::command::Command;
+use crate::app::command::{Command, shortcut_text};
 use crate::app::state::AppState;
 
 const MOUSE: [(&str, &str); 8] = [
@@ -19,8 +19,16 @@ const MOUSE: [(&str, &str); 8] = [
 /// Shows the help while it is open.
 pub fn show(ctx: &Context, state: &mut AppState) {
     let mut open = state.dialogs.help;
-    Window::new("Keyboard shortcuts").open(&mut open).default_width(720.0).collapsible(false).show(ctx, |ui| {
-        ScrollArea::vertical().max_height(ctx.content_rect().height() - 160.0).show(ui, |ui| {
+    let center = ctx.content_rect().center();
+    let height = ctx.content_rect().height() - 160.0;
+    let window = Window::new("Keyboard shortcuts")
+        .open(&mut open)
+        .pivot(Align2::CENTER_CENTER)
+        .default_pos(center)
+        .default_size([720.0, height])
+        .collapsible(false);
+    window.show(ctx, |ui| {
+        ScrollArea::vertical().max_height(height).min_scrolled_height(height.min(600.0)).show(ui, |ui| {
             ui.columns(2, |columns| {
                 for (column, groups) in columns.iter_mut().zip([["Playing", "Help"], ["File", "View"]]) {
                     for group in groups {
@@ -51,7 +59,7 @@ fn list(ui: &mut egui::Ui, group: &str) {
         for command in Command::ALL {
             let Some(about) = command.describe().filter(|d| d.group == group) else { continue };
             let Some(shortcut) = about.shortcut else { continue };
-            ui.label(RichText::new(ui.ctx().format_shortcut(&shortcut)).strong());
+            ui.label(RichText::new(shortcut_text(ui.ctx(), &shortcut)).strong());
             ui.label(about.text.trim_end_matches('…')).on_hover_text(about.tooltip);
             ui.end_row();
         }

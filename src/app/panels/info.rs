@@ -4,6 +4,7 @@ use eframe::egui::{Button, Color32, ComboBox, DragValue, Grid, Id, RichText, Scr
 
 use crate::app::command::Command;
 use crate::app::state::{AppState, Outbox, View};
+use crate::app::widgets::icon::{self, Icon};
 use crate::video::edits::{AxisAssignment, AxisOrder, Edits};
 use crate::video::recording::{Field, MetadataProblem};
 
@@ -61,7 +62,7 @@ fn facts(ui: &mut Ui, state: &AppState, view: &View, out: &mut Outbox) {
         row("Frame", format!("{} × {} px, {}", shape.x, shape.y, series.dtype.name()));
         row("T, Z, C", format!("{} × {} × {}", shape.t, shape.z, shape.c));
         let bytes = recording.plane_bytes() * shape.planes();
-        row("Decoded", if bytes >> 20 > 0 { format!("{} MB", bytes >> 20) } else { format!("{} kB", bytes >> 10) });
+        row("Decoded", super::status::size(bytes));
         if !series.levels.is_empty() {
             row("Pyramid", format!("{} smaller levels, not used", series.levels.len()));
         }
@@ -70,13 +71,21 @@ fn facts(ui: &mut Ui, state: &AppState, view: &View, out: &mut Outbox) {
         }
     });
     if series.missing_planes() > 0 {
-        let text = format!("{} of {} planes are missing in the file", series.missing_planes(), series.shape.planes());
+        let text = format!(
+            "{} of {} planes are missing in the file",
+            series.missing_planes(),
+            series.shape.planes()
+        );
         ui.colored_label(ui.visuals().error_fg_color, text);
     }
 }
 
 fn problem_of(problems: &[MetadataProblem], field: Field) -> Option<&str> {
     problems.iter().find(|p| p.field == field).map(|p| p.text.as_str())
+}
+
+fn reset(ui: &mut Ui) -> bool {
+    icon::button(ui, Icon::Reset, "As in the file", "Back to what the file says", true, 20.0).clicked()
 }
 
 /// One editable number; 0 stands for unknown. Returns the new edit when it changed.
@@ -94,9 +103,14 @@ fn number(
     ui.horizontal(|ui| {
         let mut value = current.unwrap_or(0.0);
         let unknown = current.is_none();
-        let drag = DragValue::new(&mut value).range(0.0..=1e9).speed(0.001).max_decimals(6).suffix(unit).custom_formatter(
-            move |v, _| if unknown && v == 0.0 { "unknown".into() } else { format!("{}", (v * 1e6).round() / 1e6) },
-        );
+        let drag = DragValue::new(&mut value)
+            .range(0.0..=1e9)
+            .speed(0.001)
+            .max_decimals(6)
+            .suffix(unit)
+            .custom_formatter(move |v, _| {
+                if unknown && v == 0.0 { "unknown".into() } else { format!("{}", (v * 1e6).round() / 1e6) }
+            });
         if unknown {
             ui.visuals_mut().override_text_color = Some(red);
         }
@@ -110,7 +124,7 @@ fn number(
             *edit = (value > 0.0).then_some(value);
         }
         ui.visuals_mut().override_text_color = None;
-        if edit.is_some() && ui.small_button("↺").on_hover_text("Back to what the file says").clicked() {
+        if edit.is_some() && reset(ui) {
             *edit = None;
         }
     });
@@ -203,7 +217,7 @@ fn axes(ui: &mut Ui, view: &View, edits: &mut Edits) {
             if ui.add_enabled(fits && draft != current, Button::new("Apply")).clicked() {
                 edits.axes = (draft != AxisAssignment::of(stored)).then_some(draft);
             }
-            if edits.axes.is_some() && ui.button("↺").on_hover_text("Back to what the file says").clicked() {
+            if edits.axes.is_some() && reset(ui) {
                 edits.axes = None;
                 draft = AxisAssignment::of(stored);
             }
@@ -226,7 +240,8 @@ fn channels(ui: &mut Ui, view: &View, edits: &mut Edits) {
     }
     ui.collapsing("Channel names", |ui| {
         for index in 0..count {
-            let name = view.recording.series.channels.get(index).and_then(|c| c.name.clone()).unwrap_or_default();
+            let name =
+                view.recording.series.channels.get(index).and_then(|c| c.name.clone()).unwrap_or_default();
             let mut text = name.clone();
             ui.horizontal(|ui| {
                 ui.weak(format!("{}", index + 1));
@@ -246,6 +261,6 @@ fn warnings(ui: &mut Ui, view: &View) {
     ui.separator();
     let amber: Color32 = ui.visuals().warn_fg_color;
     for warning in &view.recording.series.warnings {
-        ui.add(eframe::egui::Label::new(RichText::new(format!("⚠ {warning}")).color(amber)).wrap());
+        ui.add(eframe::egui::Label::new(RichText::new(format!("! {warning}")).color(amber)).wrap());
     }
 }

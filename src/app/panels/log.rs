@@ -7,7 +7,12 @@ use crate::app::log_store::{self, LogLine};
 
 fn text(line: &LogLine) -> String {
     let minutes = (line.seconds / 60.0) as u64;
-    format!("{minutes:>3}:{:04.1}  {}  {}", line.seconds % 60.0, line.level.as_str().to_lowercase(), line.text)
+    format!(
+        "{minutes:>3}:{:04.1}  {}  {}",
+        line.seconds % 60.0,
+        line.level.as_str().to_lowercase(),
+        line.text
+    )
 }
 
 /// Shows the panel.

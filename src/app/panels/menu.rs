@@ -2,7 +2,7 @@
 
 use eframe::egui::{Button, MenuBar, Ui};
 
-use crate::app::command::Command;
+use crate::app::command::{Command, shortcut_text};
 use crate::app::settings::ThemeChoice;
 use crate::app::state::{AppState, Outbox};
 use crate::gpu::ComputeChoice;
@@ -12,7 +12,7 @@ pub fn entry(ui: &mut Ui, command: &Command, enabled: bool, out: &mut Outbox) {
     let Some(about) = command.describe() else { return };
     let mut button = Button::new(about.text);
     if let Some(shortcut) = about.shortcut {
-        button = button.shortcut_text(ui.ctx().format_shortcut(&shortcut));
+        button = button.shortcut_text(shortcut_text(ui.ctx(), &shortcut));
     }
     if ui.add_enabled(enabled, button).on_hover_text(about.tooltip).clicked() {
         out.send(command.clone());
@@ -24,7 +24,7 @@ fn check(ui: &mut Ui, command: &Command, on: bool, out: &mut Outbox) {
     let Some(about) = command.describe() else { return };
     let mut button = Button::selectable(on, about.text);
     if let Some(shortcut) = about.shortcut {
-        button = button.shortcut_text(ui.ctx().format_shortcut(&shortcut));
+        button = button.shortcut_text(shortcut_text(ui.ctx(), &shortcut));
     }
     if ui.add(button).on_hover_text(about.tooltip).clicked() {
         out.send(command.clone());
@@ -149,7 +149,11 @@ fn settings(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     ui.separator();
     ui.label("Computing");
     for (choice, text, tip) in [
-        (ComputeChoice::Auto, "Automatic", "A real GPU computes; where drawing is done in software, the processor does"),
+        (
+            ComputeChoice::Auto,
+            "Automatic",
+            "A real GPU computes; where drawing is done in software, the processor does",
+        ),
         (ComputeChoice::Gpu, "Graphics device", "Always the device that draws"),
         (ComputeChoice::Cpu, "Processor", "Always the processor"),
     ] {

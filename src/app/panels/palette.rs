@@ -3,7 +3,7 @@
 use eframe::egui::{self, Align2, Context, Id, Key, Modal, RichText, ScrollArea, TextEdit};
 
 use super::menu;
-use crate::app::command::Command;
+use crate::app::command::{Command, shortcut_text};
 use crate::app::state::{AppState, Outbox};
 
 /// True when the letters of `query` stand in `text` in their order.
@@ -36,7 +36,8 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         .area(Modal::default_area(Id::unique("palette")).anchor(Align2::CENTER_TOP, [0.0, 60.0]))
         .show(ctx, |ui| {
             ui.set_width(440.0);
-            let edit = TextEdit::singleline(&mut query).hint_text("Type a command").desired_width(f32::INFINITY);
+            let edit =
+                TextEdit::singleline(&mut query).hint_text("Type a command").desired_width(f32::INFINITY);
             let response = ui.add(edit);
             response.request_focus();
             let found = find(&query);
@@ -52,13 +53,14 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
                 )
             });
             selected = (selected + down).saturating_sub(up).min(found.len().saturating_sub(1));
-            ScrollArea::vertical().max_height(360.0).show(ui, |ui| {
+            ScrollArea::vertical().max_height(360.0).min_scrolled_height(360.0).show(ui, |ui| {
                 for (index, command) in found.iter().enumerate() {
                     let Some(about) = command.describe() else { continue };
                     let on = menu::enabled(command, state);
-                    let mut button = egui::Button::selectable(index == selected, about.text).min_size(egui::vec2(420.0, 0.0));
+                    let mut button = egui::Button::selectable(index == selected, about.text)
+                        .min_size(egui::vec2(420.0, 0.0));
                     if let Some(shortcut) = about.shortcut {
-                        button = button.shortcut_text(RichText::new(ctx.format_shortcut(&shortcut)).weak());
+                        button = button.shortcut_text(RichText::new(shortcut_text(ctx, &shortcut)).weak());
                     }
                     let line = ui.add_enabled(on, button).on_hover_text(about.tooltip);
                     if index == selected && (up > 0 || down > 0) {

@@ -58,6 +58,9 @@ fn check(path_box: &PathBox) -> Result<Address, String> {
     if address.path.exists() {
         Ok(address)
     } else {
-        Err(format!("{} does not exist. Check the spelling, and whether the drive is connected.", address.path.display()))
+        Err(format!(
+            "{} does not exist. Check the spelling, and whether the drive is connected.",
+            address.path.display()
+        ))
     }
 }

@@ -5,6 +5,7 @@ use eframe::egui::{self, ProgressBar, RichText, Ui};
 use crate::app::command::Command;
 use crate::app::jobs::Jobs;
 use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay;
 use crate::video::cache::CacheStats;
 
@@ -22,12 +23,26 @@ pub fn readout(state: &AppState) -> Option<String> {
         .values
         .iter()
         .map(|(channel, value)| {
-            let value =
-                if view.recording.series.dtype.is_float() { format!("{value:.5}") } else { format!("{value:.0}") };
+            let value = if view.recording.series.dtype.is_float() {
+                format!("{value:.5}")
+            } else {
+                format!("{value:.0}")
+            };
             if many { format!("C{} {value}", channel + 1) } else { value }
         })
         .collect();
     Some(format!("{position}   value {}", values.join("  ")))
+}
+
+/// Bytes as people write them.
+pub fn size(bytes: usize) -> String {
+    let mb = bytes as f64 / f64::from(1 << 20);
+    match mb {
+        mb if mb >= 1024.0 => format!("{:.1} GB", mb / 1024.0),
+        mb if mb >= 10.0 => format!("{mb:.0} MB"),
+        mb if mb >= 0.1 => format!("{mb:.1} MB"),
+        _ => format!("{} kB", bytes >> 10),
+    }
 }
 
 /// Shows the bar.
@@ -35,7 +50,11 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
     ui.horizontal(|ui| {
         match readout(state) {
             Some(text) => ui.label(RichText::new(text).monospace()),
-            None => ui.weak(if state.views.is_empty() { "No recording" } else { "Move over a picture to read values" }),
+            None => ui.weak(if state.views.is_empty() {
+                "No recording"
+            } else {
+                "Move over a picture to read values"
+            }),
         };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.label(&state.draws).on_hover_text(format!(
@@ -43,20 +62,21 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                 state.draws, state.computes
             ));
             ui.separator();
-            let mb = |bytes: usize| bytes >> 20;
-            ui.label(format!("{} MB", mb(cache.bytes))).on_hover_text(format!(
-                "Decoded frames: {} planes, {} of at most {} MB\nReading a plane takes {:.1} ms",
+            ui.label(format!("Frames {}", size(cache.bytes))).on_hover_text(format!(
+                "Decoded frames held: {} planes, {} of at most {}\nReading a plane takes {:.1} ms",
                 cache.planes,
-                mb(cache.bytes),
-                mb(cache.capacity),
+                size(cache.bytes),
+                size(cache.capacity),
                 cache.decode_ms
             ));
             for job in jobs.running() {
                 ui.separator();
-                if ui.small_button("✖").on_hover_text(format!("Stop: {}", job.name)).clicked() {
+                let tip = format!("Stop: {}", job.name);
+                if icon::button(ui, Icon::Close, &tip, &tip, true, 16.0).clicked() {
                     out.send(Command::CancelJob(job.id));
                 }
-                let left = job.time_left().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
+                let left =
+                    job.time_left().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
                 match job.progress.fraction() {
                     Some(done) => {
                         let bar = ProgressBar::new(done).desired_width(70.0).desired_height(10.0);

@@ -1,21 +1,20 @@
 //! Playing: buttons, timeline, speed, z.
 
-use eframe::egui::{Button, ComboBox, DragValue, RichText, Slider, Ui, vec2};
+use eframe::egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
-use crate::app::command::Command;
+use crate::app::command::{Command, shortcut_text};
 use crate::app::state::{AppState, Outbox, format_time};
+use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::timeline_bar::{self, Marks};
 use crate::video::cache::{FrameCache, PlaneKey};
 use crate::video::display::Projection;
 use crate::video::timeline::{Align, Ending, Pacing, Speed, Unit};
 
-fn icon(ui: &mut Ui, glyph: &str, command: &Command, enabled: bool, out: &mut Outbox) {
+fn icon(ui: &mut Ui, glyph: Icon, command: &Command, enabled: bool, out: &mut Outbox) {
     let Some(about) = command.describe() else { return };
-    let keys = about.shortcut.map_or_else(String::new, |s| format!("  ({})", ui.ctx().format_shortcut(&s)));
-    let button = Button::new(RichText::new(glyph).size(15.0)).min_size(vec2(30.0, 24.0));
-    let response = ui.add_enabled(enabled, button).on_hover_text(format!("{}{keys}", about.tooltip));
-    response.widget_info(|| eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Button, enabled, about.text));
-    if response.clicked() {
+    let keys = about.shortcut.map_or_else(String::new, |s| format!("  ({})", shortcut_text(ui.ctx(), &s)));
+    let tip = format!("{}{keys}", about.tooltip);
+    if icon::button(ui, glyph, about.text, &tip, enabled, 26.0).clicked() {
         out.send(command.clone());
     }
 }
@@ -25,12 +24,12 @@ pub fn show(ui: &mut Ui, state: &AppState, cache: &FrameCache, out: &mut Outbox)
     let movie = state.timeline.len() > 1;
     ui.add_space(2.0);
     ui.horizontal(|ui| {
-        icon(ui, "⏮", &Command::First, movie, out);
-        icon(ui, "◀", &Command::StepBack, movie, out);
-        let glyph = if state.clock.playing { "⏸" } else { "▶" };
+        icon(ui, Icon::First, &Command::First, movie, out);
+        icon(ui, Icon::Back, &Command::StepBack, movie, out);
+        let glyph = if state.clock.playing { Icon::Pause } else { Icon::Play };
         icon(ui, glyph, &Command::PlayPause, movie, out);
-        icon(ui, "▶|", &Command::StepForward, movie, out);
-        icon(ui, "⏭", &Command::Last, movie, out);
+        icon(ui, Icon::Forward, &Command::StepForward, movie, out);
+        icon(ui, Icon::Last, &Command::Last, movie, out);
         ui.add_space(6.0);
         let label = position(state);
         let width = (ui.available_width() - 250.0).max(80.0);
@@ -112,7 +111,7 @@ fn speed(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     } else {
         "Real time needs the frame interval: set it in the panel “Recording”"
     };
-    if ui.add_enabled(timed || real, Button::new("⇄")).on_hover_text(tip).on_disabled_hover_text(tip).clicked() {
+    if icon::button(ui, Icon::Swap, "Frames per second or real time", tip, timed || real, 20.0).clicked() {
         let median = state.timeline.duration() / (state.timeline.len().max(2) - 1) as f64;
         out.send(Command::SetSpeed(match state.clock.speed {
             Speed::Fps(fps) => Speed::RealTime((fps * median).max(0.01)),
@@ -186,7 +185,10 @@ fn treatment(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     let marked = state.active_view().is_some_and(|v| v.recording.edits.treatment_frame.is_some());
     let command = if marked { Command::ClearTreatment } else { Command::MarkTreatment };
     if let Some(about) = command.describe()
-        && ui.button(if marked { "⚑ Clear treatment" } else { "⚑ Treatment here" }).on_hover_text(about.tooltip).clicked()
+        && ui
+            .button(if marked { "Clear treatment" } else { "Treatment here" })
+            .on_hover_text(about.tooltip)
+            .clicked()
     {
         out.send(command);
     }

@@ -1,14 +1,15 @@
 //! The pictures: one to nine recordings side by side.
 
 use eframe::egui::{
-    self, Align2, Button, Color32, CursorIcon, FontId, Id, Pos2, Rect, RichText, Sense, Stroke, StrokeKind, Ui, Vec2,
-    Role, WidgetInfo, pos2, vec2,
+    self, Align2, Button, Color32, CursorIcon, FontId, Id, Pos2, Rect, RichText, Role, Sense, Stroke,
+    StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
-use crate::app::command::Command;
+use crate::app::command::{Command, shortcut_text};
 use crate::app::settings::Viewport;
 use crate::app::state::{AppState, Hover, Outbox, View};
 use crate::app::widgets::frame_canvas::{Placement, SharedFeedback, paint_frame};
+use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay::{self, Overlay};
 
 /// Space between pictures, points.
@@ -49,12 +50,9 @@ pub fn show(
 /// Divides the area so that the pictures come out as large as they can.
 fn cells(area: Rect, views: &[View]) -> Vec<Rect> {
     let count = views.len();
-    let aspect = views
-        .iter()
-        .map(|v| v.recording.shape())
-        .map(|s| s.x as f32 / s.y.max(1) as f32)
-        .sum::<f32>()
-        / count as f32;
+    let aspect =
+        views.iter().map(|v| v.recording.shape()).map(|s| s.x as f32 / s.y.max(1) as f32).sum::<f32>()
+            / count as f32;
     let size = |columns: usize| {
         let rows = count.div_ceil(columns);
         let width = (area.width() - GAP * (columns - 1) as f32) / columns as f32;
@@ -94,7 +92,11 @@ fn picture(
     let id = Id::unique(("picture", view.id));
     let response = ui.interact(cell, id, Sense::click_and_drag());
     response.widget_info(|| {
-        WidgetInfo::labeled(Role::Image, true, format!("{} at {}", view.recording.address.label(), state.time_label(index)))
+        WidgetInfo::labeled(
+            Role::Image,
+            true,
+            format!("{} at {}", view.recording.address.label(), state.time_label(index)),
+        )
     });
     let painter = ui.painter_at(cell);
     painter.rect_filled(cell, 0.0, canvas_color(ui));
@@ -204,22 +206,22 @@ fn scroll_z(ui: &Ui, view: &View, index: usize, delta: f32, depth: usize, out: &
 }
 
 fn close_button(ui: &mut Ui, cell: Rect, index: usize, out: &mut Outbox) {
-    let spot = Rect::from_min_size(pos2(cell.right() - 26.0, cell.top() + 4.0), Vec2::splat(22.0));
-    if ui.rect_contains_pointer(cell)
-        && ui.put(spot, Button::new("✖").small()).on_hover_text("Close (Undo brings it back)").clicked()
-    {
-        out.send(Command::CloseView(index));
+    if !ui.rect_contains_pointer(cell) {
+        return;
     }
+    let spot = Rect::from_min_size(pos2(cell.right() - 26.0, cell.top() + 4.0), Vec2::splat(22.0));
+    ui.scope_builder(egui::UiBuilder::new().max_rect(spot), |ui| {
+        let tip = "Close (Undo brings it back)";
+        if icon::button(ui, Icon::Close, "Close recording", tip, true, 22.0).clicked() {
+            out.send(Command::CloseView(index));
+        }
+    });
 }
 
 /// Errors and waiting, over the picture.
 fn messages(ui: &Ui, view: &View, cell: Rect, feedback: &SharedFeedback) {
-    let failure = feedback
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .failures
-        .get(&view.id)
-        .cloned();
+    let failure =
+        feedback.lock().unwrap_or_else(std::sync::PoisonError::into_inner).failures.get(&view.id).cloned();
     let error = view.shown.error.as_ref().map(|e| format!("{}: {}.\n{}", e.place, e.problem, e.remedy));
     if let Some(text) = error.or(failure) {
         let painter = ui.painter_at(cell);
@@ -249,7 +251,8 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
         ui.painter().rect_filled(frame, 12.0, ui.visuals().selection.bg_fill.gamma_multiply(0.3));
     }
     ui.painter().rect_stroke(frame, 12.0, Stroke::new(1.5, weak.gamma_multiply(0.6)), StrokeKind::Inside);
-    let inner = Rect::from_center_size(frame.center(), vec2(frame.width().min(560.0), frame.height().min(420.0)));
+    let inner =
+        Rect::from_center_size(frame.center(), vec2(frame.width().min(560.0), frame.height().min(420.0)));
     ui.scope_builder(egui::UiBuilder::new().max_rect(inner), |ui| {
         ui.vertical_centered(|ui| {
             ui.add_space((inner.height() * 0.16).max(8.0));
@@ -261,7 +264,7 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 let Some(about) = command.describe() else { continue };
                 let mut button = Button::new(about.text).min_size(vec2(220.0, 32.0));
                 if let Some(shortcut) = about.shortcut {
-                    button = button.shortcut_text(ui.ctx().format_shortcut(&shortcut));
+                    button = button.shortcut_text(shortcut_text(ui.ctx(), &shortcut));
                 }
                 if ui.add(button).on_hover_text(about.tooltip).clicked() {
                     out.send(command);

@@ -99,12 +99,7 @@ pub fn paint_frame(
         projection: place.projection,
         channels,
     };
-    let callback = FrameCallback {
-        rect: place.rect,
-        zoom: place.zoom,
-        draw,
-        format,
-        feedback: Arc::clone(feedback),
-    };
+    let callback =
+        FrameCallback { rect: place.rect, zoom: place.zoom, draw, format, feedback: Arc::clone(feedback) };
     painter.add(Callback::new_paint_callback(place.rect.intersect(painter.clip_rect()), callback));
 }

@@ -1,6 +1,8 @@
 //! Histogram of a channel over the whole movie, with limits to drag.
 
-use eframe::egui::{Color32, CursorIcon, Id, Rect, Response, Sense, Shape, Stroke, Ui, Role, WidgetInfo, pos2, vec2};
+use eframe::egui::{
+    Color32, CursorIcon, Id, Rect, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
+};
 
 use crate::video::display::ChannelDisplay;
 use crate::video::stats::ChannelStats;
@@ -47,7 +49,8 @@ pub fn show(
 
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 3.0, ui.visuals().extreme_bg_color);
-    paint_bars(&painter, rect, stats, range, ui.visuals().weak_text_color());
+    let bars = ui.visuals().extreme_bg_color.lerp_to_gamma(ui.visuals().text_color(), 0.4);
+    paint_bars(&painter, rect, stats, range, bars);
     // The table between the limits, along the bottom: what colour means what value.
     paint_ramp(&painter, rect, to_x(look.min), to_x(look.max), look.invert, colors);
     let curve: Vec<_> = (0..=32)
@@ -82,7 +85,8 @@ pub fn show(
     }
     let mut limits = None;
     if response.dragged()
-        && let (Some(at), Some(grip)) = (response.interact_pointer_pos(), ui.data(|d| d.get_temp::<Grip>(grip_id)))
+        && let (Some(at), Some(grip)) =
+            (response.interact_pointer_pos(), ui.data(|d| d.get_temp::<Grip>(grip_id)))
     {
         let least = (hi - lo) / 1000.0;
         let value = to_value(at.x);
@@ -127,9 +131,9 @@ fn paint_bars(
         let height = (1.0 + n as f32).ln() * scale;
         let bottom = rect.bottom() - 6.0;
         painter.rect_filled(
-            Rect::from_min_max(pos2(x, bottom - height), pos2(x + wide, bottom)),
+            Rect::from_min_max(pos2(x, bottom - height), pos2(x + wide + 0.6, bottom)),
             0.0,
-            color.gamma_multiply(0.55),
+            color,
         );
     }
 }

@@ -67,7 +67,7 @@ pub fn outlined_text(painter: &Painter, at: Pos2, anchor: Align2, text: &str, si
 
 /// Draws the overlay inside `rect`; `size` is the text size in points.
 pub fn paint(painter: &Painter, rect: Rect, overlay: &Overlay, size: f32) {
-    let margin = Vec2::splat(size * 0.6);
+    let margin = Vec2::splat(size * 0.75);
     let inner = rect.shrink2(margin);
     if inner.width() < size || inner.height() < size {
         return;

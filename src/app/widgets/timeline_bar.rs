@@ -27,7 +27,10 @@ pub fn show(ui: &mut Ui, timeline: &Timeline, tick: usize, label: &str, marks: &
     let response = response.on_hover_cursor(CursorIcon::PointingHand);
     let visuals = ui.visuals();
     let painter = ui.painter_at(rect.expand(6.0));
-    let bar = Rect::from_min_max(pos2(rect.left(), rect.center().y - 3.0), pos2(rect.right(), rect.center().y + 3.0));
+    let bar = Rect::from_min_max(
+        pos2(rect.left(), rect.center().y - 3.0),
+        pos2(rect.right(), rect.center().y + 3.0),
+    );
     painter.rect_filled(bar, 3.0, visuals.extreme_bg_color);
     if count == 0 {
         return None;
@@ -65,7 +68,8 @@ pub fn show(ui: &mut Ui, timeline: &Timeline, tick: usize, label: &str, marks: &
         for tick in 0..count {
             let x = to_x(tick);
             let color = visuals.weak_text_color().gamma_multiply(0.6);
-            painter.line_segment([pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0)], Stroke::new(1.0, color));
+            painter
+                .line_segment([pos2(x, bar.bottom()), pos2(x, bar.bottom() + 3.0)], Stroke::new(1.0, color));
         }
     }
     for &tick in marks.treatments {
@@ -86,7 +90,10 @@ pub fn show(ui: &mut Ui, timeline: &Timeline, tick: usize, label: &str, marks: &
     let time = first + share * span;
     let after = timeline.ticks.partition_point(|t| *t < time).min(count - 1);
     let before = after.saturating_sub(1);
-    let nearest =
-        if (timeline.ticks[after] - time).abs() < (time - timeline.ticks[before]).abs() { after } else { before };
+    let nearest = if (timeline.ticks[after] - time).abs() < (time - timeline.ticks[before]).abs() {
+        after
+    } else {
+        before
+    };
     Some(if count == 1 { 0 } else { nearest })
 }

@@ -163,7 +163,8 @@ fn imagej(file: &TiffFile, stack: &Stack, limits: Limits) -> Option<Scene> {
     } else {
         stack.channels
     };
-    let pages = file.pages.iter().take_while(|p| p.layout == file.pages[0].layout).count();
+    let pages =
+        (0..file.pages.len()).take_while(|&p| file.layout(p).is_some_and(|l| l.matches(layout))).count();
     let declared = stack.frames.checked_mul(stack.slices)?.checked_mul(channels)?;
     let mut guess = None;
     let order = if stack.images > 1 && declared == 1 && inside == 1 || declared == 1 && pages > 1 {

@@ -324,6 +324,9 @@ impl Layout {
         if self.width > 1 << 31 || self.height > 1 << 31 || self.segment_width > 1 << 24 && self.tiled {
             return Err(format!("{} × {} pixels are not plausible", self.width, self.height));
         }
+        if self.photometric == 6 && self.compression != 7 {
+            return Err("YCbCr colours are read from JPEG only".to_owned());
+        }
         if self.predictor > 1 && matches!(self.compression, 1 | 7 | 32_773) {
             // The tag is meaningless there and is ignored, as libtiff does.
             return Ok(());

@@ -1,6 +1,6 @@
 //! OME-TIFF: from what OME-XML says to series, over one file or a set of files.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -30,6 +30,7 @@ impl Files {
             !f.uuid.is_empty() && own_uuid == Some(f.uuid.as_str()) || f.name.is_some() && f.name == own_name
         };
         let any_own = names.iter().any(is_own);
+        let mut known: HashMap<PathBuf, u32> = HashMap::new();
         for entry in names {
             // A renamed file still names itself as it was called.
             let (sibling, name) = match &entry.name {
@@ -41,16 +42,10 @@ impl Files {
                 Some(name) => (sibling(file, name), name.clone()),
             };
             this.of_name.push(match sibling {
-                Some(path) => {
-                    let known = this.siblings.iter().position(|p| *p == path);
-                    Some(
-                        known.unwrap_or_else(|| {
-                            this.siblings.push(path);
-                            this.siblings.len() - 1
-                        }) as u32
-                            + 1,
-                    )
-                }
+                Some(path) => Some(*known.entry(path).or_insert_with_key(|path| {
+                    this.siblings.push(path.clone());
+                    this.siblings.len() as u32
+                })),
                 None if names.len() == 1 && !any_own => Some(0),
                 None => {
                     this.lost.push(name);
