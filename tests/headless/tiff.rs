@@ -1,4 +1,4 @@
-//! TIFF fixtures against what tifffile and NumPy say about them, hostile files, and very long ones.
+//! TIFF fixtures against what tifffile and `NumPy` say about them, hostile files, and very long ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ fn fixtures() -> Vec<PathBuf> {
 }
 
 fn close(a: f64, b: f64, tolerance: f64) -> bool {
-    a == b || (a - b).abs() <= tolerance * b.abs()
+    (a - b).abs() <= tolerance * b.abs()
 }
 
 fn optional(value: &Value) -> Option<f64> {
@@ -79,7 +79,8 @@ fn check_series(name: &str, reader: &dyn Reader, index: usize, expected: &Value)
         }
     }
     if let Some(channels) = expected.get("channels") {
-        let found: Vec<Value> = series.channels.iter().map(|c| serde_json::json!([c.name, c.color])).collect();
+        let found: Vec<Value> =
+            series.channels.iter().map(|c| serde_json::json!([c.name, c.color])).collect();
         assert_eq!(Value::Array(found), *channels, "{name}: channels");
     }
     if let Some(levels) = expected.get("levels") {
@@ -228,8 +229,9 @@ fn an_imagej_stack_beyond_4_gb_is_read_to_its_end() {
     assert_eq!(reader.format(), "ImageJ TIFF");
     let series = &reader.series()[0];
     assert_eq!((series.shape.t, series.missing_planes(), series.interval_s), (1300, 0, Some(2.0)));
-    assert_eq!(reader.read_plane(0, 1299).unwrap().sum(), f64::from(0x0201));
-    assert_eq!(reader.read_plane(0, 700).unwrap().sum(), 0.0);
+    let bytes = reader.read_plane(0, 1299).unwrap().bytes;
+    assert_eq!(bytes[bytes.len() - 2..], [1, 2]);
+    assert!(reader.read_plane(0, 700).unwrap().bytes.iter().all(|&b| b == 0));
     assert!(took < Duration::from_millis(500), "{took:?}");
 }
 

@@ -31,6 +31,7 @@ pub mod tag {
     pub const SAMPLE_FORMAT: u16 = 339;
     pub const JPEG_TABLES: u16 = 347;
     pub const IMAGE_DEPTH: u16 = 32997;
+    pub const UIC2: u16 = 33629;
     pub const IJ_METADATA_COUNTS: u16 = 50838;
     pub const IJ_METADATA: u16 = 50839;
 }

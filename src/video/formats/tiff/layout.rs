@@ -4,6 +4,7 @@ use super::decode::frame_bytes;
 use super::directory::tag;
 use super::file::{ChainEnd, TiffFile};
 use super::imagej::{Stack, channel_colors};
+use super::metamorph;
 use super::page::Layout;
 use super::scene::{Axis, Order, Scene, build, describe_first, unreadable};
 use super::source::Window;
@@ -16,6 +17,9 @@ pub fn scenes(file: &TiffFile, limits: Limits) -> Result<(Vec<Scene>, bool), Vid
         && let Some(scene) = imagej(file, &stack, limits)
     {
         return Ok((vec![scene], true));
+    }
+    if let Some(scene) = metamorph(file, limits) {
+        return Ok((vec![scene], false));
     }
     let mut scenes = Vec::new();
     let mut left = limits;
@@ -217,6 +221,21 @@ fn imagej(file: &TiffFile, stack: &Stack, limits: Limits) -> Option<Scene> {
         }
     }
     describe_first(file, 0, series);
+    Some(scene)
+}
+
+fn metamorph(file: &TiffFile, limits: Limits) -> Option<Scene> {
+    let stack = metamorph::Stack::read(file, limits.planes)?;
+    let order = Order(vec![(stack.axis, stack.planes)]);
+    let mut scene = build(file, file.layout(0)?, &order, limits, page_or_frame(file, 0, 1))?;
+    scene.series.warnings.push(match stack.axis {
+        Axis::Z => {
+            format!("The {} planes lie at different depths and are taken as focal planes.", stack.planes)
+        }
+        _ => guess_warning(stack.planes),
+    });
+    scene.series.plane_times_s = stack.times_s.filter(|times| times.len() == scene.planes.len());
+    describe_first(file, 0, &mut scene.series);
     Some(scene)
 }
 

@@ -11,6 +11,7 @@ mod file;
 mod imagej;
 mod layout;
 mod lzw;
+mod metamorph;
 mod ome;
 mod page;
 mod samples;
