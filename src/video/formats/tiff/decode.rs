@@ -3,14 +3,15 @@
 use std::borrow::Cow;
 use std::io;
 
-use super::codec::{self, Fault, Tools, largest_ratio, with_tools};
+use super::codec::{self, Fault, Tools, with_tools};
 use super::directory::tag;
 use super::file::TiffFile;
 use super::page::{Layout, Page};
 use super::samples;
+use super::segments::{Segment, kind};
 use crate::video::{Limits, VideoError};
 
-const DAMAGED: &str = "The file is damaged or incomplete: copy it again from its source.";
+pub(super) const DAMAGED: &str = "The file is damaged or incomplete: copy it again from its source.";
 const RESAVE: &str =
     "Save it again as an uncompressed or deflate TIFF, for example with Fiji or Bio-Formats.";
 
@@ -32,16 +33,9 @@ pub struct Picture<'a> {
     pub limits: Limits,
 }
 
-/// A strip or tile: place in the grid and in the file.
-#[derive(Clone, Copy)]
-struct Segment {
-    index: u64,
-    offset: u64,
-    len: u64,
-}
-
 impl<'a> Picture<'a> {
-    fn error(&self, place: &str, problem: impl Into<String>, remedy: &str) -> VideoError {
+    /// An error that names the directory, the frame and a place in them.
+    pub(super) fn error(&self, place: &str, problem: impl Into<String>, remedy: &str) -> VideoError {
         let frame = if self.frame > 0 { format!(", frame {}", self.frame) } else { String::new() };
         let comma = if place.is_empty() { "" } else { ", " };
         let at = format!("directory {}{frame}{comma}{place}", self.number);
@@ -124,98 +118,6 @@ impl<'a> Picture<'a> {
             samples::swap(&mut out, size);
         }
         Ok(out)
-    }
-
-    /// Where the strips or tiles of one stored plane lie, with wrong lengths put right as far as possible.
-    fn segments(&self, page: &Page, layout: &Layout, sample: usize) -> Result<Vec<Segment>, VideoError> {
-        let file = self.file;
-        let (across, down) = layout.grid();
-        let count = across.saturating_mul(down);
-        let first = count.saturating_mul(sample as u64);
-        let name = if layout.tiled { "TileOffsets" } else { "StripOffsets" };
-        let offsets = page.offsets.read(&file.source, file.dialect, first, count).ok_or_else(|| {
-            self.error(
-                name,
-                format!(
-                    "{} positions can be read where {} belong",
-                    page.offsets.count,
-                    first.saturating_add(count)
-                ),
-                DAMAGED,
-            )
-        })?;
-        let counts = page.counts.read(&file.source, file.dialect, first, count);
-        let end = file.source.len();
-        let shift = if self.frame == 0 { 0 } else { self.frame_shift(layout)? };
-        let mut sorted: Option<Vec<u64>> = None;
-        let mut segments = Vec::with_capacity(offsets.len());
-        for (index, &start) in offsets.iter().enumerate() {
-            let stored = counts.as_ref().and_then(|c| c.get(index).copied());
-            if start == 0 && stored == Some(0) {
-                continue; // a tile that was never written is black
-            }
-            let offset = start.saturating_add(shift);
-            if offset >= end {
-                return Err(self.error(
-                    &format!("{} {index}, byte {offset}", kind(layout)),
-                    "its data lie past the end of the file",
-                    DAMAGED,
-                ));
-            }
-            let len = match stored {
-                _ if layout.compression == 1 => layout
-                    .row_bytes(layout.segment_width)
-                    .saturating_mul(u64::from(layout.segment_rows(index as u64 / across))),
-                Some(len) if len > 0 => len,
-                // Without a length it ends where the next one starts.
-                _ => {
-                    let sorted = sorted.get_or_insert_with(|| {
-                        let mut all = offsets.clone();
-                        all.sort_unstable();
-                        all
-                    });
-                    let next = sorted.get(sorted.partition_point(|&o| o <= start));
-                    next.map_or(end, |&next| next).saturating_sub(start)
-                }
-            };
-            segments.push(Segment { index: index as u64, offset, len: len.min(end - offset) });
-        }
-        if segments.is_empty() {
-            return Err(self.error(name, "the page has no data", DAMAGED));
-        }
-        Ok(segments)
-    }
-
-    /// Bytes from the described frame to this one.
-    fn frame_shift(&self, layout: &Layout) -> Result<u64, VideoError> {
-        frame_bytes(layout)
-            .and_then(|bytes| bytes.checked_mul(self.frame))
-            .ok_or_else(|| self.error("", "the frame lies past the end of the file", DAMAGED))
-    }
-
-    /// Refuses sizes that the stored bytes cannot fill, before anything is allocated for them.
-    fn check_sizes(&self, layout: &Layout, segments: &[Segment], len: usize) -> Result<(), VideoError> {
-        let stored: u64 = segments.iter().fold(0, |sum, s| sum.saturating_add(s.len));
-        let stored = stored.min(self.file.source.len());
-        let segment = u128::from(layout.row_bytes(layout.segment_width)) * u128::from(layout.segment_height);
-        let packed = u128::from(layout.row_bytes(layout.width)) * u128::from(layout.height);
-        let most = match layout.compression {
-            1 => u128::from(self.file.source.len()),
-            other => u128::from(stored) * u128::from(largest_ratio(other)) + (64 << 10),
-        };
-        let needed = packed.max(segment);
-        if needed > most || segment > u128::from(self.limits.plane_bytes) {
-            return Err(self.error(
-                "",
-                format!(
-                    "{} × {} pixels take {needed} bytes, but {stored} stored bytes cannot hold them",
-                    layout.width, layout.height
-                ),
-                DAMAGED,
-            ));
-        }
-        debug_assert!(len as u128 <= packed * 8);
-        Ok(())
     }
 
     /// Raw strips: read straight into the plane, neighbours in one go.
@@ -421,17 +323,6 @@ impl<'a> Picture<'a> {
             _ => {}
         }
     }
-}
-
-/// Bytes of all samples of one raw page, if its frames can follow it without directories of their own.
-pub fn frame_bytes(layout: &Layout) -> Option<u64> {
-    let plane = layout.row_bytes(layout.width).checked_mul(u64::from(layout.height))?;
-    let planes = if layout.planar { u64::from(layout.samples) } else { 1 };
-    plane.checked_mul(planes).filter(|&bytes| bytes > 0)
-}
-
-const fn kind(layout: &Layout) -> &'static str {
-    if layout.tiled { "tile" } else { "strip" }
 }
 
 fn too_little(got: usize, needed: usize) -> Cow<'static, str> {

@@ -1,12 +1,12 @@
 //! Pages to series for files without OME-XML: `ImageJ` stacks, tifffile's shapes, plain pages.
 
-use super::decode::frame_bytes;
 use super::directory::tag;
 use super::file::{ChainEnd, TiffFile};
 use super::imagej::{Stack, channel_colors};
 use super::metamorph;
 use super::page::Layout;
 use super::scene::{Axis, Order, Scene, build, describe_first, unreadable};
+use super::segments::frame_bytes;
 use super::source::Window;
 use super::units::positive;
 use crate::video::{Limits, VideoError};
@@ -42,6 +42,9 @@ pub fn scenes(file: &TiffFile, limits: Limits) -> Result<(Vec<Scene>, bool), Vid
             left.planes = left.planes.saturating_sub(scene.planes.len());
             scenes.push(scene);
         }
+    }
+    for (index, scene) in scenes.iter_mut().enumerate().skip(1) {
+        scene.series.name = format!("{} {}", scene.series.name, index + 1);
     }
     let Some(first) = scenes.first_mut() else {
         return Err(unreadable(file));

@@ -1,7 +1,7 @@
 //! TIFF: OME-TIFF, `ImageJ` stacks and plain pages; classic and `BigTIFF`.
 //!
-//! [`directory`] and [`page`] read the container, [`layout`] and [`set`] turn pages into series,
-//! [`decode`] turns strips and tiles into planes. Files are not trusted: every size is checked against
+//! `directory` and `page` read the container, `layout` and `set` turn pages into series,
+//! `decode` turns strips and tiles into planes. Files are not trusted: every size is checked against
 //! the bytes that are there before memory is taken for it.
 
 mod codec;
@@ -16,6 +16,7 @@ mod ome;
 mod page;
 mod samples;
 mod scene;
+mod segments;
 mod set;
 mod source;
 mod units;

@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::decode::{Picture, frame_bytes};
+use super::decode::Picture;
 use super::directory::tag;
 use super::file::{ChainEnd, TiffFile};
 use super::page::Layout;
+use super::segments::frame_bytes;
 use super::source::Window;
 use crate::video::{Channel, Limits, Series, Shape, VideoError};
 
