@@ -1,7 +1,7 @@
 //! The one place where state changes: applies commands, and takes in what jobs send back.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use eframe::egui::{Context, ViewportCommand};
 
@@ -513,7 +513,9 @@ impl Studio {
         }
         self.state.rebuild_timeline();
         let name = format!("Keeping the edits of {}", kept.address.label());
-        self.jobs.spawn(name, true, move |_, _| Ok(kept.save_edits()?));
+        self.edits.waiting().push(kept);
+        let edits = Arc::clone(&self.edits);
+        self.jobs.spawn(name, true, move |_, _| edits.write());
     }
 
     fn export(&mut self, form: &ExportForm) {
@@ -540,6 +542,29 @@ impl Studio {
             reply.send(Event::Written(path));
             Ok(())
         });
+    }
+}
+
+/// Edits on their way to disk. Jobs run side by side; the file must end up with what was edited last.
+#[derive(Default)]
+pub struct EditQueue {
+    waiting: Mutex<Vec<Arc<Recording>>>,
+    writing: Mutex<()>,
+}
+
+impl EditQueue {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Recording>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes all that waits, in its order. The window only ever waits for the short lock.
+    fn write(&self) -> anyhow::Result<()> {
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let recordings = std::mem::take(&mut *self.waiting());
+        for recording in recordings {
+            recording.save_edits()?;
+        }
+        Ok(())
     }
 }
 

@@ -16,6 +16,8 @@ pub mod state;
 mod theme;
 pub mod widgets;
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use eframe::egui::{self, Align2, CentralPanel, Context, FontId, Panel, Ui, ViewportCommand};
@@ -40,6 +42,8 @@ pub struct Setup {
     pub format: wgpu::TextureFormat,
     /// What is remembered.
     pub settings: Settings,
+    /// Where it is kept; nowhere, if `None`.
+    pub config_dir: Option<PathBuf>,
     /// What to open.
     pub addresses: Vec<Address>,
     /// Overrides the setting for this run.
@@ -61,12 +65,14 @@ pub struct Studio {
     pub state: AppState,
     cache: FrameCache,
     jobs: Jobs,
+    edits: Arc<apply::EditQueue>,
     gpu: Option<GpuDevice>,
     format: wgpu::TextureFormat,
     feedback: SharedFeedback,
     toasts: egui_notify::Toasts,
     layout: egui_tiles::Tree<Pane>,
     limits: Limits,
+    config_dir: Option<PathBuf>,
     log_seen: u64,
     title: String,
     last_pass: Option<f64>,
@@ -83,7 +89,7 @@ pub struct Studio {
 impl Studio {
     /// Builds the program on a context.
     pub fn new(ctx: &Context, setup: Setup) -> Self {
-        let Setup { gpu, format, mut settings, addresses, compute, profile } = setup;
+        let Setup { gpu, format, mut settings, config_dir, addresses, compute, profile } = setup;
         theme::install(ctx);
         theme::apply(ctx, settings.theme);
         ctx.set_zoom_factor(settings.ui_scale.clamp(0.5, 4.0));
@@ -100,12 +106,17 @@ impl Studio {
             state: AppState::new(settings),
             cache: FrameCache::new(capacity, wake.clone()),
             jobs: Jobs::new(wake),
+            edits: Arc::default(),
             gpu,
             format,
             feedback: SharedFeedback::default(),
-            toasts: egui_notify::Toasts::default().with_anchor(egui_notify::Anchor::BottomRight),
+            // Above the playing controls, over the picture: there they hide nothing that can be clicked.
+            toasts: egui_notify::Toasts::default()
+                .with_anchor(egui_notify::Anchor::BottomLeft)
+                .with_margin(egui::vec2(12.0, 120.0)),
             layout,
             limits: Limits::default(),
+            config_dir,
             log_seen: log_store::latest(),
             title: String::new(),
             last_pass: None,
@@ -252,7 +263,8 @@ impl Studio {
             out,
             drawn: panels::viewer::Drawn::default(),
         };
-        CentralPanel::no_frame().show(ui, |ui| self.layout.ui(&mut behavior, ui));
+        let background = egui::Frame::NONE.fill(ui.visuals().panel_fill);
+        CentralPanel::no_frame().frame(background).show(ui, |ui| self.layout.ui(&mut behavior, ui));
         let panels::viewer::Drawn { hover, cells } = behavior.drawn;
         self.state.hover = hover;
         for (view, cell) in self.state.views.iter_mut().zip(cells) {
@@ -275,13 +287,16 @@ impl Studio {
             if !line.is_ours() {
                 continue;
             }
-            let seconds = Duration::from_secs(8);
-            match line.level {
-                log::Level::Error => self.toasts.error(line.text).duration(Duration::from_secs(15)),
-                log::Level::Warn => self.toasts.warning(line.text).duration(seconds),
-                log::Level::Info => self.toasts.success(line.text).duration(Duration::from_secs(4)),
+            let visuals = ctx.global_style().visuals.clone();
+            // The built-in fonts lack the library's symbols; a coloured sign does as well.
+            let (sign, color, seconds) = match line.level {
+                log::Level::Error => ("!", visuals.error_fg_color, 15),
+                log::Level::Warn => ("!", visuals.warn_fg_color, 8),
+                log::Level::Info => ("i", visuals.selection.stroke.color, 4),
                 _ => continue,
             };
+            let toast = self.toasts.custom(line.text, sign.to_owned(), color);
+            toast.duration(Duration::from_secs(seconds)).closable(false);
         }
         self.toasts.show(ctx);
     }
@@ -390,7 +405,9 @@ impl Studio {
 
     fn save_now(&mut self) {
         self.update_session();
-        if let Err(e) = self.state.settings.save() {
+        if let Some(dir) = &self.config_dir
+            && let Err(e) = self.state.settings.save(dir)
+        {
             log::warn!("{e:#}");
         }
         self.saved.0 = Instant::now();

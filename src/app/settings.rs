@@ -1,6 +1,6 @@
 //! Settings and the last session, kept as JSON in the user's configuration folder.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -141,9 +141,9 @@ pub fn config_dir() -> Option<PathBuf> {
 }
 
 impl Settings {
-    /// Reads the settings; damaged ones are set aside, and said so.
-    pub fn load() -> Self {
-        let Some(file) = config_dir().map(|d| d.join("settings.json")) else { return Self::default() };
+    /// Reads the settings of a folder; damaged ones are set aside, and said so.
+    pub fn load(dir: Option<&Path>) -> Self {
+        let Some(file) = dir.map(|d| d.join("settings.json")) else { return Self::default() };
         let text = match std::fs::read_to_string(&file) {
             Ok(text) => text,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Self::default(),
@@ -167,9 +167,8 @@ impl Settings {
         }
     }
 
-    /// Writes the settings.
-    pub fn save(&self) -> anyhow::Result<()> {
-        let Some(dir) = config_dir() else { return Ok(()) };
+    /// Writes the settings into a folder.
+    pub fn save(&self, dir: &Path) -> anyhow::Result<()> {
         let file = dir.join("settings.json");
         let text = serde_json::to_string_pretty(self)?;
         write_atomically(&file, text.as_bytes())

@@ -9,7 +9,7 @@ use eframe::egui::ViewportBuilder;
 use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 
 use crate::app::profile::Profile;
-use crate::app::settings::Settings;
+use crate::app::settings::{Settings, config_dir};
 use crate::app::{Setup, Studio};
 use crate::gpu::{
     ComputeChoice, GpuDevice, choose_adapter, device_descriptor, instance_descriptor, no_device_remedy,
@@ -23,7 +23,8 @@ pub fn run(
     profile: Option<usize>,
 ) -> anyhow::Result<ExitCode> {
     let profile = profile.map(Profile::new);
-    let settings = Settings::load();
+    let config_dir = config_dir();
+    let settings = Settings::load(config_dir.as_deref());
     let [width, height] = settings.window.unwrap_or([1280.0, 800.0]);
     let create = WgpuSetupCreateNew {
         instance_descriptor: instance_descriptor(),
@@ -59,8 +60,15 @@ pub fn run(
             state.device.clone(),
             state.queue.clone(),
         );
-        let setup =
-            Setup { gpu: Some(gpu), format: state.target_format, settings, addresses, compute, profile };
+        let setup = Setup {
+            gpu: Some(gpu),
+            format: state.target_format,
+            settings,
+            config_dir,
+            addresses,
+            compute,
+            profile,
+        };
         let window = Window { studio: Studio::new(&cc.egui_ctx, setup), fatal: report };
         Ok(Box::new(window) as Box<dyn eframe::App>)
     });

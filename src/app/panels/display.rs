@@ -6,6 +6,7 @@ use crate::app::command::Command;
 use crate::app::state::{AppState, Outbox, View};
 use crate::app::widgets::histogram;
 use crate::app::widgets::icon::{self, Icon};
+use crate::app::widgets::named;
 use crate::video::display::{AUTO_PERCENTILES, ChannelDisplay, Display};
 use crate::video::lut::{self, LutName};
 
@@ -98,7 +99,7 @@ fn tables(
 ) {
     ui.horizontal(|ui| {
         let chosen = look.lut.label();
-        ComboBox::from_id_salt("lut").selected_text(chosen).width(110.0).show_ui(ui, |ui| {
+        let choice = ComboBox::from_id_salt("lut").selected_text(chosen).width(110.0).show_ui(ui, |ui| {
             let mut names = LutName::BUILT_IN.to_vec();
             if view.recording.series.palette.is_some() {
                 names.insert(0, LutName::Palette);
@@ -120,6 +121,7 @@ fn tables(
                 ui.close();
             }
         });
+        named(choice.response, "Look-up table");
         ui.toggle_value(&mut look.invert, "Invert").on_hover_text("Read the table backwards: dark on light");
     });
 }
@@ -149,9 +151,11 @@ fn limits(ui: &mut Ui, view: &View, index: usize, look: &mut ChannelDisplay) {
     ui.horizontal(|ui| {
         let (mut min, mut max) = (look.min, look.max);
         ui.label("min");
-        let changed_min = ui.add(DragValue::new(&mut min).speed(speed).max_decimals(decimals)).changed();
+        let drag = DragValue::new(&mut min).speed(speed).max_decimals(decimals);
+        let changed_min = named(ui.add(drag), "Minimum").changed();
         ui.label("max");
-        let changed_max = ui.add(DragValue::new(&mut max).speed(speed).max_decimals(decimals)).changed();
+        let drag = DragValue::new(&mut max).speed(speed).max_decimals(decimals);
+        let changed_max = named(ui.add(drag), "Maximum").changed();
         let least = if float { f64::MIN_POSITIVE } else { 1.0 };
         if changed_min {
             look.min = min.min(look.max - least);
@@ -164,7 +168,7 @@ fn limits(ui: &mut Ui, view: &View, index: usize, look: &mut ChannelDisplay) {
     });
     ui.horizontal(|ui| {
         ui.label("gamma");
-        ui.add(DragValue::new(&mut look.gamma).speed(0.01).range(0.1..=5.0).max_decimals(2));
+        named(ui.add(DragValue::new(&mut look.gamma).speed(0.01).range(0.1..=5.0).max_decimals(2)), "Gamma");
         if (look.gamma - 1.0).abs() > 1e-9
             && icon::button(ui, Icon::Reset, "Reset gamma", "Back to 1: linear", true, 20.0).clicked()
         {

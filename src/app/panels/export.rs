@@ -7,6 +7,7 @@ use eframe::egui::{self, Align2, Context, DragValue, Grid, TextEdit, Window};
 use crate::app::command::Command;
 use crate::app::settings::Overlays;
 use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::named;
 
 /// The kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +134,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         ui.horizontal(|ui| {
             let path = PathBuf::from(form.path.trim());
             let named = path.file_name().is_some();
-            if ui.add_enabled(named, egui::Button::new("Export")).clicked() {
+            if ui.add_enabled(named, egui::Button::new("Write file")).clicked() {
                 done = true;
                 out.send(Command::Export(Box::new(form.clone())));
             }
@@ -156,9 +157,9 @@ fn rows(ui: &mut egui::Ui, state: &AppState, form: &mut ExportForm) {
         ui.label("Frames");
         ui.horizontal(|ui| {
             let (mut from, mut to) = (form.frames.0 + 1, form.frames.1 + 1);
-            ui.add(DragValue::new(&mut from).range(1..=frames));
+            named(ui.add(DragValue::new(&mut from).range(1..=frames)), "First frame");
             ui.label("to");
-            ui.add(DragValue::new(&mut to).range(1..=frames));
+            named(ui.add(DragValue::new(&mut to).range(1..=frames)), "Last frame");
             form.frames = (from.min(to) - 1, from.max(to) - 1);
         });
         ui.end_row();
@@ -169,7 +170,7 @@ fn rows(ui: &mut egui::Ui, state: &AppState, form: &mut ExportForm) {
         ui.end_row();
     } else {
         ui.label("Enlarge");
-        ui.add(DragValue::new(&mut form.scale).range(0.1..=16.0).speed(0.1).suffix(" ×"));
+        named(ui.add(DragValue::new(&mut form.scale).range(0.1..=16.0).speed(0.1).suffix(" ×")), "Enlarge");
         ui.end_row();
         ui.label("Draw");
         ui.horizontal(|ui| {
@@ -181,7 +182,10 @@ fn rows(ui: &mut egui::Ui, state: &AppState, form: &mut ExportForm) {
     }
     if form.kind == Kind::Gif {
         ui.label("Speed");
-        ui.add(DragValue::new(&mut form.fps).range(0.1..=50.0).speed(0.1).suffix(" frames/s"));
+        named(
+            ui.add(DragValue::new(&mut form.fps).range(0.1..=50.0).speed(0.1).suffix(" frames/s")),
+            "Speed",
+        );
         ui.end_row();
     }
     ui.label("File");

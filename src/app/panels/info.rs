@@ -5,6 +5,7 @@ use eframe::egui::{Button, Color32, ComboBox, DragValue, Grid, Id, RichText, Scr
 use crate::app::command::Command;
 use crate::app::state::{AppState, Outbox, View};
 use crate::app::widgets::icon::{self, Icon};
+use crate::app::widgets::named;
 use crate::video::edits::{AxisAssignment, AxisOrder, Edits};
 use crate::video::recording::{Field, MetadataProblem};
 
@@ -39,7 +40,7 @@ fn facts(ui: &mut Ui, state: &AppState, view: &View, out: &mut Outbox) {
         .on_hover_text(recording.address.to_string());
     if recording.all_series().len() > 1 {
         let name = |i: usize, n: &str| format!("{}: {n}", i + 1);
-        ComboBox::from_id_salt("series")
+        let choice = ComboBox::from_id_salt("series")
             .selected_text(name(recording.address.series, &series.name))
             .width(ui.available_width() - 10.0)
             .show_ui(ui, |ui| {
@@ -50,6 +51,7 @@ fn facts(ui: &mut Ui, state: &AppState, view: &View, out: &mut Outbox) {
                     }
                 }
             });
+        named(choice.response, "Series");
     }
     Grid::new("facts").num_columns(2).spacing([10.0, 3.0]).show(ui, |ui| {
         let mut row = |name: &str, value: String| {
@@ -107,7 +109,7 @@ fn number(
             .range(0.0..=1e9)
             .speed(0.001)
             .max_decimals(6)
-            .suffix(unit)
+            .suffix(if unknown { "" } else { unit })
             .custom_formatter(move |v, _| {
                 if unknown && v == 0.0 { "unknown".into() } else { format!("{}", (v * 1e6).round() / 1e6) }
             });
@@ -190,7 +192,7 @@ fn axes(ui: &mut Ui, view: &View, edits: &mut Edits) {
         ui.horizontal(|ui| {
             for (name, value) in [("T", &mut draft.t), ("Z", &mut draft.z), ("C", &mut draft.c)] {
                 ui.label(name);
-                ui.add(DragValue::new(value).range(1..=stored.planes()).speed(0.1));
+                named(ui.add(DragValue::new(value).range(1..=stored.planes()).speed(0.1)), name);
             }
         });
         ComboBox::from_label("from one plane to the next")

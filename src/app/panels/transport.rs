@@ -5,6 +5,7 @@ use eframe::egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 use crate::app::command::{Command, shortcut_text};
 use crate::app::state::{AppState, Outbox, format_time};
 use crate::app::widgets::icon::{self, Icon};
+use crate::app::widgets::named;
 use crate::app::widgets::timeline_bar::{self, Marks};
 use crate::video::cache::{FrameCache, PlaneKey};
 use crate::video::display::Projection;
@@ -103,7 +104,7 @@ fn speed(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     let timed = state.timeline.unit == Unit::Seconds;
     let suffix = if real { " × real time" } else { " frames/s" };
     let drag = DragValue::new(&mut value).range(0.01..=100_000.0).speed(0.2).max_decimals(2).suffix(suffix);
-    if ui.add(drag).on_hover_text("Drag, or click and type").changed() {
+    if named(ui.add(drag), "Speed").on_hover_text("Drag, or click and type").changed() {
         out.send(Command::SetSpeed(if real { Speed::RealTime(value) } else { Speed::Fps(value) }));
     }
     let tip = if timed {
@@ -137,16 +138,24 @@ fn pacing(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
         Pacing::EveryFrame => "every frame",
         Pacing::KeepTime => "keep time",
     };
-    ComboBox::from_id_salt("pacing").selected_text(name(state.clock.pacing)).width(96.0).show_ui(ui, |ui| {
-        for (pacing, tip) in [
-            (Pacing::EveryFrame, "Show every frame; slow down when reading cannot keep up"),
-            (Pacing::KeepTime, "Keep the speed; leave out frames when reading cannot keep up"),
-        ] {
-            if ui.selectable_label(state.clock.pacing == pacing, name(pacing)).on_hover_text(tip).clicked() {
-                out.send(Command::SetPacing(pacing));
+    let choice = ComboBox::from_id_salt("pacing")
+        .selected_text(name(state.clock.pacing))
+        .width(96.0)
+        .show_ui(ui, |ui| {
+            for (pacing, tip) in [
+                (Pacing::EveryFrame, "Show every frame; slow down when reading cannot keep up"),
+                (Pacing::KeepTime, "Keep the speed; leave out frames when reading cannot keep up"),
+            ] {
+                if ui
+                    .selectable_label(state.clock.pacing == pacing, name(pacing))
+                    .on_hover_text(tip)
+                    .clicked()
+                {
+                    out.send(Command::SetPacing(pacing));
+                }
             }
-        }
-    });
+        });
+    named(choice.response, "Pacing");
 }
 
 fn depth(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
