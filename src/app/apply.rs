@@ -91,7 +91,7 @@ impl Studio {
             Command::SetViewport(index, viewport) => self.set_viewport(index, viewport),
             Command::NextRecording => self.state.active = (active + 1) % self.state.views.len().max(1),
             Command::Activate(index) => {
-                self.state.active = index.min(self.state.views.len().saturating_sub(1))
+                self.state.active = index.min(self.state.views.len().saturating_sub(1));
             }
             Command::LinkViews => {
                 self.state.settings.link_views ^= true;

@@ -51,15 +51,12 @@ pub struct ExportArgs {
 
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
-    let name = args.out.to_string_lossy().to_lowercase();
-    let kind = if name.ends_with(".png") {
-        Kind::Png
-    } else if name.ends_with(".gif") {
-        Kind::Gif
-    } else if name.ends_with(".tif") || name.ends_with(".tiff") {
-        Kind::OmeTiff
-    } else {
-        bail!("{}: what to write is told by the ending: .png, .gif or .ome.tif", args.out.display());
+    let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    let kind = match ending.as_str() {
+        "png" => Kind::Png,
+        "gif" => Kind::Gif,
+        "tif" | "tiff" => Kind::OmeTiff,
+        _ => bail!("{}: what to write is told by the ending: .png, .gif or .ome.tif", args.out.display()),
     };
     if !(args.scale > 0.0 && args.scale <= 64.0) {
         bail!("--scale {}: must be above 0 and at most 64", args.scale);

@@ -96,7 +96,7 @@ fn explain(error: &eframe::Error) -> anyhow::Error {
         eframe::Error::Winit(_) | eframe::Error::WinitEventLoop(_) => anyhow!(
             "The window could not be opened: {error}. Without a display, use the commands: molclip --help lists them."
         ),
-        other => anyhow!("The window could not be opened: {other}"),
+        eframe::Error::AppCreation(e) => anyhow!("The window could not be set up: {e}"),
     }
 }
 

@@ -189,17 +189,6 @@ impl FrameCache {
             decode_ms: state.decode_seconds * 1e3 / (state.decoded.max(1) as f64),
         }
     }
-
-    /// For each time point, whether its plane is held; for the strip under the timeline.
-    pub fn held(&self, recording: u64, z: usize, c: usize) -> HashMap<usize, ()> {
-        let state = self.shared.lock();
-        state
-            .planes
-            .iter()
-            .filter(|(k, e)| k.recording == recording && k.z == z && k.c == c && e.is_ok())
-            .map(|(k, _)| (k.t, ()))
-            .collect()
-    }
 }
 
 impl Drop for FrameCache {

@@ -7,6 +7,7 @@ use super::stats::MovieStats;
 use super::{SampleType, Series};
 
 /// One channel's look.
+#[expect(clippy::struct_excessive_bools)] // four independent switches
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChannelDisplay {
     /// Drawn at all.

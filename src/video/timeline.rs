@@ -59,7 +59,9 @@ impl Timeline {
             for (track, recording) in tracks.iter_mut().zip(recordings) {
                 let zero = recording.edits.treatment_frame.and_then(|f| track.get(f).copied());
                 if let Some(zero) = zero {
-                    track.iter_mut().for_each(|t| *t -= zero);
+                    for time in track.iter_mut() {
+                        *time -= zero;
+                    }
                 }
             }
         }

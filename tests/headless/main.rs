@@ -3,5 +3,6 @@
 mod cli;
 mod export;
 mod formats;
+mod frame;
 mod gpu;
 mod tiff;

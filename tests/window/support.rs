@@ -92,7 +92,7 @@ pub fn wait(window: &mut Window, what: &str, mut until: impl FnMut(&Studio) -> b
         if until(studio(window)) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(60), "waited too long: {what}");
+        assert!(start.elapsed() < Duration::from_mins(1), "waited too long: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

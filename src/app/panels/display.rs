@@ -99,28 +99,31 @@ fn tables(
 ) {
     ui.horizontal(|ui| {
         let chosen = look.lut.label();
-        let choice = ComboBox::from_id_salt("lut").selected_text(chosen).width(110.0).show_ui(ui, |ui| {
-            let mut names = LutName::BUILT_IN.to_vec();
-            if view.recording.series.palette.is_some() {
-                names.insert(0, LutName::Palette);
-            }
-            if let Some([r, g, b]) = view.recording.series.channels.get(index).and_then(|c| c.color) {
-                names.push(LutName::Custom([r, g, b]));
-            }
-            if let LutName::File(_) = look.lut {
-                names.push(look.lut.clone());
-            }
-            for name in names {
-                let label = name.label();
-                ui.selectable_value(&mut look.lut, name, label);
-            }
-            ui.separator();
-            if ui.button("Load .lut…").clicked() {
-                out.send(Command::Activate(view_index));
-                out.send(Command::LoadLut);
-                ui.close();
-            }
-        });
+        let choice = ComboBox::from_id_salt("lut").selected_text(chosen).width(110.0).height(380.0).show_ui(
+            ui,
+            |ui| {
+                let mut names = LutName::BUILT_IN.to_vec();
+                if view.recording.series.palette.is_some() {
+                    names.insert(0, LutName::Palette);
+                }
+                if let Some([r, g, b]) = view.recording.series.channels.get(index).and_then(|c| c.color) {
+                    names.push(LutName::Custom([r, g, b]));
+                }
+                if let LutName::File(_) = look.lut {
+                    names.push(look.lut.clone());
+                }
+                for name in names {
+                    let label = name.label();
+                    ui.selectable_value(&mut look.lut, name, label);
+                }
+                ui.separator();
+                if ui.button("Load .lut…").clicked() {
+                    out.send(Command::Activate(view_index));
+                    out.send(Command::LoadLut);
+                    ui.close();
+                }
+            },
+        );
         named(choice.response, "Look-up table");
         ui.toggle_value(&mut look.invert, "Invert").on_hover_text("Read the table backwards: dark on light");
     });
