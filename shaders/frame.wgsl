@@ -7,9 +7,7 @@ struct Params {
     origin: vec2<f32>,     // image position there, image px
     size: vec2<u32>,       // image px
     step: f32,             // image px per framebuffer px
-    footprint: u32,        // samples per side that a fragment averages
     samples: u32,          // interleaved samples per pixel
-    dtype: u32,            // 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f16, 7 f32
     depth: u32,            // planes in the buffer
     plane_words: u32,      // 32-bit words from one plane to the next
     low: f32,              // value shown darkest
@@ -17,6 +15,11 @@ struct Params {
     gamma: f32,
     flags: u32,            // 1 inverted table, 2 palette indices, 4 colour samples, 8 mean (else maximum) along z, 16 sRGB target
 }
+
+// Fixed when the pipeline is built: a software rasteriser would else run every branch for every fragment.
+override DTYPE: u32 = 0u;      // 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f16, 7 f32
+override FOOTPRINT: u32 = 1u;  // samples per side that a fragment averages
+override STACK: bool = false;  // more than one plane
 
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> data: array<u32>;
@@ -36,29 +39,29 @@ fn vertex(@builtin(vertex_index) i: u32) -> @builtin(position) vec4<f32> {
 
 fn load(plane: u32, i: u32) -> f32 {
     let base = plane * p.plane_words;
-    switch p.dtype {
-        case 0u, 1u: {
-            let byte = (data[base + (i >> 2u)] >> ((i & 3u) * 8u)) & 0xffu;
-            if p.dtype == 0u { return f32(byte); }
-            return f32(i32(byte << 24u) >> 24u);
-        }
-        case 2u, 3u, 6u: {
-            let word = data[base + (i >> 1u)];
-            if p.dtype == 6u { return unpack2x16float(word)[i & 1u]; }
-            let half = (word >> ((i & 1u) * 16u)) & 0xffffu;
-            if p.dtype == 2u { return f32(half); }
-            return f32(i32(half << 16u) >> 16u);
-        }
-        case 4u: { return f32(data[base + i]); }
-        case 5u: { return f32(bitcast<i32>(data[base + i])); }
-        default: { return bitcast<f32>(data[base + i]); }
+    if DTYPE <= 1u {
+        let byte = (data[base + (i >> 2u)] >> ((i & 3u) * 8u)) & 0xffu;
+        if DTYPE == 0u { return f32(byte); }
+        return f32(i32(byte << 24u) >> 24u);
     }
+    if DTYPE == 2u || DTYPE == 3u || DTYPE == 6u {
+        let word = data[base + (i >> 1u)];
+        if DTYPE == 6u { return unpack2x16float(word)[i & 1u]; }
+        let half = (word >> ((i & 1u) * 16u)) & 0xffffu;
+        if DTYPE == 2u { return f32(half); }
+        return f32(i32(half << 16u) >> 16u);
+    }
+    let word = data[base + i];
+    if DTYPE == 4u { return f32(word); }
+    if DTYPE == 5u { return f32(bitcast<i32>(word)); }
+    return bitcast<f32>(word);
 }
 
 // The value at a pixel, projected along z.
 fn project(pixel: vec2<u32>, sample: u32) -> f32 {
     let i = (pixel.y * p.size.x + pixel.x) * p.samples + sample;
     var value = load(0u, i);
+    if !STACK { return value; }
     for (var z = 1u; z < p.depth; z++) {
         let next = load(z, i);
         value = select(max(value, next), value + next, (p.flags & MEAN) != 0u);
@@ -69,8 +72,8 @@ fn project(pixel: vec2<u32>, sample: u32) -> f32 {
 
 // The value under a fragment: one pixel, or the average of those that it covers.
 fn value_at(at: vec2<f32>, sample: u32) -> f32 {
-    let n = p.footprint;
-    if n == 1u { return project(vec2<u32>(at), sample); }
+    let n = FOOTPRINT;
+    if FOOTPRINT == 1u { return project(vec2<u32>(at), sample); }
     var sum = 0.0;
     for (var j = 0u; j < n; j++) {
         for (var i = 0u; i < n; i++) {

@@ -69,15 +69,24 @@ struct Params {
     origin: [f32; 2],
     size: [u32; 2],
     step: f32,
-    footprint: u32,
     samples: u32,
-    dtype: u32,
     depth: u32,
     plane_words: u32,
     low: f32,
     high: f32,
     gamma: f32,
     flags: u32,
+    /// Uniforms come in multiples of 16 bytes.
+    padding: [u32; 2],
+}
+
+/// What a pipeline is built for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Kind {
+    dtype: u32,
+    footprint: u32,
+    stack: bool,
+    added: bool,
 }
 
 const INVERT: u32 = 1;
@@ -92,6 +101,7 @@ struct Slot {
     data: wgpu::Buffer,
     lut: (Lut, wgpu::Buffer),
     bind_group: wgpu::BindGroup,
+    kind: Kind,
     /// [`FrameRenderer::generation`] when it was last drawn.
     used: u64,
 }
@@ -109,8 +119,13 @@ pub struct UploadStats {
 
 /// Pipelines and buffers for all views on one device and one target format.
 pub struct FrameRenderer {
-    first: wgpu::RenderPipeline,
-    added: wgpu::RenderPipeline,
+    module: wgpu::ShaderModule,
+    pipeline_layout: wgpu::PipelineLayout,
+    target: wgpu::TextureFormat,
+    /// Built when first needed.
+    pipelines: HashMap<Kind, wgpu::RenderPipeline>,
+    /// Most samples per side that a fragment averages.
+    most_samples: u32,
     layout: wgpu::BindGroupLayout,
     slots: HashMap<(u64, usize), Slot>,
     /// Why a view's last frame could not be drawn.
@@ -144,41 +159,14 @@ impl FrameRenderer {
             bind_group_layouts: &[Some(&layout)],
             immediate_size: 0,
         });
-        let pipeline = |label, blend| {
-            device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-                label: Some(label),
-                layout: Some(&pipeline_layout),
-                vertex: wgpu::VertexState {
-                    module: &module,
-                    entry_point: Some("vertex"),
-                    buffers: &[],
-                    compilation_options: wgpu::PipelineCompilationOptions::default(),
-                },
-                primitive: wgpu::PrimitiveState::default(),
-                depth_stencil: None,
-                multisample: wgpu::MultisampleState::default(),
-                fragment: Some(wgpu::FragmentState {
-                    module: &module,
-                    entry_point: Some("fragment"),
-                    targets: &[Some(wgpu::ColorTargetState {
-                        format: target,
-                        blend,
-                        write_mask: wgpu::ColorWrites::ALL,
-                    })],
-                    compilation_options: wgpu::PipelineCompilationOptions::default(),
-                }),
-                multiview_mask: None,
-                cache: None,
-            })
-        };
-        let add = wgpu::BlendComponent {
-            src_factor: wgpu::BlendFactor::One,
-            dst_factor: wgpu::BlendFactor::One,
-            operation: wgpu::BlendOperation::Add,
-        };
+        let software = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
         Self {
-            first: pipeline("frame, first channel", None),
-            added: pipeline("frame, further channels", Some(wgpu::BlendState { color: add, alpha: add })),
+            module,
+            pipeline_layout,
+            target,
+            pipelines: HashMap::new(),
+            // Averaging calms aliasing; a software rasteriser pays for each sample with time.
+            most_samples: if software { 1 } else { 4 },
             layout,
             slots: HashMap::new(),
             failures: HashMap::new(),
@@ -186,6 +174,46 @@ impl FrameRenderer {
             srgb: target.is_srgb(),
             uploads: UploadStats::default(),
         }
+    }
+
+    fn build(&self, device: &wgpu::Device, kind: Kind) -> wgpu::RenderPipeline {
+        let add = wgpu::BlendComponent {
+            src_factor: wgpu::BlendFactor::One,
+            dst_factor: wgpu::BlendFactor::One,
+            operation: wgpu::BlendOperation::Add,
+        };
+        let constants = [
+            ("DTYPE", f64::from(kind.dtype)),
+            ("FOOTPRINT", f64::from(kind.footprint)),
+            ("STACK", f64::from(u8::from(kind.stack))),
+        ];
+        let compilation_options =
+            wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
+        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
+            label: Some("frame"),
+            layout: Some(&self.pipeline_layout),
+            vertex: wgpu::VertexState {
+                module: &self.module,
+                entry_point: Some("vertex"),
+                buffers: &[],
+                compilation_options: compilation_options.clone(),
+            },
+            primitive: wgpu::PrimitiveState::default(),
+            depth_stencil: None,
+            multisample: wgpu::MultisampleState::default(),
+            fragment: Some(wgpu::FragmentState {
+                module: &self.module,
+                entry_point: Some("fragment"),
+                targets: &[Some(wgpu::ColorTargetState {
+                    format: self.target,
+                    blend: kind.added.then_some(wgpu::BlendState { color: add, alpha: add }),
+                    write_mask: wgpu::ColorWrites::ALL,
+                })],
+                compilation_options,
+            }),
+            multiview_mask: None,
+            cache: None,
+        })
     }
 
     /// Why a view could not be drawn, if it could not.
@@ -197,8 +225,8 @@ impl FrameRenderer {
     pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, draw: &FrameDraw) {
         self.generation += 1;
         self.failures.remove(&draw.view);
-        for channel in &draw.channels {
-            if let Err(problem) = self.prepare_channel(device, queue, draw, channel) {
+        for (index, channel) in draw.channels.iter().enumerate() {
+            if let Err(problem) = self.prepare_channel(device, queue, draw, channel, index > 0) {
                 self.failures.insert(draw.view, problem);
                 self.slots.remove(&(draw.view, channel.channel));
             }
@@ -219,6 +247,7 @@ impl FrameRenderer {
         queue: &wgpu::Queue,
         draw: &FrameDraw,
         channel: &ChannelDraw,
+        added: bool,
     ) -> Result<(), String> {
         let Some(plane) = channel.planes.first() else { return Err("no plane to draw".into()) };
         // f64 is narrowed here; every other type goes up as it is stored.
@@ -278,10 +307,7 @@ impl FrameRenderer {
             origin: draw.origin,
             size: [plane.width as u32, plane.height as u32],
             step: draw.step,
-            // Up to 4 × 4 samples: enough to calm aliasing, cheap on a software rasteriser.
-            footprint: if channel.indexed { 1 } else { draw.step.round().clamp(1.0, 4.0) as u32 },
             samples: plane.samples as u32,
-            dtype: dtype_code(plane.dtype),
             depth: channel.planes.len() as u32,
             plane_words: (stride / 4) as u32,
             low: low as f32,
@@ -293,7 +319,22 @@ impl FrameRenderer {
                 | flag(plane.samples >= 3, COLOR)
                 | flag(draw.projection == Projection::Mean, MEAN)
                 | flag(self.srgb, SRGB),
+            padding: [0; 2],
         };
+        slot.kind = Kind {
+            dtype: dtype_code(plane.dtype),
+            footprint: if channel.indexed {
+                1
+            } else {
+                (draw.step.round() as u32).clamp(1, self.most_samples)
+            },
+            stack: channel.planes.len() > 1,
+            added,
+        };
+        if !self.pipelines.contains_key(&slot.kind) {
+            let pipeline = self.build(device, slot.kind);
+            self.pipelines.insert(slot.kind, pipeline);
+        }
         queue.write_buffer(&slot.params, 0, bytemuck::bytes_of(&params));
         slot.used = self.generation;
         self.slots.insert(key, slot);
@@ -317,14 +358,16 @@ impl FrameRenderer {
                 wgpu::BindGroupEntry { binding: 2, resource: lut.1.as_entire_binding() },
             ],
         });
-        Slot { frame, params, data, lut, bind_group, used: self.generation }
+        let kind = Kind { dtype: 0, footprint: 1, stack: false, added: false };
+        Slot { frame, params, data, lut, bind_group, kind, used: self.generation }
     }
 
     /// Draws what [`Self::prepare`] prepared; inside the render pass.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, draw: &FrameDraw) {
         let slots = draw.channels.iter().filter_map(|c| self.slots.get(&(draw.view, c.channel)));
-        for (index, slot) in slots.enumerate() {
-            pass.set_pipeline(if index == 0 { &self.first } else { &self.added });
+        for slot in slots {
+            let Some(pipeline) = self.pipelines.get(&slot.kind) else { continue };
+            pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &slot.bind_group, &[]);
             pass.draw(0..3, 0..1);
         }
