@@ -47,6 +47,8 @@ pub fn run(
             .with_min_inner_size([480.0, 360.0])
             .with_drag_and_drop(true),
         wgpu_options,
+        // Dithering hides banding in gradients, of which there are none here, and costs a software rasteriser dearly.
+        dithering: false,
         ..eframe::NativeOptions::default()
     };
     // Why the window ended, if not by the user.
