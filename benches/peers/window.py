@@ -44,7 +44,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         stack = os.path.join(folder, "stack.tif")
         rng = np.random.default_rng(0)
-        tifffile.imwrite(stack, rng.integers(0, 4000, (40, 2048, 2048), dtype=np.uint16), imagej=True)
+        tifffile.imwrite(stack, rng.integers(0, 4000, (40, 2048, 2048), dtype=np.uint16), imagej=True,
+                         metadata={"axes": "TYX"})
         xvfb = subprocess.Popen(
             ["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24"],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
