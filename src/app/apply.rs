@@ -83,7 +83,6 @@ impl Studio {
                 let channel = self.state.active_view().and_then(|v| v.visible_channels().next()).unwrap_or(0);
                 self.choose(Choice::Lut { view: active, channel });
             }
-            Command::SetLut(index, channel, path) => self.load_lut(index, channel, path),
             Command::Fit => self.set_viewport(active, Viewport::default()),
             Command::OneToOne => self.zoom(|_, _| 1.0 / ctx.pixels_per_point()),
             Command::ZoomIn => self.zoom(|zoom, _| zoom * 1.25),
@@ -106,7 +105,6 @@ impl Studio {
             Command::ToggleScaleBar => self.state.settings.overlays.scale_bar ^= true,
             Command::ToggleTimeStamp => self.state.settings.overlays.time_stamp ^= true,
             Command::ToggleName => self.state.settings.overlays.name ^= true,
-            Command::SetOverlays(overlays) => self.state.settings.overlays = overlays,
             Command::ToggleTheme => {
                 let dark = ctx.theme() == eframe::egui::Theme::Dark;
                 self.set_theme(ctx, if dark { ThemeChoice::Light } else { ThemeChoice::Dark });
@@ -129,7 +127,6 @@ impl Studio {
             Command::Help => self.state.dialogs.help ^= true,
             Command::About => self.state.dialogs.about ^= true,
             Command::OpenAddresses(addresses) => self.open(addresses),
-            Command::OpenPaths(paths) => self.open(paths.into_iter().map(Address::of).collect()),
             Command::ShowSeries(index, series) => self.show_series(index, series),
             Command::SetEdits(index, edits) => self.set_edits(index, edits, true),
             Command::CancelJob(id) => self.jobs.cancel(id),

@@ -1,10 +1,8 @@
 //! Everything that can be done, in one enum: menus, buttons, shortcuts, the palette and the help read it.
 
-use std::path::PathBuf;
-
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
-use super::settings::{Overlays, ThemeChoice, Viewport};
+use super::settings::{ThemeChoice, Viewport};
 use crate::gpu::ComputeChoice;
 use crate::video::Address;
 use crate::video::display::{Display, Projection};
@@ -59,7 +57,6 @@ pub enum Command {
     About,
 
     OpenAddresses(Vec<Address>),
-    OpenPaths(Vec<PathBuf>),
     Activate(usize),
     CloseView(usize),
     ShowSeries(usize, usize),
@@ -74,11 +71,9 @@ pub enum Command {
     SetViewport(usize, Viewport),
     ToggleChannel(usize),
     SetEdits(usize, Edits),
-    SetOverlays(Overlays),
     SetTheme(ThemeChoice),
     SetCompute(ComputeChoice),
     SetCacheShare(f64),
-    SetLut(usize, usize, PathBuf),
     CancelJob(u64),
     Export(Box<super::panels::export::ExportForm>),
 }

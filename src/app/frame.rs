@@ -1,5 +1,6 @@
 //! From a recording and its look to what the shader draws.
 
+use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -11,19 +12,19 @@ use crate::video::{Plane, Recording, VideoError};
 
 /// Tables that were already built, so that the GPU sees the same one from frame to frame.
 #[derive(Default)]
-pub struct LutCache(Vec<(LutName, Lut)>);
+pub struct LutCache(RefCell<Vec<(LutName, Lut)>>);
 
 impl LutCache {
     /// The table of that name; grey, and a message, where it cannot be had.
-    pub fn get(&mut self, name: &LutName, palette: Option<&Lut>) -> Lut {
-        if let Some((_, lut)) = self.0.iter().find(|(n, _)| n == name) {
+    pub fn get(&self, name: &LutName, palette: Option<&Lut>) -> Lut {
+        if let Some((_, lut)) = self.0.borrow().iter().find(|(n, _)| n == name) {
             return Arc::clone(lut);
         }
         let lut = lut::table(name, palette).unwrap_or_else(|e| {
             log::error!("{e}");
             lut::table(&LutName::Grays, None).unwrap_or_default()
         });
-        self.0.push((name.clone(), Arc::clone(&lut)));
+        self.0.borrow_mut().push((name.clone(), Arc::clone(&lut)));
         lut
     }
 }
@@ -52,7 +53,7 @@ pub fn assemble(
     recording: &Recording,
     display: &Display,
     t: usize,
-    luts: &mut LutCache,
+    luts: &LutCache,
     mut fetch: impl FnMut(PlaneKey) -> Option<Result<Arc<Plane>, VideoError>>,
 ) -> Option<(Vec<ChannelDraw>, Option<VideoError>)> {
     let z = planes_z(recording, display);

@@ -61,7 +61,7 @@ impl Offscreen {
     /// Draws one frame. Planes that cannot be read leave the picture dark and come back as an error beside it.
     pub fn frame(&mut self, scene: &Scene<'_>, t: usize) -> anyhow::Result<(Picture, Option<VideoError>)> {
         let Scene { recording, display, region, scale, overlays } = scene;
-        let (channels, error) = frame::assemble(recording, display, t, &mut self.luts, |key| {
+        let (channels, error) = frame::assemble(recording, display, t, &self.luts, |key| {
             Some(recording.read(key.t, key.z, key.c).map(Arc::new))
         })
         .context("a plane was neither read nor refused")?;

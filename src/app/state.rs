@@ -35,7 +35,8 @@ pub struct View {
     pub shown: Shown,
     /// Where the picture was drawn last, points.
     pub cell: Rect,
-    luts: LutCache,
+    /// Tables in use.
+    pub luts: LutCache,
 }
 
 /// What the canvas draws.
@@ -95,7 +96,7 @@ impl View {
 
     /// Takes the frame from the cache if it is all there; else keeps what is shown.
     pub fn refresh(&mut self, cache: &FrameCache, t: usize) {
-        match frame::assemble(&self.recording, &self.display, t, &mut self.luts, |key| cache.get(key)) {
+        match frame::assemble(&self.recording, &self.display, t, &self.luts, |key| cache.get(key)) {
             Some((channels, error)) => self.shown = Shown { t, channels, error, waiting: None },
             None => {
                 self.shown.waiting.get_or_insert_with(Instant::now);

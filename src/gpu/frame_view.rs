@@ -236,11 +236,6 @@ impl FrameRenderer {
         self.slots.retain(|_, slot| slot.used >= oldest);
     }
 
-    /// Frees all buffers; they are made again when next drawn.
-    pub fn clear(&mut self) {
-        self.slots.clear();
-    }
-
     fn prepare_channel(
         &mut self,
         device: &wgpu::Device,

@@ -283,7 +283,7 @@ fn evict(state: &mut State) {
 mod tests {
     use std::time::Duration;
 
-    use super::super::{Address, Channel, Reader, SampleType, Series, Shape};
+    use super::super::{Address, Reader, SampleType, Series, Shape};
     use super::*;
 
     struct Ramp(Vec<Series>);
@@ -308,22 +308,7 @@ mod tests {
     }
 
     fn ramp(t: usize) -> Arc<Recording> {
-        let series = Series {
-            name: "ramp".into(),
-            shape: Shape { t, z: 1, c: 1, y: 10, x: 10, s: 1 },
-            dtype: SampleType::U8,
-            missing: vec![],
-            pixel_size_um: None,
-            z_step_um: None,
-            interval_s: None,
-            plane_times_s: None,
-            playback_fps: None,
-            channels: vec![Channel::default()],
-            compression: "none".into(),
-            palette: None,
-            levels: vec![],
-            warnings: vec![],
-        };
+        let series = Series::new("ramp", Shape { t, z: 1, c: 1, y: 10, x: 10, s: 1 }, SampleType::U8, "none");
         Arc::new(Recording::from_reader(&Address::of("ramp"), Arc::new(Ramp(vec![series]))).unwrap())
     }
 

@@ -118,20 +118,8 @@ mod tests {
 
     fn series(c: usize, colors: &[Option<[u8; 3]>]) -> Series {
         Series {
-            name: String::new(),
-            shape: Shape { t: 1, z: 9, c, y: 1, x: 1, s: 1 },
-            dtype: SampleType::U16,
-            missing: vec![],
-            pixel_size_um: None,
-            z_step_um: None,
-            interval_s: None,
-            plane_times_s: None,
-            playback_fps: None,
             channels: colors.iter().map(|color| Channel { name: None, color: *color }).collect(),
-            compression: "none".into(),
-            palette: None,
-            levels: vec![],
-            warnings: vec![],
+            ..Series::new("", Shape { t: 1, z: 9, c, y: 1, x: 1, s: 1 }, SampleType::U16, "none")
         }
     }
 

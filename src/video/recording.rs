@@ -256,20 +256,13 @@ mod tests {
 
     fn numbered(t: usize, z: usize, c: usize) -> Recording {
         let series = Series {
-            name: "numbered".into(),
-            shape: Shape { t, z, c, y: 1, x: 1, s: 1 },
-            dtype: super::super::SampleType::U8,
-            missing: Vec::new(),
-            pixel_size_um: None,
-            z_step_um: None,
-            interval_s: None,
             plane_times_s: Some((0..t * z * c).map(|i| i as f64).collect()),
-            playback_fps: None,
-            channels: vec![super::super::Channel::default(); c],
-            compression: "none".into(),
-            palette: None,
-            levels: Vec::new(),
-            warnings: Vec::new(),
+            ..Series::new(
+                "numbered",
+                Shape { t, z, c, y: 1, x: 1, s: 1 },
+                super::super::SampleType::U8,
+                "none",
+            )
         };
         Recording::from_reader(&Address::of("numbered"), Arc::new(Numbered(vec![series]))).unwrap()
     }

@@ -95,6 +95,26 @@ pub struct Series {
 }
 
 impl Series {
+    /// A series of which nothing but its samples is known.
+    pub fn new(name: impl Into<String>, shape: Shape, dtype: SampleType, compression: &str) -> Self {
+        Self {
+            name: name.into(),
+            shape,
+            dtype,
+            missing: Vec::new(),
+            pixel_size_um: None,
+            z_step_um: None,
+            interval_s: None,
+            plane_times_s: None,
+            playback_fps: None,
+            channels: vec![Channel::default(); shape.c],
+            compression: compression.to_owned(),
+            palette: None,
+            levels: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+
     /// Number of planes that the file declares but lacks.
     pub fn missing_planes(&self) -> usize {
         self.missing.iter().filter(|&&m| m).count()

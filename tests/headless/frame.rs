@@ -7,9 +7,7 @@ use molclip::app::settings::Overlays;
 use molclip::gpu::GpuDevice;
 use molclip::video::display::{Display, Projection};
 use molclip::video::lut::{LutName, table};
-use molclip::video::{
-    Address, Channel, Crop, Plane, Reader, Recording, SampleType, Series, Shape, VideoError,
-};
+use molclip::video::{Address, Crop, Plane, Reader, Recording, SampleType, Series, Shape, VideoError};
 
 /// Odd sizes, so that rows and planes end within a 32-bit word.
 const WIDTH: usize = 13;
@@ -73,20 +71,8 @@ impl Reader for Formula {
 
 fn recording(dtype: SampleType, z: usize, c: usize, s: usize, palette: Option<Vec<[u8; 3]>>) -> Recording {
     let series = Series {
-        name: "formula".into(),
-        shape: Shape { t: 1, z, c, y: HEIGHT, x: WIDTH, s },
-        dtype,
-        missing: vec![],
-        pixel_size_um: None,
-        z_step_um: None,
-        interval_s: None,
-        plane_times_s: None,
-        playback_fps: None,
-        channels: vec![Channel::default(); c],
-        compression: "none".into(),
         palette: palette.map(Arc::new),
-        levels: vec![],
-        warnings: vec![],
+        ..Series::new("formula", Shape { t: 1, z, c, y: HEIGHT, x: WIDTH, s }, dtype, "none")
     };
     Recording::from_reader(&Address::of("formula"), Arc::new(Formula(vec![series]))).unwrap()
 }

@@ -8,7 +8,7 @@ use crate::app::widgets::histogram;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::named;
 use crate::video::display::{AUTO_PERCENTILES, ChannelDisplay, Display};
-use crate::video::lut::{self, LutName};
+use crate::video::lut::LutName;
 
 /// Shows the panel.
 pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
@@ -131,9 +131,8 @@ fn tables(
 
 fn limits(ui: &mut Ui, view: &View, index: usize, look: &mut ChannelDisplay) {
     if let Some(stats) = view.stats.as_ref().and_then(|s| s.channels.get(index)) {
-        let table = lut::table(&look.lut, view.recording.series.palette.as_ref()).ok();
-        let colors = table.as_ref().map_or(&[][..], |t| t.as_slice());
-        let (_, moved) = histogram::show(ui, Id::unique(("histogram", view.id, index)), stats, look, colors);
+        let table = view.luts.get(&look.lut, view.recording.series.palette.as_ref());
+        let (_, moved) = histogram::show(ui, Id::unique(("histogram", view.id, index)), stats, look, &table);
         if let Some((min, max)) = moved {
             (look.min, look.max) = (min, max);
             look.auto = false;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::{Limits, Reader};
-use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
+use crate::video::{Plane, SampleType, Series, Shape, VideoError};
 use blocks::{Blocks, Disposal, End, Frame};
 
 /// Bytes of canvases that are kept so that going backwards is quick.
@@ -125,20 +125,15 @@ impl GifReader {
             )),
         }
         let series = Series {
-            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            shape: Shape { t: frames, z: 1, c: 1, y: height, x: width, s: samples },
-            dtype: SampleType::U8,
             missing,
-            pixel_size_um: None,
-            z_step_um: None,
-            interval_s: None,
-            plane_times_s: None,
             playback_fps: playback_fps(&blocks.frames),
-            channels: vec![Channel::default()],
-            compression: "gif".into(),
-            palette: None,
-            levels: Vec::new(),
             warnings,
+            ..Series::new(
+                path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                Shape { t: frames, z: 1, c: 1, y: height, x: width, s: samples },
+                SampleType::U8,
+                "gif",
+            )
         };
         let most_kept = (KEPT_BYTES as u64 / bytes) as usize;
         let keep_every = if most_kept == 0 { usize::MAX } else { frames.div_ceil(most_kept).max(2) };

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader};
 
 use super::{Limits, Reader};
-use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
+use crate::video::{Plane, SampleType, Series, Shape, VideoError};
 
 const REMEDY: &str = "Export the picture again, as 8- or 16-bit PNG or TIFF.";
 
@@ -49,20 +49,13 @@ impl Still {
         }
         let shape = Shape { t: 1, z: 1, c: 1, y: height as usize, x: width as usize, s: samples };
         let series = Series {
-            name: path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
-            shape,
-            dtype,
-            missing: Vec::new(),
-            pixel_size_um: None,
-            z_step_um: None,
-            interval_s: None,
-            plane_times_s: None,
-            playback_fps: None,
-            channels: vec![Channel::default()],
-            compression: if format == ImageFormat::Png { "png" } else { "jpeg" }.into(),
-            palette: None,
-            levels: Vec::new(),
             warnings,
+            ..Series::new(
+                path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+                shape,
+                dtype,
+                if format == ImageFormat::Png { "png" } else { "jpeg" },
+            )
         };
         Ok(Self { path: path.to_owned(), format, limits, series: [series] })
     }

@@ -9,7 +9,7 @@ use super::file::{ChainEnd, TiffFile};
 use super::page::Layout;
 use super::segments::frame_bytes;
 use super::source::Window;
-use crate::video::{Channel, Limits, Series, Shape, VideoError};
+use crate::video::{Limits, Series, Shape, VideoError};
 
 /// Where one plane is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,20 +141,8 @@ pub fn describe(layout: &Layout, shape: Shape, name: String) -> Option<Series> {
         ));
     }
     Some(Series {
-        name,
-        shape,
-        dtype: layout.dtype().ok()?,
-        missing: Vec::new(),
-        pixel_size_um: None,
-        z_step_um: None,
-        interval_s: None,
-        plane_times_s: None,
-        playback_fps: None,
-        channels: vec![Channel::default(); shape.c],
-        compression: layout.compression_name().ok()?.to_owned(),
-        palette: None,
-        levels: Vec::new(),
         warnings,
+        ..Series::new(name, shape, layout.dtype().ok()?, layout.compression_name().ok()?)
     })
 }
 
