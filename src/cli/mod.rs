@@ -1,5 +1,6 @@
 //! The command line. Results go to stdout, logs and progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
 
+mod compounds;
 mod export;
 mod gpu;
 mod info;
@@ -40,6 +41,8 @@ enum Command {
     Gpu(gpu::GpuArgs),
     /// Show what is in a recording
     Info(info::InfoArgs),
+    /// Read structures from a file: canonical SMILES, formula, InChIKey, fingerprints; what is wrong with the others
+    Compounds(compounds::CompoundsArgs),
     /// Write a frame as PNG, a movie as GIF, or raw values as OME-TIFF
     Export(export::ExportArgs),
 }
@@ -51,6 +54,7 @@ pub fn run() -> ExitCode {
     let result = match cli.command {
         Some(Command::Gpu(args)) => gpu::run(&args),
         Some(Command::Info(args)) => info::run(&args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Compounds(args)) => compounds::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Export(args)) => export::run(&args).map(|()| ExitCode::SUCCESS),
         None => window::run(cli.paths, cli.compute, cli.profile),
     };

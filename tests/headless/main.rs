@@ -1,5 +1,6 @@
 //! What the program does without a window.
 
+mod chem;
 mod cli;
 mod export;
 mod formats;
