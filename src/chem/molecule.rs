@@ -169,6 +169,11 @@ impl Molecule {
         warnings.push(Warning { position: None, why });
         Self(Arc::new(Inner { graph, canonical, title, warnings }))
     }
+
+    /// The toolkit's graph, for the other files of this module.
+    pub(super) fn graph(&self) -> &smiles::parser::Molecule {
+        &self.0.graph
+    }
 }
 
 /// Says the toolkit's syntax errors at the character of the input. The scanner has found the common ones before.
