@@ -9,6 +9,8 @@ use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{ChemError, Molecule};
 
+pub(super) use delimited::{Row, Rows};
+
 /// Largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 512 << 20;
 

@@ -4,29 +4,35 @@
 
 mod depict;
 mod descriptors;
+mod duplicates;
 mod error;
 mod files;
 mod fingerprint;
 mod geometry;
 mod inchi;
 mod layout;
+mod library;
 mod molecule;
 mod notices;
 mod palette;
 mod raster;
+mod search;
 mod smiles;
 mod svg;
 
 pub use depict::{Drawing, FONT, Fit, LINE, Shape, Style, clash, depict};
 pub use descriptors::Descriptors;
+pub use duplicates::{Like, Likeness, duplicates};
 pub use error::ChemError;
 pub use files::{CompoundFile, Format, MAX_FILE, MAX_RECORDS, Record};
 pub use fingerprint::{Bits, ECFP4_BITS, Ecfp4, FingerprintIndex, Hit, MACCS_KEYS, Maccs};
 pub use geometry::Point;
 pub use layout::Clash;
+pub use library::{Compound, CompoundLibrary, Problem};
 pub use molecule::Molecule;
 pub use notices::{NOTICES, Notice};
 pub use palette::{Ink, Palette};
 pub use raster::raster;
+pub use search::Pattern;
 pub use smiles::{MAX_ATOMS, MAX_LENGTH, Warning};
 pub use svg::svg;

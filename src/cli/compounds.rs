@@ -8,7 +8,7 @@ use anyhow::Context;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde_json::{Value, json};
 
-use crate::chem::{CompoundFile, Molecule, Record};
+use crate::chem::{CompoundFile, Like, Likeness, Molecule, Record, duplicates};
 
 /// Options of `molclip compounds`.
 #[derive(Debug, Clone, clap::Args)]
@@ -26,7 +26,19 @@ pub struct CompoundsArgs {
 /// Prints the compounds of a file. Structures that fail are listed, and do not fail the command.
 pub fn run(args: &CompoundsArgs) -> anyhow::Result<()> {
     let file = CompoundFile::read(&args.file)?;
-    let rows: Vec<Row> = file.records.par_iter().map(|record| Row::of(record, args.fingerprints)).collect();
+    let mut rows: Vec<Row> =
+        file.records.par_iter().map(|record| Row::of(record, args.fingerprints)).collect();
+    let molecules = file.records.iter().map(|record| record.molecule.as_ref().ok());
+    for (index, like) in duplicates(molecules).into_iter().enumerate() {
+        if let Some(Like { of, likeness }) = like {
+            let what = match likeness {
+                Likeness::Same => "the same structure as",
+                Likeness::OtherForm => "another salt, charge form or tautomer of",
+                Likeness::OtherStereo => "the same skeleton with other stereo as",
+            };
+            rows[index].warn(format!("{what} record {}", file.records[of].number));
+        }
+    }
     let text = if args.json {
         for warning in rows.iter().flat_map(|row| &row.warnings) {
             eprintln!("warning: {warning}");
@@ -146,8 +158,11 @@ fn table(rows: &[Row]) -> String {
             }
         }
     }
-    for warning in rows.iter().flat_map(|row| &row.warnings) {
-        let _ = writeln!(text, "\nwarning: {warning}");
+    let warnings: Vec<String> =
+        rows.iter().flat_map(|row| &row.warnings).map(|w| format!("warning: {w}\n")).collect();
+    if !warnings.is_empty() {
+        text.push('\n');
+        text.push_str(&warnings.concat());
     }
     for row in rows {
         let Err(error) = &row.record.molecule else { continue };

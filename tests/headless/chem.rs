@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use molclip::chem::{ChemError, CompoundFile, Format, Molecule, Record};
+use molclip::chem::{ChemError, CompoundFile, Format, Molecule, Pattern, Record};
 use rand::{RngExt as _, SeedableRng};
 use rand_pcg::Pcg64;
 use serde_json::Value;
@@ -134,6 +134,40 @@ fn fingerprints_and_similarities_equal_rdkit() {
 }
 
 #[test]
+fn substructures_equal_rdkit() {
+    let patterns = [
+        ("carboxylic_acid", "[CX3](=O)[OX2H1]"),
+        ("amide", "[NX3][CX3](=[OX1])"),
+        ("phenol", "[OX2H][cX3]"),
+        ("aryl_halide", "c[F,Cl,Br,I]"),
+        ("nitro", "[$([NX3](=O)=O),$([NX3+](=O)[O-])]"),
+        ("quinone", "[#6]1(=O)[#6]=[#6][#6](=O)[#6]=[#6]1"),
+        ("michael_acceptor", "[CX3]=[CX3][CX3]=[OX1]"),
+        ("guanidine", "[NX3][CX3](=[NX2,NX3+])[NX3]"),
+        ("macrocycle_atom", "[r{12-}]"),
+        ("tertiary_amine", "[NX3;H0;!$(NC=O);!$(N-a)]([#6])([#6])[#6]"),
+        ("hydrazone", "[NX3][NX2]=[CX3]"),
+        ("ester", "[#6][CX3](=O)[OX2H0][#6]"),
+    ];
+    let reference = Reference::load();
+    let mut matched = 0;
+    for (name, smarts) in patterns {
+        let pattern = Pattern::parse(smarts).unwrap();
+        for record in &reference.0.records {
+            for written in reference.written(record) {
+                let molecule = Molecule::from_smiles(written).unwrap();
+                let found = pattern.matches(&molecule).unwrap();
+                let expected = reference.number(record, &format!("smarts_{name}"));
+                assert_eq!(found.len() as f64, expected, "{name} in {written}");
+                assert!(found.iter().flatten().all(|&atom| atom < molecule.atom_count()));
+                matched += found.len();
+            }
+        }
+    }
+    println!("{} patterns, {matched} matches as in RDKit", patterns.len());
+}
+
+#[test]
 fn a_bad_smiles_is_marked_at_its_character() {
     let file = CompoundFile::read(&fixture("bad_smiles.csv")).unwrap();
     let column = |name: &str| file.columns.iter().position(|c| c == name).unwrap();
@@ -220,6 +254,8 @@ fn the_command_prints_the_agreed_keys_and_lists_what_fails() {
     assert_eq!(rows[17]["inchikey"], "LFQSCWFLJHTTHZ-UHFFFAOYSA-N");
     assert_eq!(rows[17]["formula"], "C2H6O");
     assert!((rows[17]["mw"].as_f64().unwrap() - 46.069).abs() < 0.001);
+
+    assert!(stderr.contains("record 18 (line 19): the same structure as record 17"), "{stderr}");
 
     let (code, stdout, _) = compounds(&[path.to_str().unwrap()]);
     assert_eq!(code, Some(0));

@@ -42,13 +42,13 @@ const NAMES: [&str; 22] = [
 ];
 
 /// A row of cells and the line at which it begins, from 1.
-struct Row {
+pub(in crate::chem) struct Row {
     pub line: usize,
     pub cells: Vec<String>,
 }
 
 /// Splits text into rows, one at a time.
-struct Rows<'a> {
+pub(in crate::chem) struct Rows<'a> {
     rest: std::iter::Peekable<std::str::Chars<'a>>,
     separator: char,
     line: usize,
