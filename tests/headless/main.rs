@@ -2,6 +2,7 @@
 
 mod chem;
 mod cli;
+mod experiment;
 mod export;
 mod formats;
 mod frame;

@@ -79,6 +79,11 @@ pub const HEAD: usize = 64;
 
 /// Opens a file or a folder of frames by its content, not its name.
 pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> {
+    (recognise(path)?.open)(path, limits)
+}
+
+/// The format of a file or folder, from its first bytes.
+pub fn recognise(path: &Path) -> Result<&'static Format, VideoError> {
     let is_dir = std::fs::metadata(path).map_err(|e| VideoError::io(path, "opening", &e))?.is_dir();
     let mut head = Vec::with_capacity(HEAD);
     if !is_dir {
@@ -90,8 +95,5 @@ pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> 
     if let Some(error) = not_yet::explain(&sniff) {
         return Err(error);
     }
-    match FORMATS.iter().find(|format| (format.sniff)(&sniff)) {
-        Some(format) => (format.open)(path, limits),
-        None => Err(not_yet::unknown(&sniff)),
-    }
+    FORMATS.iter().find(|format| (format.sniff)(&sniff)).ok_or_else(|| not_yet::unknown(&sniff))
 }

@@ -1,0 +1,113 @@
+//! A source and a mapping make an experiment. No row is dropped; what does not fit is listed.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{DataFrame, PlSmallStr};
+use rayon::prelude::*;
+
+use super::super::cells::Cells;
+use super::super::columns::STANDARD;
+use super::super::{Experiment, Table};
+use super::ImportError;
+use super::convert::{Converted, convert};
+use super::mapping::{Mapping, Target};
+use super::report::{BadCell, DuplicateId, Imported, Listed, MissingFile, Report};
+use super::source::Source;
+use crate::video;
+
+/// Makes the experiment. Its folder is the source's.
+///
+/// # Errors
+/// The table has more rows than any screen, or the operating system gives no random numbers for its id.
+pub fn apply(source: &Source, mapping: &Mapping) -> Result<Imported, ImportError> {
+    let path = &source.path;
+    let mut report = Report { rows: source.len(), notes: source.notes.clone(), ..Report::default() };
+    let converted: Vec<_> = mapping
+        .columns
+        .par_iter()
+        .enumerate()
+        .filter_map(|(column, mapped)| convert(source, column, mapped))
+        .collect();
+    let mut series = Vec::with_capacity(converted.len());
+    let mut names = HashSet::new();
+    let mut bad: Vec<BadCell> = Vec::new();
+    for Converted { target, mut name, mut cells, bad: column_bad } in converted {
+        bad.extend(column_bad);
+        if name == "row_id"
+            && let Cells::Text(ids) = &mut cells
+        {
+            report.duplicates = rename_duplicates(ids, source);
+        }
+        // A free column may not take the place of one of the manifest's.
+        let free = matches!(target, Target::Free(_));
+        while (free && STANDARD.iter().any(|standard| standard.name == name)) || !names.insert(name.clone()) {
+            name.push_str(" (source)");
+        }
+        series.push(cells.into_column(&name));
+    }
+    bad.sort_by_key(|cell| cell.row);
+    report.bad_cells.extend(bad);
+    let failed = |source| ImportError::Table { path: path.clone(), source };
+    let frame = DataFrame::new(source.len(), series).map_err(|e| failed(e.into()))?;
+    let table = Table::from_frame(frame).map_err(failed)?;
+    let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let experiment = Experiment::new(name, root, table)
+        .map_err(|source| ImportError::Experiment { path: path.clone(), source })?;
+    report.missing_files = missing_files(&experiment);
+    Ok(Imported { experiment, report })
+}
+
+/// Gives the later of two rows of one name another one: `a`, `a_2`, `a_3`.
+fn rename_duplicates(ids: &mut [Option<PlSmallStr>], source: &Source) -> Listed<DuplicateId> {
+    let mut taken: HashSet<PlSmallStr> = ids.iter().flatten().cloned().collect();
+    // First row of each name, and the number of its next copy.
+    let mut first: HashMap<PlSmallStr, (usize, usize)> = HashMap::with_capacity(ids.len());
+    let mut duplicates = Listed::default();
+    for (row, slot) in ids.iter_mut().enumerate() {
+        let Some(id) = slot.clone() else { continue };
+        let Some((before, copy)) = first.get_mut(&id) else {
+            first.insert(id, (row, 2));
+            continue;
+        };
+        let renamed = loop {
+            let renamed = PlSmallStr::from(format!("{id}_{copy}"));
+            *copy += 1;
+            if taken.insert(renamed.clone()) {
+                break renamed;
+            }
+        };
+        duplicates.push(DuplicateId {
+            row_id: id.to_string(),
+            first: source.place(*before),
+            second: source.place(row),
+            renamed: renamed.to_string(),
+        });
+        *slot = Some(renamed);
+    }
+    duplicates
+}
+
+/// Rows whose recording is not there, or is of no format that is read. Looks at each file's first bytes only.
+pub fn missing_files(experiment: &Experiment) -> Listed<MissingFile> {
+    let rows = experiment.table.len();
+    let addresses: Vec<_> = (0..rows).map(|row| experiment.address(row)).collect();
+    let distinct: HashSet<&PathBuf> = addresses.iter().flatten().map(|address| &address.path).collect();
+    let problems: HashMap<&PathBuf, String> = distinct
+        .into_par_iter()
+        .filter_map(|path| Some((path, video::formats::recognise(path).err()?.to_string())))
+        .collect();
+    let mut missing = Listed::default();
+    for (row, address) in addresses.iter().enumerate() {
+        let (path, why) = match address {
+            Ok(address) => match problems.get(&address.path) {
+                Some(why) => (address.path.clone(), why.clone()),
+                None => continue,
+            },
+            Err(e) => (PathBuf::new(), e.to_string()),
+        };
+        missing.push(MissingFile { row, row_id: experiment.table.row_id(row).to_owned(), path, why });
+    }
+    missing
+}

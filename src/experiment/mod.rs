@@ -1,0 +1,205 @@
+//! Experiments: a table with one row per recording, and where its recordings are.
+//!
+//! [`import`] makes one from a manifest, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
+//! filters it. A row shows a [`Payload`] and has [`Perturbation`]s: a video and one compound today, so that images,
+//! profiles and combinations can come without changing what is stored.
+
+pub mod cells;
+pub mod columns;
+pub mod import;
+pub mod table;
+pub mod view;
+pub mod wells;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::video::{Address, Crop};
+
+pub use columns::{Column, Kind, Role};
+pub use table::{Table, TableError};
+pub use view::{Filter, Query};
+pub use wells::{PlateFormat, Well};
+
+/// A row, or an experiment, cannot be used so.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// A row does not say which recording it shows.
+    #[error("row {} ({row_id}), column {column}: {problem}. {remedy}", row + 1)]
+    Row {
+        /// Row, from 0.
+        row: usize,
+        /// Its name.
+        row_id: String,
+        /// Column.
+        column: &'static str,
+        /// What is wrong there, without a full stop.
+        problem: &'static str,
+        /// What to do, a whole sentence.
+        remedy: &'static str,
+    },
+    /// A change of the table was refused.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// The operating system gives no random numbers, so the experiment gets no name of its own.
+    #[error("the operating system gives no random numbers ({0}). Restart the program")]
+    NoRandom(String),
+}
+
+/// A screen: one row per recording.
+#[derive(Debug, Clone)]
+pub struct Experiment {
+    /// 128 random bits in hexadecimal: with a row's name unique everywhere.
+    pub id: String,
+    /// Name for titles.
+    pub name: String,
+    /// Folder that `path` values are relative to.
+    pub root: PathBuf,
+    /// The rows.
+    pub table: Table,
+    /// Embeddings by name; they hang on row names.
+    pub embeddings: BTreeMap<String, EmbeddingTable>,
+}
+
+/// One vector per row, from one model. Raw: neither centred nor whitened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddingTable {
+    /// Rows that have a vector.
+    pub row_ids: Vec<String>,
+    /// Length of a vector.
+    pub dim: usize,
+    /// Vectors one after the other, `[row, dim]`.
+    pub values: Vec<f32>,
+    /// SHA-256 of the model's weights, hexadecimal.
+    pub model_hash: String,
+}
+
+/// What a row shows. Images and numeric profiles will come beside videos.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Payload {
+    /// A recording.
+    Video(Address),
+}
+
+/// What was done to the cells of a row. At most one per row today; combinations will have several.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Perturbation {
+    /// Name of the compound.
+    pub compound: Option<String>,
+    /// Its structure.
+    pub smiles: Option<String>,
+    /// Its dose, µM.
+    pub concentration_um: Option<f64>,
+}
+
+impl Experiment {
+    /// A new experiment with an id of its own.
+    pub fn new(
+        name: impl Into<String>,
+        root: impl Into<PathBuf>,
+        table: Table,
+    ) -> Result<Self, ExperimentError> {
+        let mut bits = [0; 16];
+        getrandom::fill(&mut bits).map_err(|e| ExperimentError::NoRandom(e.to_string()))?;
+        Ok(Self {
+            id: format!("{:032x}", u128::from_be_bytes(bits)),
+            name: name.into(),
+            root: root.into(),
+            table,
+            embeddings: BTreeMap::new(),
+        })
+    }
+
+    /// Where a row's recording is.
+    pub fn address(&self, row: usize) -> Result<Address, ExperimentError> {
+        let refused = |column, problem, remedy| ExperimentError::Row {
+            row,
+            row_id: self.table.row_id(row).to_owned(),
+            column,
+            problem,
+            remedy,
+        };
+        let path = self.table.text(row, "path");
+        if path.is_empty() {
+            return Err(refused("path", "no recording is named", "Enter the path of a recording."));
+        }
+        let whole = |column| self.table.number(row, column).map(|value| value as usize);
+        let crop = match ["crop_x", "crop_y", "crop_width", "crop_height"].map(whole) {
+            [Some(x), Some(y), Some(width), Some(height)] => Some(Crop { x, y, width, height }),
+            [None, None, None, None] => None,
+            _ => {
+                return Err(refused(
+                    "crop_x, crop_y, crop_width, crop_height",
+                    "a part of the crop is missing",
+                    "Fill in all four, or none.",
+                ));
+            }
+        };
+        Ok(Address { path: self.root.join(Path::new(&path)), series: whole("series").unwrap_or(0), crop })
+    }
+
+    /// What a row shows.
+    pub fn payload(&self, row: usize) -> Result<Payload, ExperimentError> {
+        self.address(row).map(Payload::Video)
+    }
+
+    /// What was done to a row's cells: empty where neither compound nor structure is named.
+    pub fn perturbations(&self, row: usize) -> Vec<Perturbation> {
+        let text = |column| Some(self.table.text(row, column)).filter(|text| !text.is_empty());
+        let (compound, smiles) = (text("compound"), text("smiles"));
+        if compound.is_none() && smiles.is_none() {
+            return Vec::new();
+        }
+        vec![Perturbation { compound, smiles, concentration_um: self.table.number(row, "concentration_uM") }]
+    }
+
+    /// True where the row's recording is known to be simulated.
+    pub fn is_simulated(&self, row: usize) -> bool {
+        self.table.number(row, "simulated") == Some(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+
+    use super::*;
+
+    #[test]
+    fn a_row_becomes_an_address_and_its_perturbations() {
+        let frame = df!(
+            "row_id" => ["a", "b", "c", "d"],
+            "path" => [Some("x/a.tif"), Some("b.tif"), Some("c.tif"), None],
+            "series" => [None, Some(2), None, None],
+            "crop_x" => [Some(1), None, Some(1), None],
+            "crop_y" => [Some(2), None, None, None],
+            "crop_width" => [Some(3), None, None, None],
+            "crop_height" => [Some(4), None, None, None],
+            "compound" => [Some("FCCP"), None, None, None],
+            "concentration_uM" => [Some(0.5), Some(3.0), None, None],
+            "simulated" => [Some(true), Some(false), None, None],
+        )
+        .unwrap();
+        let one = Experiment::new("e", "/root", Table::from_frame(frame).unwrap()).unwrap();
+        let address = one.address(0).unwrap();
+        assert_eq!(
+            address,
+            Address {
+                path: PathBuf::from("/root/x/a.tif"),
+                series: 0,
+                crop: Some(Crop { x: 1, y: 2, width: 3, height: 4 })
+            }
+        );
+        assert_eq!(one.payload(0).unwrap(), Payload::Video(address));
+        assert_eq!(one.address(1).unwrap().series, 2);
+        assert!(one.address(2).unwrap_err().to_string().starts_with("row 3 (c), column crop_x"));
+        assert!(one.address(3).unwrap_err().to_string().contains("column path"));
+        assert_eq!(one.perturbations(0)[0].concentration_um, Some(0.5));
+        assert!(one.perturbations(1).is_empty(), "a dose of nothing");
+        assert_eq!([0, 1, 2].map(|row| one.is_simulated(row)), [true, false, false]);
+        let other = Experiment::new("e", "/root", one.table.clone()).unwrap();
+        assert_eq!(one.id.len(), 32);
+        assert_ne!(one.id, other.id);
+    }
+}
