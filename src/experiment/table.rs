@@ -111,14 +111,15 @@ impl Table {
         if rows > MAX_ROWS {
             return Err(TableError::TooManyRows { rows });
         }
-        let mut columns = Vec::with_capacity(STANDARD.len() + frame.width());
+        let given = frame.into_columns();
+        let mut columns = Vec::with_capacity(STANDARD.len() + given.len());
         for standard in &STANDARD {
-            columns.push(match frame.column(standard.name) {
-                Ok(column) => cast(column)?,
-                Err(_) => Cells::empty(standard.kind, rows).into_column(standard.name),
+            columns.push(match given.iter().find(|column| column.name().as_str() == standard.name) {
+                Some(column) => cast(column)?,
+                None => Cells::empty(standard.kind, rows).into_column(standard.name),
             });
         }
-        for column in frame.columns() {
+        for column in &given {
             if !STANDARD.iter().any(|standard| standard.name == column.name().as_str()) {
                 columns.push(cast(column)?);
             }

@@ -10,7 +10,7 @@ use molclip::experiment::import::{
     plate_map,
 };
 use molclip::experiment::{Experiment, Kind, Table, view};
-use rand::{Rng, RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 fn fixture(name: &str) -> PathBuf {
@@ -278,10 +278,8 @@ fn limits_hold_against_files_that_swell() {
 }
 
 fn screen(rows: &[(&str, &str)]) -> Table {
-    let mut text = "row_id,plate,well\n".to_owned();
-    for (i, (plate, well)) in rows.iter().enumerate() {
-        text.push_str(&format!("r{i},{plate},{well}\n"));
-    }
+    let rows = rows.iter().enumerate().map(|(i, (plate, well))| format!("r{i},{plate},{well}"));
+    let text = format!("row_id,plate,well\n{}\n", rows.collect::<Vec<_>>().join("\n"));
     let folder = tempfile::tempdir().unwrap();
     opened(&written(&folder, "screen.csv", text)).experiment.table
 }
@@ -451,6 +449,15 @@ fn a_mito_dataset_without_annotation_still_opens() {
     assert!(opened(root.path()).report.notes.iter().any(|note| note.contains("no annotation.xlsx")));
 }
 
+#[test]
+fn a_simulated_mito_dataset_says_so_in_every_row() {
+    let root = mito_root();
+    fs::copy(fixture("annotation_simulated.xlsx"), root.path().join("annotation.xlsx")).unwrap();
+    let experiment = opened(root.path()).experiment;
+    assert!((0..experiment.table.len()).all(|row| experiment.is_simulated(row)), "controls are, too");
+    assert!(!opened(mito_root().path()).experiment.is_simulated(0));
+}
+
 /// Damages bytes in one of the ways in which files are damaged.
 fn mutate(bytes: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
@@ -471,7 +478,7 @@ fn mutate(bytes: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
             _ => {
                 let end = (at + 30).min(bytes.len());
                 let again = bytes[at..end].to_vec();
-                bytes.splice(at..at, again);
+                drop(bytes.splice(at..at, again));
             }
         }
     }
@@ -535,6 +542,5 @@ fn damaged_files_end_in_a_table_or_an_error() {
         }
     }
     assert!(tables > 50 && errors > 50, "{tables} tables, {errors} errors");
-    assert!(start.elapsed() < Duration::from_secs(60), "{:?}", start.elapsed());
-    assert!(random.next_u32() != random.next_u32());
+    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }

@@ -71,14 +71,8 @@ pub fn join(
             return Err(TableError::NoColumn { column: part.table.clone() });
         }
     }
-    let all: Vec<usize>;
-    let rows = match rows {
-        Some(rows) => rows,
-        None => {
-            all = (0..table.len()).collect();
-            &all
-        }
-    };
+    let all: Vec<usize> = (0..table.len()).collect();
+    let rows = rows.unwrap_or(&all);
     let name = source.path.file_name().unwrap_or_default().to_string_lossy();
     let sheet = source.sheet.as_ref().map(|sheet| format!(", sheet {sheet}")).unwrap_or_default();
     let columns: Vec<&str> = key.iter().map(|part| part.table.as_str()).collect();
@@ -93,9 +87,10 @@ pub fn join(
             report.unused.push(("(empty)".to_owned(), source.place(row)));
             continue;
         };
-        match partners.get(&text) {
-            Some(first) => report.repeated.push((text, source.place(*first), source.place(row))),
-            None => drop(partners.insert(text, row)),
+        if let Some(first) = partners.get(&text) {
+            report.repeated.push((text, source.place(*first), source.place(row)));
+        } else {
+            partners.insert(text, row);
         }
     }
     let mut pairs = Vec::with_capacity(rows.len());

@@ -146,10 +146,10 @@ fn mapped(source: &Source, column: usize, given: Option<Candidate>) -> MappedCol
         let kept = Unit::kept(quantity);
         match unit {
             Some(unit) if unit != kept => {
-                reason.push_str(&format!("; {} are converted into {}", unit.name, kept.name));
+                reason = format!("{reason}; {} are converted into {}", unit.name, kept.name);
             }
             Some(_) => {}
-            None => reason.push_str(&format!("; no unit is given, {} is assumed", kept.name)),
+            None => reason = format!("{reason}; no unit is given, {} is assumed", kept.name),
         }
     }
     if decimal_comma {

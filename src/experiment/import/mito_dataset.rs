@@ -1,4 +1,4 @@
-//! The layout of the Mito dataset (MitoReID, Nat Comput Sci 2024, 4:600-614): one folder of frames per cell.
+//! The layout of the Mito dataset (`MitoReID`, Nat Comput Sci 2024, 4:600-614): one folder of frames per cell.
 //!
 //! `{l1,l2,l3}/{train,query,gallery,nc}/<drug>/<cell>/1.jpg … 16.jpg` beside `novel/<drug>/<cell>/` and
 //! `annotation.xlsx` (sheets `FDA-list` and `Novel-list`). A row is a cell's folder; its frames are not looked at until
@@ -94,7 +94,7 @@ pub fn open(root: &Path) -> Result<Imported, ImportError> {
     let failed = |source| ImportError::Table { path: root.to_owned(), source };
     let table = table(&rows).map_err(failed)?;
     let table = annotate(root, table, &rows, &mut report)?;
-    let table = name_dmso(&table, &rows).map_err(failed)?;
+    let table = name_dmso(&table, &rows).and_then(|table| mark_simulated(&table)).map_err(failed)?;
     let name = root.file_name().unwrap_or(OsStr::new("Mito dataset")).to_string_lossy().into_owned();
     let experiment = Experiment::new(name, root, table)
         .map_err(|source| ImportError::Experiment { path: root.to_owned(), source })?;
@@ -279,7 +279,7 @@ fn annotation_mapping(source: &Source) -> Mapping {
     let mut mapping = guess(source);
     for column in 0..mapping.columns.len() {
         if let Target::Standard(name) = mapping.columns[column].target
-            && !["compound", "smiles", "moa"].contains(&name)
+            && !["compound", "smiles", "moa", "simulated"].contains(&name)
         {
             mapping.choose(source, column, Target::Free(Kind::Text));
         }
@@ -302,6 +302,15 @@ fn name_dmso(table: &Table, rows: &[(&Drug, String)]) -> Result<Table, TableErro
         }
     }
     table.with_cells("compound", compounds)
+}
+
+/// A screen is simulated as a whole: its controls too, which no list of drugs names.
+fn mark_simulated(table: &Table) -> Result<Table, TableError> {
+    if (0..table.len()).any(|row| table.number(row, "simulated") == Some(1.0)) {
+        table.set(&(0..table.len()).collect::<Vec<_>>(), "simulated", "true")
+    } else {
+        Ok(table.clone())
+    }
 }
 
 /// A cell with another number of frames than [`FRAMES`].

@@ -70,6 +70,12 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
             let source = Source::read(path)?;
             apply(&source, &guess(&source))
         }
+        Some(Named::Project) => Err(ImportError::new(
+            path,
+            "the folder",
+            "this is a project, not something to import",
+            "Open it as a project.",
+        )),
         _ => Err(ImportError::new(
             path,
             "the folder",

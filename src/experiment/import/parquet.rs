@@ -21,9 +21,12 @@ pub(super) fn read(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Raw, Im
     check_columns(path, schema.len(), limits)?;
     // What the file declares is checked before any of it is unpacked.
     let metadata = reader.get_metadata().map_err(failed)?;
-    let sum = |numbers: &mut dyn Iterator<Item = usize>| numbers.fold(0_usize, usize::saturating_add);
-    let rows = metadata.num_rows.max(sum(&mut metadata.row_groups.iter().map(|group| group.num_rows())));
-    let unpacked = sum(&mut metadata.row_groups.iter().map(|group| group.total_byte_size()));
+    let (mut rows, mut unpacked) = (0_usize, 0_usize);
+    for group in &metadata.row_groups {
+        rows = rows.saturating_add(group.num_rows());
+        unpacked = unpacked.saturating_add(group.total_byte_size());
+    }
+    let rows = rows.max(metadata.num_rows);
     if rows > limits.rows || unpacked > limits.bytes || rows.saturating_mul(schema.len()) > limits.cells {
         return Err(ImportError::new(
             path,

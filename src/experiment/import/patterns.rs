@@ -85,14 +85,12 @@ fn is_smiles(value: &str) -> bool {
         depth += i32::from(*byte == b'[') - i32::from(*byte == b']');
         depth > 0 || !byte.is_ascii_alphabetic() || b"BCNOPSFIbcnopslrH".contains(byte)
     });
-    let balance = |open: u8, close: u8| {
-        bytes.iter().filter(|b| **b == open).count() == bytes.iter().filter(|b| **b == close).count()
-    };
+    let balance = |open: char, close: char| value.matches(open).count() == value.matches(close).count();
     bytes.len() >= 4
         && bytes.iter().all(allowed)
         && organic
-        && balance(b'(', b')')
-        && balance(b'[', b']')
+        && balance('(', ')')
+        && balance('[', ']')
         && letters.contains(['C', 'c', 'N', 'n', 'O'])
         && (value.contains(['=', '#', '(', '[']) || (value.contains('1') && value.matches('1').count() > 1))
 }
