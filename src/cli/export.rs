@@ -21,23 +21,23 @@ pub struct ExportArgs {
     path: Address,
 
     /// File to write: .png (one frame as shown), .gif (movie as shown), .ome.tif (raw values)
-    #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(long, value_name = "FILE", value_parser = output)]
+    out: (PathBuf, Kind),
 
     /// Frames, from 1: one (7) or a range (1-30). PNG takes the first one
-    #[arg(long, value_name = "N|A-B")]
-    frames: Option<String>,
+    #[arg(long, value_name = "N|A-B", value_parser = frames)]
+    frames: Option<(usize, usize)>,
 
     /// Focal plane from 1, or max, or mean
-    #[arg(long, value_name = "N|max|mean")]
-    z: Option<String>,
+    #[arg(long, value_name = "N|max|mean", value_parser = focus)]
+    z: Option<Focus>,
 
     /// Picture pixels per image pixel
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, value_parser = scale)]
     scale: f32,
 
     /// Speed of a GIF, frames per second
-    #[arg(long, default_value_t = 10.0)]
+    #[arg(long, default_value_t = 10.0, value_parser = fps)]
     fps: f64,
 
     /// Leave scale bar and time stamp out
@@ -49,22 +49,71 @@ pub struct ExportArgs {
     uncompressed: bool,
 }
 
+/// What of the z axis is drawn; planes count from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Focus {
+    Plane(usize),
+    All(Projection),
+}
+
+/// A file name with the kind that its ending tells.
+fn output(text: &str) -> Result<(PathBuf, Kind), String> {
+    let path = PathBuf::from(text);
+    let ending = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match ending.as_str() {
+        "png" => Ok((path, Kind::Png)),
+        "gif" => Ok((path, Kind::Gif)),
+        "tif" | "tiff" => Ok((path, Kind::OmeTiff)),
+        _ => Err("what to write is told by the ending: .png, .gif or .ome.tif".into()),
+    }
+}
+
+/// First and last frame, from 1; whether the recording has them is told later.
+fn frames(text: &str) -> Result<(usize, usize), String> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    match (from.trim().parse(), to.trim().parse()) {
+        (Ok(from), Ok(to)) if 1 <= from && from <= to => Ok((from, to)),
+        _ => Err("write one number, from 1, or a range like 1-30".into()),
+    }
+}
+
+fn focus(text: &str) -> Result<Focus, String> {
+    match (text, text.parse()) {
+        ("max", _) => Ok(Focus::All(Projection::Max)),
+        ("mean", _) => Ok(Focus::All(Projection::Mean)),
+        (_, Ok(plane)) if plane >= 1 => Ok(Focus::Plane(plane)),
+        _ => Err("write the number of a focal plane, from 1, or max, or mean".into()),
+    }
+}
+
+fn scale(text: &str) -> Result<f32, String> {
+    let scale = text.parse().ok().filter(|scale| *scale > 0.0 && *scale <= 64.0);
+    scale.ok_or_else(|| "must be above 0 and at most 64".into())
+}
+
+fn fps(text: &str) -> Result<f64, String> {
+    let fps = text.parse().ok().filter(|fps| (0.01..=100.0).contains(fps));
+    fps.ok_or_else(|| "must be from 0.01 to 100".into())
+}
+
 /// Runs the command.
 pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
-    let ending = args.out.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-    let kind = match ending.as_str() {
-        "png" => Kind::Png,
-        "gif" => Kind::Gif,
-        "tif" | "tiff" => Kind::OmeTiff,
-        _ => bail!("{}: what to write is told by the ending: .png, .gif or .ome.tif", args.out.display()),
-    };
-    if !(args.scale > 0.0 && args.scale <= 64.0) {
-        bail!("--scale {}: must be above 0 and at most 64", args.scale);
-    }
     let recording = Recording::open(&args.path, Limits::default())?;
     let shape = recording.shape();
+    let (path, kind) = args.out.clone();
+    let (from, to) = args.frames.unwrap_or((1, shape.t));
+    if to > shape.t {
+        bail!("--frames {from}-{to}: the recording has frames 1 to {}", shape.t);
+    }
     let mut display = Display::new(&recording.series);
-    set_z(&mut display, args.z.as_deref(), shape.z)?;
+    match args.z {
+        Some(Focus::Plane(plane)) if plane > shape.z => {
+            bail!("--z {plane}: the recording has planes 1 to {}; max and mean are also possible", shape.z)
+        }
+        Some(Focus::Plane(plane)) => display.z = plane - 1,
+        Some(Focus::All(projection)) => display.projection = projection,
+        None => {}
+    }
     if kind != Kind::OmeTiff {
         // The same limits for every frame, from the whole movie, as in the window.
         display.follow(&stats::scan(&recording, 1 << 30, |_, _| true)?);
@@ -78,12 +127,12 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
         display,
         kind,
         region: Crop { x: 0, y: 0, width: shape.x, height: shape.y },
-        frames: parse_frames(args.frames.as_deref(), shape.t)?,
+        frames: (from - 1, to - 1),
         scale: args.scale,
         overlays,
         fps: args.fps,
         compress: !args.uncompressed,
-        path: args.out.clone(),
+        path,
         recording: Arc::new(recording),
     };
     let path = task.run(|| Ok(GpuDevice::headless()?), &Progress::default())?;
@@ -91,41 +140,27 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn set_z(display: &mut Display, z: Option<&str>, depth: usize) -> anyhow::Result<()> {
-    match z {
-        None => {}
-        Some("max") => display.projection = Projection::Max,
-        Some("mean") => display.projection = Projection::Mean,
-        Some(number) => match number.parse::<usize>() {
-            Ok(plane) if (1..=depth).contains(&plane) => display.z = plane - 1,
-            _ => bail!("--z {number}: the recording has planes 1 to {depth}; max and mean are also possible"),
-        },
-    }
-    Ok(())
-}
-
-fn parse_frames(text: Option<&str>, count: usize) -> anyhow::Result<(usize, usize)> {
-    let Some(text) = text else { return Ok((0, count - 1)) };
-    let (from, to) = text.split_once('-').unwrap_or((text, text));
-    match (from.trim().parse::<usize>(), to.trim().parse::<usize>()) {
-        (Ok(from), Ok(to)) if 1 <= from && from <= to && to <= count => Ok((from - 1, to - 1)),
-        _ => bail!(
-            "--frames {text}: the recording has frames 1 to {count}; write one number or a range like 1-{count}"
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::parse_frames;
+    use super::*;
 
     #[test]
-    fn frames_count_from_one() {
-        assert_eq!(parse_frames(None, 30).unwrap(), (0, 29));
-        assert_eq!(parse_frames(Some("7"), 30).unwrap(), (6, 6));
-        assert_eq!(parse_frames(Some("2-5"), 30).unwrap(), (1, 4));
-        for wrong in ["0", "31", "5-2", "a", "1-"] {
-            assert!(parse_frames(Some(wrong), 30).is_err(), "{wrong}");
+    fn frames_and_planes_count_from_one() {
+        assert_eq!(frames("7"), Ok((7, 7)));
+        assert_eq!(frames("2-5"), Ok((2, 5)));
+        for wrong in ["0", "5-2", "a", "1-", ""] {
+            assert!(frames(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(focus("3"), Ok(Focus::Plane(3)));
+        assert_eq!(focus("mean"), Ok(Focus::All(Projection::Mean)));
+        assert!(focus("0").is_err());
+    }
+
+    #[test]
+    fn not_a_number_is_no_scale_and_no_speed() {
+        assert_eq!(scale("0.5"), Ok(0.5));
+        for wrong in ["0", "-1", "65", "NaN", "inf", "x"] {
+            assert!(scale(wrong).is_err() && (wrong == "65" || fps(wrong).is_err()), "{wrong}");
         }
     }
 }

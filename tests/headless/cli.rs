@@ -103,6 +103,13 @@ fn wrong_usage_exits_2_and_explains_on_stderr() {
         &["gpu", "--compute", "abacus"],
         &["info", "a.tif", "--series", "one"],
         &["export", "a.tif#xywh=1,2,3", "--out", "a.png"],
+        &["export", "a.tif", "--out", "a.bmp"],
+        &["export", "a.tif", "--out", "a"],
+        &["export", "a.tif", "--out", "a.png", "--scale", "0"],
+        &["export", "a.tif", "--out", "a.gif", "--fps", "NaN"],
+        &["export", "a.tif", "--out", "a.gif", "--frames", "5-2"],
+        &["export", "a.tif", "--out", "a.gif", "--frames", "first"],
+        &["export", "a.tif", "--out", "a.png", "--z", "0"],
     ] {
         let output = molclip(arguments);
         assert_eq!(code(&output), 2, "{arguments:?}");
@@ -247,15 +254,15 @@ fn an_ome_tiff_carries_the_values_and_the_calibration() {
 #[test]
 fn an_export_that_cannot_be_done_leaves_no_file() {
     let folder = tempfile::tempdir().unwrap();
-    for (file, options, says) in [
-        ("a.png", &["--frames", "31"][..], "frames 1 to 30"),
-        ("a.png", &["--z", "2"], "planes 1 to 1"),
-        ("a.bmp", &[], ".png, .gif or .ome.tif"),
-        ("a.gif", &["--scale", "0"], "--scale"),
-        ("nowhere/a.ome.tif", &[], "folder exists"),
+    for (file, options, expected, says) in [
+        ("a.png", &["--frames", "31"][..], 1, "frames 1 to 30"),
+        ("a.png", &["--z", "2"], 1, "planes 1 to 1"),
+        ("a.bmp", &[], 2, ".png, .gif or .ome.tif"),
+        ("a.gif", &["--scale", "0"], 2, "--scale"),
+        ("nowhere/a.ome.tif", &[], 1, "folder exists"),
     ] {
         let output = export(MOVIE, &folder.path().join(file), options);
-        assert_ne!(code(&output), 0, "{file} {options:?}");
+        assert_eq!(code(&output), expected, "{file} {options:?}");
         assert!(stderr(&output).contains(says), "{file} {options:?}: {}", stderr(&output));
         assert!(output.stdout.is_empty());
     }
