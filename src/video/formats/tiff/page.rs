@@ -44,6 +44,31 @@ pub struct Layout {
     pub depth: u32,
 }
 
+impl Default for Layout {
+    /// What TIFF 6.0 has where a tag is absent.
+    fn default() -> Self {
+        Self {
+            width: 0,
+            height: 0,
+            bits: 1,
+            samples: 1,
+            format: 1,
+            photometric: 1,
+            planar: false,
+            compression: 1,
+            predictor: 1,
+            segment_width: 0,
+            segment_height: 0,
+            tiled: false,
+            reversed: false,
+            reduced: false,
+            mask: false,
+            jpeg_tables: false,
+            depth: 1,
+        }
+    }
+}
+
 /// A list of numbers in the file, read when needed; a single number is kept.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Table {
@@ -115,25 +140,7 @@ pub struct Page {
 impl Page {
     /// Reads layout and tables from a directory. Tags that are absent get the defaults of TIFF 6.0.
     pub fn of(directory: &Directory, window: &mut Window, dialect: Dialect) -> (Self, Layout) {
-        let mut l = Layout {
-            width: 0,
-            height: 0,
-            bits: 1,
-            samples: 1,
-            format: 1,
-            photometric: 1,
-            planar: false,
-            compression: 1,
-            predictor: 1,
-            segment_width: 0,
-            segment_height: 0,
-            tiled: false,
-            reversed: false,
-            reduced: false,
-            mask: false,
-            jpeg_tables: false,
-            depth: 1,
-        };
+        let mut l = Layout::default();
         let mut page = Self {
             at: directory.offset,
             layout: 0,

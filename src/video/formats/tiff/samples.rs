@@ -230,20 +230,9 @@ mod tests {
             width: 3,
             height: 2,
             bits,
-            samples: 1,
-            format: 1,
-            photometric: 1,
-            planar: false,
-            compression: 1,
-            predictor: 1,
             segment_width: 3,
             segment_height: 2,
-            tiled: false,
-            reversed: false,
-            reduced: false,
-            mask: false,
-            jpeg_tables: false,
-            depth: 1,
+            ..Layout::default()
         };
         let mut out = [0; 6];
         unpack(&[0b1010_0000, 0b0110_0000], 1, &layout(1), 3, &mut out);
