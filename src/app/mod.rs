@@ -248,12 +248,15 @@ impl Studio {
 
     fn panels(&mut self, ui: &mut Ui, out: &mut Outbox) {
         let ctx = ui.ctx().clone();
-        Panel::top("menu").show(ui, |ui| panels::menu::show(ui, &self.state, out));
-        Panel::bottom("status").show(ui, |ui| {
+        // Panels have no colour of their own: the window is cleared to it, and a software rasteriser pays for each fill.
+        let bar = egui::Frame::side_top_panel(ui.style()).fill(egui::Color32::TRANSPARENT);
+        Panel::top("menu").frame(bar).show(ui, |ui| panels::menu::show(ui, &self.state, out));
+        Panel::bottom("status").frame(bar).show(ui, |ui| {
             panels::status::show(ui, &self.state, &self.jobs, self.cache.stats(), out);
         });
         if !self.state.views.is_empty() {
             Panel::bottom("transport")
+                .frame(bar)
                 .show(ui, |ui| panels::transport::show(ui, &self.state, &self.cache, out));
         }
         let mut behavior = Behavior {
@@ -263,8 +266,7 @@ impl Studio {
             out,
             drawn: panels::viewer::Drawn::default(),
         };
-        let background = egui::Frame::NONE.fill(ui.visuals().panel_fill);
-        CentralPanel::no_frame().frame(background).show(ui, |ui| self.layout.ui(&mut behavior, ui));
+        CentralPanel::no_frame().show(ui, |ui| self.layout.ui(&mut behavior, ui));
         let panels::viewer::Drawn { hover, cells } = behavior.drawn;
         self.state.hover = hover;
         for (view, cell) in self.state.views.iter_mut().zip(cells) {
@@ -380,6 +382,11 @@ impl Studio {
         }
     }
 
+    /// What the window has to be cleared to before a pass is drawn.
+    pub fn background(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        theme::background(visuals, self.format)
+    }
+
     /// The window closes: settings and session are kept.
     pub fn end(&mut self) {
         if let Some(profile) = &self.profile {
@@ -488,6 +495,11 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
 
     fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
         pane.title().into()
+    }
+
+    /// The window's own colour: see [`Studio::panels`].
+    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
+        egui::Color32::TRANSPARENT
     }
 
     fn gap_width(&self, _style: &egui::Style) -> f32 {

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{Context as _, bail};
 use eframe::egui::{self, Painter, Rect, Vec2, pos2, vec2};
 use eframe::egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
 
@@ -12,6 +12,7 @@ use super::state::time_label;
 use super::widgets::frame_canvas::{Placement, SharedFeedback, paint_frame};
 use super::widgets::overlay::{self, Overlay};
 use crate::gpu::GpuDevice;
+use crate::gpu::target::Target;
 use crate::video::display::Display;
 use crate::video::{Crop, Recording, VideoError};
 
@@ -79,6 +80,7 @@ impl Offscreen {
             origin: pos2(region.x as f32, region.y as f32),
             zoom: *scale,
             projection: display.projection,
+            background: egui::Color32::BLACK,
         };
         let text = (size.min_elem() / 22.0).clamp(10.0, 48.0);
         let picture = self.draw(size, |painter| {
@@ -109,7 +111,6 @@ impl Offscreen {
         };
         let output = self.context.run_ui(input, |ui| {
             let painter = ui.ctx().layer_painter(egui::LayerId::background());
-            painter.rect_filled(ui.ctx().content_rect(), 0.0, egui::Color32::BLACK);
             paint(&painter);
         });
         let jobs = self.context.tessellate(output.shapes, 1.0);
@@ -119,80 +120,18 @@ impl Offscreen {
                 self.renderer.update_texture(device, queue, *id, delta);
             }
         }
-        let texture = device.create_texture(&wgpu::TextureDescriptor {
-            label: Some("picture"),
-            size: wgpu::Extent3d { width, height, depth_or_array_layers: 1 },
-            mip_level_count: 1,
-            sample_count: 1,
-            dimension: wgpu::TextureDimension::D2,
-            format: FORMAT,
-            usage: wgpu::TextureUsages::RENDER_ATTACHMENT | wgpu::TextureUsages::COPY_SRC,
-            view_formats: &[],
-        });
-        let row = (width * 4).next_multiple_of(wgpu::COPY_BYTES_PER_ROW_ALIGNMENT);
-        let buffer = device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("picture"),
-            size: u64::from(row) * u64::from(height),
-            usage: wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ,
-            mapped_at_creation: false,
-        });
+        let target = Target::new(device, width, height, FORMAT);
         let screen = ScreenDescriptor { size_in_pixels: [width, height], pixels_per_point: 1.0 };
         let mut encoder =
             device.create_command_encoder(&wgpu::CommandEncoderDescriptor { label: Some("picture") });
         let mut commands = self.renderer.update_buffers(device, queue, &mut encoder, &jobs, &screen);
-        {
-            let view = texture.create_view(&wgpu::TextureViewDescriptor::default());
-            let mut pass = encoder
-                .begin_render_pass(&wgpu::RenderPassDescriptor {
-                    label: Some("picture"),
-                    color_attachments: &[Some(wgpu::RenderPassColorAttachment {
-                        view: &view,
-                        resolve_target: None,
-                        ops: wgpu::Operations {
-                            load: wgpu::LoadOp::Clear(wgpu::Color::BLACK),
-                            store: wgpu::StoreOp::Store,
-                        },
-                        depth_slice: None,
-                    })],
-                    ..wgpu::RenderPassDescriptor::default()
-                })
-                .forget_lifetime();
-            self.renderer.render(&mut pass, &jobs, &screen);
-        }
-        encoder.copy_texture_to_buffer(
-            texture.as_image_copy(),
-            wgpu::TexelCopyBufferInfo {
-                buffer: &buffer,
-                layout: wgpu::TexelCopyBufferLayout {
-                    offset: 0,
-                    bytes_per_row: Some(row),
-                    rows_per_image: None,
-                },
-            },
-            texture.size(),
-        );
+        self.renderer.render(&mut target.pass(&mut encoder), &jobs, &screen);
+        let copied = target.copy_out(device, &mut encoder);
         commands.push(encoder.finish());
         queue.submit(commands);
         for id in &output.textures_delta.free {
             self.renderer.free_texture(id);
         }
-        let rgba = read_back(device, &buffer, row, width)?;
-        Ok(Picture { width, height, rgba })
+        Ok(Picture { width, height, rgba: copied.read(device)? })
     }
-}
-
-fn read_back(device: &wgpu::Device, buffer: &wgpu::Buffer, row: u32, width: u32) -> anyhow::Result<Vec<u8>> {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    buffer.slice(..).map_async(wgpu::MapMode::Read, move |result| {
-        // The receiver waits below; if it is gone, nobody needs the picture.
-        let _ = sender.send(result);
-    });
-    device
-        .poll(wgpu::PollType::wait_indefinitely())
-        .map_err(|e| anyhow!("The graphics device did not answer: {e}"))?;
-    receiver.recv()?.map_err(|e| anyhow!("The picture could not be read back: {e}"))?;
-    let mapped =
-        buffer.get_mapped_range(..).map_err(|e| anyhow!("The picture could not be read back: {e}"))?;
-    let rgba = mapped.chunks(row as usize).flat_map(|line| line[..width as usize * 4].to_vec()).collect();
-    Ok(rgba)
 }

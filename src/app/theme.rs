@@ -3,6 +3,7 @@
 use eframe::egui::{Color32, Context, CornerRadius, Stroke, Theme, ThemePreference, Visuals, vec2};
 
 use super::settings::ThemeChoice;
+use crate::gpu::to_target;
 
 /// Sets both themes up, once.
 pub fn install(ctx: &Context) {
@@ -56,4 +57,11 @@ pub fn apply(ctx: &Context, choice: ThemeChoice) {
         ThemeChoice::Light => ThemePreference::Light,
         ThemeChoice::System => ThemePreference::System,
     });
+}
+
+/// What the window is cleared to, as a target of that format takes it.
+pub fn background(visuals: &Visuals, format: wgpu::TextureFormat) -> [f32; 4] {
+    let [r, g, b, _] = visuals.panel_fill.to_array();
+    let [r, g, b] = [r, g, b].map(|v| to_target(v, format.is_srgb()) as f32);
+    [r, g, b, 1.0]
 }

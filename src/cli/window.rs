@@ -113,6 +113,10 @@ impl eframe::App for Window {
         self.studio.ui(ui);
     }
 
+    fn clear_color(&self, visuals: &eframe::egui::Visuals) -> [f32; 4] {
+        self.studio.background(visuals)
+    }
+
     fn on_exit(&mut self) {
         self.studio.end();
         *self.fatal.lock().unwrap_or_else(PoisonError::into_inner) = self.studio.fatal.take();

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use bytemuck::{Pod, Zeroable};
 
+use super::frame_pipeline::{self, Kind, Pipelines};
 use crate::video::display::Projection;
 use crate::video::lut::Lut;
 use crate::video::{Plane, SampleType};
@@ -50,14 +51,18 @@ pub struct ChannelDraw {
 pub struct FrameDraw {
     /// Identifies the view, so that it keeps its buffers from frame to frame.
     pub view: u64,
-    /// Top left corner, px.
+    /// Top left corner of the viewport, px.
     pub rect_min: [f32; 2],
+    /// Its width and height, px.
+    pub rect_size: [f32; 2],
     /// Image position there, image px.
     pub origin: [f32; 2],
     /// Image px per framebuffer px.
     pub step: f32,
     /// Of z.
     pub projection: Projection,
+    /// Around the frame, sRGB.
+    pub background: [u8; 3],
     /// In drawing order.
     pub channels: Vec<ChannelDraw>,
 }
@@ -66,6 +71,7 @@ pub struct FrameDraw {
 #[derive(Clone, Copy, Pod, Zeroable)]
 struct Params {
     rect_min: [f32; 2],
+    rect_size: [f32; 2],
     origin: [f32; 2],
     size: [u32; 2],
     step: f32,
@@ -75,25 +81,8 @@ struct Params {
     low: f32,
     high: f32,
     gamma: f32,
-    flags: u32,
-    /// Uniforms come in multiples of 16 bytes.
-    padding: [u32; 2],
+    invert: f32,
 }
-
-/// What a pipeline is built for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Kind {
-    dtype: u32,
-    footprint: u32,
-    stack: bool,
-    added: bool,
-}
-
-const INVERT: u32 = 1;
-const INDEXED: u32 = 2;
-const COLOR: u32 = 4;
-const MEAN: u32 = 8;
-const SRGB: u32 = 16;
 
 struct Slot {
     frame: Option<FrameKey>,
@@ -101,7 +90,7 @@ struct Slot {
     data: wgpu::Buffer,
     lut: (Lut, wgpu::Buffer),
     bind_group: wgpu::BindGroup,
-    kind: Kind,
+    kind: Option<Kind>,
     /// [`FrameRenderer::generation`] when it was last drawn.
     used: u64,
 }
@@ -119,101 +108,30 @@ pub struct UploadStats {
 
 /// Pipelines and buffers for all views on one device and one target format.
 pub struct FrameRenderer {
-    module: wgpu::ShaderModule,
-    pipeline_layout: wgpu::PipelineLayout,
-    target: wgpu::TextureFormat,
-    /// Built when first needed.
-    pipelines: HashMap<Kind, wgpu::RenderPipeline>,
+    pipelines: Pipelines,
     /// Most samples per side that a fragment averages.
     most_samples: u32,
-    layout: wgpu::BindGroupLayout,
     slots: HashMap<(u64, usize), Slot>,
     /// Why a view's last frame could not be drawn.
     failures: HashMap<u64, String>,
     generation: u64,
-    srgb: bool,
     /// Upload figures since the start.
     pub uploads: UploadStats,
 }
 
 impl FrameRenderer {
-    /// Builds the pipelines.
+    /// A renderer without buffers; pipelines are built when first needed.
     pub fn new(device: &wgpu::Device, target: wgpu::TextureFormat) -> Self {
-        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some("frame"),
-            source: wgpu::ShaderSource::Wgsl(include_str!("../../shaders/frame.wgsl").into()),
-        });
-        let buffer = |binding, ty| wgpu::BindGroupLayoutEntry {
-            binding,
-            visibility: wgpu::ShaderStages::FRAGMENT,
-            ty: wgpu::BindingType::Buffer { ty, has_dynamic_offset: false, min_binding_size: None },
-            count: None,
-        };
-        let storage = wgpu::BufferBindingType::Storage { read_only: true };
-        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-            label: Some("frame"),
-            entries: &[buffer(0, wgpu::BufferBindingType::Uniform), buffer(1, storage), buffer(2, storage)],
-        });
-        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: Some("frame"),
-            bind_group_layouts: &[Some(&layout)],
-            immediate_size: 0,
-        });
         let software = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
         Self {
-            module,
-            pipeline_layout,
-            target,
-            pipelines: HashMap::new(),
+            pipelines: Pipelines::new(device, target),
             // Averaging calms aliasing; a software rasteriser pays for each sample with time.
             most_samples: if software { 1 } else { 4 },
-            layout,
             slots: HashMap::new(),
             failures: HashMap::new(),
             generation: 0,
-            srgb: target.is_srgb(),
             uploads: UploadStats::default(),
         }
-    }
-
-    fn build(&self, device: &wgpu::Device, kind: Kind) -> wgpu::RenderPipeline {
-        let add = wgpu::BlendComponent {
-            src_factor: wgpu::BlendFactor::One,
-            dst_factor: wgpu::BlendFactor::One,
-            operation: wgpu::BlendOperation::Add,
-        };
-        let constants = [
-            ("DTYPE", f64::from(kind.dtype)),
-            ("FOOTPRINT", f64::from(kind.footprint)),
-            ("STACK", f64::from(u8::from(kind.stack))),
-        ];
-        let compilation_options =
-            wgpu::PipelineCompilationOptions { constants: &constants, ..Default::default() };
-        device.create_render_pipeline(&wgpu::RenderPipelineDescriptor {
-            label: Some("frame"),
-            layout: Some(&self.pipeline_layout),
-            vertex: wgpu::VertexState {
-                module: &self.module,
-                entry_point: Some("vertex"),
-                buffers: &[],
-                compilation_options: compilation_options.clone(),
-            },
-            primitive: wgpu::PrimitiveState::default(),
-            depth_stencil: None,
-            multisample: wgpu::MultisampleState::default(),
-            fragment: Some(wgpu::FragmentState {
-                module: &self.module,
-                entry_point: Some("fragment"),
-                targets: &[Some(wgpu::ColorTargetState {
-                    format: self.target,
-                    blend: kind.added.then_some(wgpu::BlendState { color: add, alpha: add }),
-                    write_mask: wgpu::ColorWrites::ALL,
-                })],
-                compilation_options,
-            }),
-            multiview_mask: None,
-            cache: None,
-        })
     }
 
     /// Why a view could not be drawn, if it could not.
@@ -225,6 +143,7 @@ impl FrameRenderer {
     pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, draw: &FrameDraw) {
         self.generation += 1;
         self.failures.remove(&draw.view);
+        self.pipelines.ensure(device, Kind::Background(draw.background));
         for (index, channel) in draw.channels.iter().enumerate() {
             if let Err(problem) = self.prepare_channel(device, queue, draw, channel, index > 0) {
                 self.failures.insert(draw.view, problem);
@@ -296,9 +215,9 @@ impl FrameRenderer {
             self.uploads.seconds += start.elapsed().as_secs_f64();
         }
         let (low, high) = channel.limits;
-        let flag = |on: bool, bit: u32| if on { bit } else { 0 };
         let params = Params {
             rect_min: draw.rect_min,
+            rect_size: draw.rect_size,
             origin: draw.origin,
             size: [plane.width as u32, plane.height as u32],
             step: draw.step,
@@ -309,27 +228,24 @@ impl FrameRenderer {
             // Equal limits make a threshold, not a division by zero.
             high: (high as f32).max(next_up(low as f32)),
             gamma: channel.gamma.clamp(0.01, 100.0) as f32,
-            flags: flag(channel.invert, INVERT)
-                | flag(channel.indexed, INDEXED)
-                | flag(plane.samples >= 3, COLOR)
-                | flag(draw.projection == Projection::Mean, MEAN)
-                | flag(self.srgb, SRGB),
-            padding: [0; 2],
+            invert: f32::from(u8::from(channel.invert)),
         };
-        slot.kind = Kind {
+        let footprint = (draw.step.round() as u32).clamp(1, self.most_samples);
+        let kind = Kind::Channel(frame_pipeline::Channel {
             dtype: dtype_code(plane.dtype),
-            footprint: if channel.indexed {
-                1
-            } else {
-                (draw.step.round() as u32).clamp(1, self.most_samples)
+            footprint: if channel.indexed { 1 } else { footprint },
+            projection: match draw.projection {
+                _ if channel.planes.len() == 1 => 0,
+                Projection::Slice | Projection::Max => 1,
+                Projection::Mean => 2,
             },
-            stack: channel.planes.len() > 1,
+            linear: channel.gamma == 1.0,
+            indexed: channel.indexed,
+            color: plane.samples >= 3,
             added,
-        };
-        if !self.pipelines.contains_key(&slot.kind) {
-            let pipeline = self.build(device, slot.kind);
-            self.pipelines.insert(slot.kind, pipeline);
-        }
+        });
+        self.pipelines.ensure(device, kind);
+        slot.kind = Some(kind);
         queue.write_buffer(&slot.params, 0, bytemuck::bytes_of(&params));
         slot.used = self.generation;
         self.slots.insert(key, slot);
@@ -346,25 +262,28 @@ impl FrameRenderer {
     ) -> Slot {
         let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("frame"),
-            layout: &self.layout,
+            layout: &self.pipelines.bindings,
             entries: &[
                 wgpu::BindGroupEntry { binding: 0, resource: params.as_entire_binding() },
                 wgpu::BindGroupEntry { binding: 1, resource: data.as_entire_binding() },
                 wgpu::BindGroupEntry { binding: 2, resource: lut.1.as_entire_binding() },
             ],
         });
-        let kind = Kind { dtype: 0, footprint: 1, stack: false, added: false };
-        Slot { frame, params, data, lut, bind_group, kind, used: self.generation }
+        Slot { frame, params, data, lut, bind_group, kind: None, used: self.generation }
     }
 
     /// Draws what [`Self::prepare`] prepared; inside the render pass.
     pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, draw: &FrameDraw) {
+        if let Some(pipeline) = self.pipelines.get(Kind::Background(draw.background)) {
+            pass.set_pipeline(pipeline);
+            pass.draw(0..3, 0..1);
+        }
         let slots = draw.channels.iter().filter_map(|c| self.slots.get(&(draw.view, c.channel)));
         for slot in slots {
-            let Some(pipeline) = self.pipelines.get(&slot.kind) else { continue };
+            let Some(pipeline) = slot.kind.and_then(|kind| self.pipelines.get(kind)) else { continue };
             pass.set_pipeline(pipeline);
             pass.set_bind_group(0, &slot.bind_group, &[]);
-            pass.draw(0..3, 0..1);
+            pass.draw(0..4, 0..1);
         }
     }
 }

@@ -7,12 +7,15 @@
 mod compute;
 mod device;
 mod error;
+mod frame_pipeline;
 pub mod frame_view;
 pub mod self_test;
+pub mod target;
 mod thread;
 
 pub use compute::{Compute, ComputeChoice, ComputeTarget, headless_compute};
 pub(crate) use device::backend_name;
 pub use device::{GpuDevice, choose_adapter, device_descriptor, instance_descriptor};
 pub use error::{GpuError, no_device_remedy};
+pub(crate) use frame_pipeline::to_target;
 pub use thread::{ComputeJob, ComputeThread};

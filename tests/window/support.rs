@@ -52,6 +52,8 @@ pub fn window_with(setup: Setup, theme: egui::Theme) -> Window {
     log_store::install(log::LevelFilter::Off);
     let mut setup = Some(setup);
     let app = move |ui: &mut egui::Ui, studio: &mut Option<Studio>| {
+        // The real window is cleared to this colour.
+        ui.painter().rect_filled(ui.max_rect(), 0.0, ui.visuals().panel_fill);
         let studio = studio.get_or_insert_with(|| Studio::new(ui.ctx(), setup.take().unwrap()));
         studio.ui(ui);
     };

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use eframe::egui::{PaintCallbackInfo, Painter, Pos2, Rect};
+use eframe::egui::{Color32, PaintCallbackInfo, Painter, Pos2, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
 
 use crate::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer, UploadStats};
@@ -33,6 +33,8 @@ pub struct Placement {
     pub zoom: f32,
     /// Of z.
     pub projection: Projection,
+    /// Around the frame.
+    pub background: Color32,
 }
 
 struct FrameCallback {
@@ -56,7 +58,15 @@ impl CallbackTrait for FrameCallback {
             resources.entry::<FrameRenderer>().or_insert_with(|| FrameRenderer::new(device, self.format));
         let scale = screen.pixels_per_point;
         let mut draw = self.draw.clone();
-        draw.rect_min = [self.rect.min.x * scale, self.rect.min.y * scale];
+        let viewport = PaintCallbackInfo {
+            viewport: self.rect,
+            clip_rect: self.rect,
+            pixels_per_point: scale,
+            screen_size_px: screen.size_in_pixels,
+        }
+        .viewport_in_pixels();
+        draw.rect_min = [viewport.left_px as f32, viewport.top_px as f32];
+        draw.rect_size = [viewport.width_px as f32, viewport.height_px as f32];
         draw.step = 1.0 / (self.zoom * scale);
         renderer.prepare(device, queue, &draw);
         let mut feedback = self.feedback.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +90,7 @@ impl CallbackTrait for FrameCallback {
     }
 }
 
-/// Adds the frame to the picture.
+/// Adds the frame and the background around it to the picture.
 pub fn paint_frame(
     painter: &Painter,
     place: &Placement,
@@ -88,18 +98,23 @@ pub fn paint_frame(
     format: wgpu::TextureFormat,
     feedback: &SharedFeedback,
 ) {
-    if channels.is_empty() {
+    let rect = place.rect.intersect(painter.clip_rect());
+    if !rect.is_positive() {
         return;
     }
+    let origin = place.origin + (rect.min - place.rect.min) / place.zoom;
+    let [r, g, b, _] = place.background.to_array();
     let draw = FrameDraw {
         view: place.view,
+        // Known once the scale of the screen is.
         rect_min: [0.0; 2],
-        origin: [place.origin.x, place.origin.y],
+        rect_size: [1.0; 2],
+        origin: [origin.x, origin.y],
         step: 1.0,
         projection: place.projection,
+        background: [r, g, b],
         channels,
     };
-    let callback =
-        FrameCallback { rect: place.rect, zoom: place.zoom, draw, format, feedback: Arc::clone(feedback) };
-    painter.add(Callback::new_paint_callback(place.rect.intersect(painter.clip_rect()), callback));
+    let callback = FrameCallback { rect, zoom: place.zoom, draw, format, feedback: Arc::clone(feedback) };
+    painter.add(Callback::new_paint_callback(rect, callback));
 }

@@ -1,11 +1,14 @@
 //! Histogram of a channel over the whole movie, with limits to drag.
 
 use eframe::egui::{
-    Color32, CursorIcon, Id, Rect, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
+    Color32, CursorIcon, Id, Mesh, Rect, Response, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2,
 };
 
 use crate::video::display::ChannelDisplay;
 use crate::video::stats::ChannelStats;
+
+/// Height of the colour ramp below the bars, points.
+const RAMP: f32 = 6.0;
 
 /// Which limit is being dragged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,17 +51,22 @@ pub fn show(
     let to_value = |x: f32| lo + f64::from((x - rect.left()) / rect.width()) * (hi - lo);
 
     let painter = ui.painter_at(rect);
-    painter.rect_filled(rect, 3.0, ui.visuals().extreme_bg_color);
-    let bars = ui.visuals().extreme_bg_color.lerp_to_gamma(ui.visuals().text_color(), 0.4);
-    paint_bars(&painter, rect, stats, range, bars);
+    // One mesh without soft edges and with nothing drawn twice: hundreds of soft bars cost a software rasteriser dearly.
+    let mut mesh = Mesh::default();
+    let ground = ui.visuals().extreme_bg_color;
+    let bars = ground.lerp_to_gamma(ui.visuals().text_color(), 0.4);
+    let (plot, strip) = rect.split_top_bottom_at_y(rect.bottom() - RAMP);
+    add_bars(&mut mesh, plot, stats, range, (ground, bars));
     // The table between the limits, along the bottom: what colour means what value.
-    paint_ramp(&painter, rect, to_x(look.min), to_x(look.max), look.invert, colors);
+    mesh.add_colored_rect(strip, ground);
+    add_ramp(&mut mesh, strip, to_x(look.min), to_x(look.max), look.invert, colors);
+    painter.add(mesh);
     let curve: Vec<_> = (0..=32)
         .map(|i| {
             let x = f64::from(i) / 32.0;
             let value = look.min + x * (look.max - look.min);
             let level = x.powf(look.gamma) as f32;
-            pos2(to_x(value), rect.bottom() - 6.0 - level * (rect.height() - 8.0))
+            pos2(to_x(value), rect.bottom() - RAMP - level * (rect.height() - 8.0))
         })
         .collect();
     let accent = ui.visuals().selection.stroke.color;
@@ -102,50 +110,47 @@ pub fn show(
     (response, limits)
 }
 
-fn paint_bars(
-    painter: &eframe::egui::Painter,
-    rect: Rect,
+/// Bars of the counts in `range` over the whole plot, and the ground above them.
+fn add_bars(
+    mesh: &mut Mesh,
+    plot: Rect,
     stats: &ChannelStats,
     (lo, hi): (f64, f64),
-    color: Color32,
+    (ground, color): (Color32, Color32),
 ) {
-    let columns = rect.width().max(1.0) as usize;
-    let mut heights = vec![0u64; columns];
-    for (bin, &n) in stats.counts.iter().enumerate() {
-        if n == 0 {
-            continue;
-        }
+    let columns = plot.width().max(1.0) as usize;
+    let mut counts = vec![0u64; columns];
+    for (bin, &n) in stats.counts.iter().enumerate().filter(|(_, n)| **n > 0) {
         let value = stats.lo + (bin as f64 + 0.5) * stats.width;
         let x = (value - lo) / (hi - lo) * columns as f64;
         if x >= 0.0 && x < columns as f64 {
-            heights[x as usize] += n;
+            counts[x as usize] += n;
         }
     }
-    // Integer values can be rarer than columns: widen each bar to the next one.
-    let wide = (stats.width / (hi - lo) * columns as f64).max(1.0) as f32;
-    let top = heights.iter().copied().max().unwrap_or(1).max(1);
+    let top = counts.iter().copied().max().unwrap_or(1).max(1);
     // Counts span many powers of ten; dim structures would vanish on a linear axis.
-    let scale = (rect.height() - 8.0) / (1.0 + top as f32).ln();
-    for (column, &n) in heights.iter().enumerate().filter(|(_, n)| **n > 0) {
-        let x = rect.left() + column as f32;
-        let height = (1.0 + n as f32).ln() * scale;
-        let bottom = rect.bottom() - 6.0;
-        painter.rect_filled(
-            Rect::from_min_max(pos2(x, bottom - height), pos2(x + wide + 0.6, bottom)),
-            0.0,
-            color,
-        );
+    let scale = (plot.height() - 2.0) / (1.0 + top as f32).ln();
+    // Integer values can be rarer than columns: each bar reaches to the next one.
+    let wide = (stats.width / (hi - lo) * columns as f64).ceil().clamp(1.0, columns as f64) as usize;
+    let (mut height, mut left) = (0.0, 0);
+    for (column, &n) in counts.iter().enumerate() {
+        if n > 0 {
+            (height, left) = ((1.0 + n as f32).ln() * scale, wide);
+        } else if left == 0 {
+            height = 0.0;
+        }
+        left = left.saturating_sub(1);
+        let x = |column: usize| plot.left() + plot.width() * column as f32 / columns as f32;
+        let column = Rect::from_x_y_ranges(x(column)..=x(column + 1), plot.y_range());
+        let (above, bar) = column.split_top_bottom_at_y(plot.bottom() - height);
+        mesh.add_colored_rect(above, ground);
+        if height > 0.0 {
+            mesh.add_colored_rect(bar, color);
+        }
     }
 }
 
-fn paint_ramp(
-    painter: &eframe::egui::Painter,
-    rect: Rect,
-    from: f32,
-    to: f32,
-    invert: bool,
-    colors: &[[u8; 3]],
-) {
+fn add_ramp(mesh: &mut Mesh, strip: Rect, from: f32, to: f32, invert: bool, colors: &[[u8; 3]]) {
     if colors.is_empty() {
         return;
     }
@@ -155,10 +160,7 @@ fn paint_ramp(
         let share = (i as f32 + 0.5) / steps as f32;
         let share = if invert { 1.0 - share } else { share };
         let [r, g, b] = colors[((share * colors.len() as f32) as usize).min(colors.len() - 1)];
-        painter.rect_filled(
-            Rect::from_min_max(pos2(x(i), rect.bottom() - 5.0), pos2(x(i + 1), rect.bottom())),
-            0.0,
-            Color32::from_rgb(r, g, b),
-        );
+        let step = Rect::from_x_y_ranges(x(i)..=x(i + 1), strip.top() + 1.0..=strip.bottom());
+        mesh.add_colored_rect(step, Color32::from_rgb(r, g, b));
     }
 }
