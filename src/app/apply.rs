@@ -8,7 +8,7 @@ use eframe::egui::{Context, ViewportCommand};
 use super::command::Command;
 use super::export_task::ExportTask;
 use super::jobs::{Choice, Event};
-use super::panels::export::{ExportForm, Kind};
+use super::panels::export::{ExportForm, Kind, Part};
 use super::panels::{self, Pane, viewer};
 use super::settings::{SavedView, ThemeChoice, Viewport};
 use super::state::{AppState, MAX_VIEWS, PathBox, Undo, View};
@@ -88,6 +88,8 @@ impl Studio {
             Command::ZoomIn => self.zoom(|zoom, _| zoom * 1.25),
             Command::ZoomOut => self.zoom(|zoom, fit| (zoom / 1.25).max(fit * 0.25)),
             Command::SetViewport(index, viewport) => self.set_viewport(index, viewport),
+            Command::SetRoi(index, roi) => self.set_roi(index, roi),
+            Command::ClearRoi => self.set_roi(active, None),
             Command::NextRecording => self.state.active = (active + 1) % self.state.views.len().max(1),
             Command::Activate(index) => {
                 self.state.active = index.min(self.state.views.len().saturating_sub(1));
@@ -456,6 +458,12 @@ impl Studio {
         });
     }
 
+    fn set_roi(&mut self, index: usize, roi: Option<Crop>) {
+        if let Some(view) = self.state.views.get_mut(index) {
+            view.roi = roi;
+        }
+    }
+
     fn set_viewport(&mut self, index: usize, viewport: Viewport) {
         let linked = self.state.settings.link_views;
         for (i, view) in self.state.views.iter_mut().enumerate() {
@@ -518,7 +526,11 @@ impl Studio {
     fn export(&mut self, form: &ExportForm) {
         let Some(view) = self.state.views.get(form.view) else { return };
         let shape = view.recording.shape();
-        let region = if form.visible_only { visible_region(view) } else { whole(shape.x, shape.y) };
+        let region = match (form.part, view.roi) {
+            (Part::Visible, _) => visible_region(view),
+            (Part::Drawn, Some(roi)) => roi,
+            _ => whole(shape.x, shape.y),
+        };
         let frame = self.state.frame_of(form.view);
         let task = ExportTask {
             recording: Arc::clone(&view.recording),

@@ -4,10 +4,10 @@ use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::settings::{ThemeChoice, Viewport};
 use crate::gpu::ComputeChoice;
-use crate::video::Address;
 use crate::video::display::{Display, Projection};
 use crate::video::edits::Edits;
 use crate::video::timeline::{Align, Ending, Pacing, Speed};
+use crate::video::{Address, Crop};
 
 /// Something to do. The first group stands in menus and in the palette; the second carries values from panels.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,6 +40,7 @@ pub enum Command {
     OneToOne,
     ZoomIn,
     ZoomOut,
+    ClearRoi,
     AutoContrast,
     ResetContrast,
     LoadLut,
@@ -69,6 +70,7 @@ pub enum Command {
     SetProjection(Projection),
     SetDisplay(usize, Display),
     SetViewport(usize, Viewport),
+    SetRoi(usize, Option<Crop>),
     ToggleChannel(usize),
     SetEdits(usize, Edits),
     SetTheme(ThemeChoice),
@@ -128,7 +130,7 @@ pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
 
 impl Command {
     /// The commands of menus, palette and help, in their order there.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Open,
         Self::OpenFolder,
         Self::OpenPath,
@@ -156,6 +158,7 @@ impl Command {
         Self::OneToOne,
         Self::ZoomIn,
         Self::ZoomOut,
+        Self::ClearRoi,
         Self::AutoContrast,
         Self::ResetContrast,
         Self::LoadLut,
@@ -252,6 +255,12 @@ impl Command {
             Self::ZoomOut => {
                 (VIEW, "Zoom out", "Shrink the image (or turn the wheel over it)", key(Key::Minus))
             }
+            Self::ClearRoi => (
+                VIEW,
+                "Clear rectangle",
+                "Remove the rectangle of the active recording (Shift and drag draws one)",
+                key(Key::Escape),
+            ),
             Self::AutoContrast => (
                 VIEW,
                 "Auto contrast",

@@ -1,6 +1,6 @@
 //! Keys and dropped files, taken before widgets see them.
 
-use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
+use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::Command;
 use super::panels::menu;
@@ -29,7 +29,9 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
         if typing && matches!(command, Command::Undo | Command::Redo) {
             continue;
         }
-        if !menu::enabled(&command, state) {
+        // Escape closes an open menu first.
+        let menu_open = command == Command::ClearRoi && Popup::is_any_open(ctx);
+        if menu_open || !menu::enabled(&command, state) {
             continue;
         }
         // Held keys repeat; each repeat is a step.

@@ -15,7 +15,7 @@ use crate::video::display::{Display, Projection};
 use crate::video::edits::Edits;
 use crate::video::stats::MovieStats;
 use crate::video::timeline::{Clock, Timeline, Unit};
-use crate::video::{Recording, VideoError};
+use crate::video::{Crop, Recording, VideoError};
 
 /// A recording on screen.
 pub struct View {
@@ -27,6 +27,8 @@ pub struct View {
     pub display: Display,
     /// Where.
     pub viewport: Viewport,
+    /// A rectangle drawn on it, image px.
+    pub roi: Option<Crop>,
     /// Histogram and percentiles, once known.
     pub stats: Option<Arc<MovieStats>>,
     /// Share of the statistics scan that is done; `None` when it is not running.
@@ -61,6 +63,7 @@ impl View {
             recording: Arc::new(recording),
             display,
             viewport: Viewport::default(),
+            roi: None,
             stats: None,
             scanning: None,
             shown: Shown::default(),
@@ -162,6 +165,18 @@ pub struct Dialogs {
     pub export: Option<ExportForm>,
     /// The program is asked to close while jobs run.
     pub confirm_quit: bool,
+}
+
+impl Dialogs {
+    /// True if one is open: Escape then belongs to it.
+    pub const fn any(&self) -> bool {
+        self.palette.is_some()
+            || self.help
+            || self.about
+            || self.path_box.is_some()
+            || self.export.is_some()
+            || self.confirm_quit
+    }
 }
 
 /// A line to type a path into.

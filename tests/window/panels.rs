@@ -12,7 +12,7 @@ use molclip::gpu::GpuDevice;
 use molclip::video::display::Projection;
 use molclip::video::edits::sidecar_path;
 use molclip::video::lut::LutName;
-use molclip::video::{Address, Limits, Recording};
+use molclip::video::{Address, Crop, Limits, Recording};
 
 use crate::support::{Dropped, Window, level, movie, settle, setup, studio, wait, window, window_with};
 
@@ -393,6 +393,65 @@ fn wheel_zooms_at_the_pointer_and_double_click_fits() {
     window.run_steps(60);
     press(&mut window, Key::F);
     assert!(studio(&window).state.views[0].viewport.zoom.is_none());
+}
+
+/// Presses, moves and lets go, with keys held.
+fn drag(window: &mut Window, from: egui::Pos2, to: egui::Pos2, modifiers: Modifiers) {
+    let button = |pos, pressed| egui::Event::PointerButton {
+        pos,
+        button: egui::PointerButton::Primary,
+        pressed,
+        modifiers,
+    };
+    window.hover_at(from);
+    window.run_steps(2);
+    window.event_modifiers(button(from, true), modifiers);
+    window.run_steps(2);
+    for share in [0.5, 1.0] {
+        window.event_modifiers(egui::Event::PointerMoved(from.lerp(to, share)), modifiers);
+        window.run_steps(2);
+    }
+    window.event_modifiers(button(to, false), modifiers);
+    window.run_steps(2);
+}
+
+#[test]
+fn a_rectangle_is_drawn_moved_resized_exported_and_cleared() {
+    let folder = folder();
+    let path = movie(folder.path(), "a.ome.tif", 1, 1, Some(1.0));
+    let mut window = window(&[&path]);
+    let cell = studio(&window).state.views[0].cell;
+    let zoom = (cell.width() / 64.0).min(cell.height() / 48.0);
+    let at = |x: f32, y: f32| cell.center() + egui::vec2(x - 32.0, y - 24.0) * zoom;
+    let roi = |window: &Window| studio(window).state.views[0].roi;
+    let viewport = studio(&window).state.views[0].viewport;
+
+    drag(&mut window, at(10.1, 8.0), at(29.9, 20.2), Modifiers::SHIFT);
+    assert_eq!(roi(&window), Some(Crop { x: 10, y: 8, width: 20, height: 12 }));
+    drag(&mut window, at(20.0, 14.0), at(25.0, 12.0), Modifiers::NONE);
+    assert_eq!(roi(&window), Some(Crop { x: 15, y: 6, width: 20, height: 12 }));
+    drag(&mut window, at(35.0, 18.0), at(23.0, 16.0), Modifiers::NONE);
+    let drawn = Crop { x: 15, y: 6, width: 8, height: 10 };
+    assert_eq!(roi(&window), Some(drawn));
+    assert_eq!(studio(&window).state.views[0].viewport, viewport, "the picture stays where it is");
+
+    let part = export(&mut window, folder.path(), "part.ome.tif", Modifiers::COMMAND | Modifiers::SHIFT);
+    let back = Recording::open(&Address::of(&part), Limits::default()).unwrap();
+    assert_eq!((back.shape().x, back.shape().y), (drawn.width, drawn.height));
+
+    // Escape belongs to an open dialog first.
+    press_with(&mut window, Modifiers::COMMAND, Key::E);
+    press(&mut window, Key::Escape);
+    assert!(studio(&window).state.dialogs.export.is_none());
+    assert_eq!(roi(&window), Some(drawn));
+    press(&mut window, Key::Escape);
+    assert_eq!(roi(&window), None);
+    drag(&mut window, at(20.0, 14.0), at(25.0, 12.0), Modifiers::NONE);
+    assert_ne!(
+        studio(&window).state.views[0].viewport,
+        viewport,
+        "without a rectangle a drag moves the picture"
+    );
 }
 
 /// One small picture of the whole window for each theme.

@@ -8,6 +8,8 @@ use crate::app::command::Command;
 use crate::app::settings::Overlays;
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::named;
+use crate::app::widgets::overlay::pixel_size;
+use crate::app::widgets::roi::size_text;
 
 /// The kind of file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,17 @@ impl Kind {
     }
 }
 
+/// The part of the frame to export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of it.
+    Whole,
+    /// What the view shows.
+    Visible,
+    /// The rectangle drawn on it.
+    Drawn,
+}
+
 /// The export form's values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ExportForm {
@@ -38,8 +51,8 @@ pub struct ExportForm {
     pub view: usize,
     /// Kind of file.
     pub kind: Kind,
-    /// Only what is visible in the view, not the whole frame.
-    pub visible_only: bool,
+    /// Which part of the frame.
+    pub part: Part,
     /// First and last frame, from 0, both included.
     pub frames: (usize, usize),
     /// Enlargement of pictures.
@@ -66,7 +79,7 @@ impl ExportForm {
         let mut form = Self {
             view: state.active,
             kind,
-            visible_only: false,
+            part: if view.roi.is_some() { Part::Drawn } else { Part::Whole },
             frames: (0, shape.t.saturating_sub(1)),
             scale: (512.0 / shape.x.max(shape.y) as f32).ceil().clamp(1.0, 8.0),
             overlays: Overlays { name: false, ..state.settings.overlays },
@@ -118,11 +131,22 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
                 ui.radio_value(&mut form.kind, kind, text);
                 ui.end_row();
             }
-            for (label, visible, text) in
-                [("Part", false, "Whole frame"), ("", true, "What is visible in the window")]
-            {
+            let view = &state.views[form.view];
+            let drawn = view.roi.map_or_else(
+                || "The rectangle (Shift and drag over the picture draws one)".to_owned(),
+                |roi| format!("The rectangle, {}", size_text(roi, pixel_size(&view.recording))),
+            );
+            if view.roi.is_none() && form.part == Part::Drawn {
+                form.part = Part::Whole;
+            }
+            for (label, part, text) in [
+                ("Part", Part::Whole, "Whole frame"),
+                ("", Part::Visible, "What is visible in the window"),
+                ("", Part::Drawn, &drawn),
+            ] {
                 ui.label(label);
-                ui.radio_value(&mut form.visible_only, visible, text);
+                let possible = part != Part::Drawn || view.roi.is_some();
+                ui.add_enabled_ui(possible, |ui| ui.radio_value(&mut form.part, part, text));
                 ui.end_row();
             }
             rows(ui, state, &mut form);

@@ -5,10 +5,11 @@ use eframe::egui::{self, Align2, Context, Grid, RichText, ScrollArea, Window};
 use crate::app::command::{Command, shortcut_text};
 use crate::app::state::AppState;
 
-const MOUSE: [(&str, &str); 8] = [
+const MOUSE: [(&str, &str); 9] = [
     ("Wheel over a picture", "Zoom at the pointer"),
     ("Shift + wheel", "Next or previous z plane"),
     ("Drag", "Move the picture"),
+    ("Shift + drag", "Draw a rectangle, for exports of a part"),
     ("Double click", "Fit"),
     ("Click", "Make a recording the active one"),
     ("1 – 9", "Show or hide a channel"),

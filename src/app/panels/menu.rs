@@ -60,6 +60,7 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         Command::ClearTreatment => {
             state.active_view().is_some_and(|v| v.recording.edits.treatment_frame.is_some())
         }
+        Command::ClearRoi => !state.dialogs.any() && state.active_view().is_some_and(|v| v.roi.is_some()),
         Command::PlayPause | Command::StepBack | Command::StepForward | Command::First | Command::Last => {
             state.timeline.len() > 1
         }
@@ -108,7 +109,9 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             item(ui, Command::ClearTreatment, out);
         });
         ui.menu_button("View", |ui| {
-            for command in [Command::Fit, Command::OneToOne, Command::ZoomIn, Command::ZoomOut] {
+            for command in
+                [Command::Fit, Command::OneToOne, Command::ZoomIn, Command::ZoomOut, Command::ClearRoi]
+            {
                 item(ui, command, out);
             }
             ui.separator();

@@ -11,6 +11,7 @@ use crate::app::state::{AppState, Hover, Outbox, View};
 use crate::app::widgets::frame_canvas::{Placement, SharedFeedback, paint_frame};
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay::{self, Overlay};
+use crate::app::widgets::roi::{self, Placed};
 
 /// Space between pictures, points.
 const GAP: f32 = 4.0;
@@ -99,13 +100,18 @@ fn picture(
         )
     });
     let painter = ui.painter_at(cell);
-    painter.rect_filled(cell, 0.0, canvas_color(ui));
     let (zoom, origin) = place(view.viewport, cell, image);
 
     let settings = &state.settings;
     let drawn = Rect::from_min_size(cell.min - origin.to_vec2() * zoom, image * zoom).intersect(cell);
-    let place_frame =
-        Placement { view: view.id, rect: cell, origin, zoom, projection: view.display.projection };
+    let place_frame = Placement {
+        view: view.id,
+        rect: cell,
+        origin,
+        zoom,
+        projection: view.display.projection,
+        background: canvas_color(ui),
+    };
     paint_frame(&painter, &place_frame, view.shown.channels.clone(), format, feedback);
 
     let shown_time = super::super::state::time_label(&view.recording, view.shown.t);
@@ -118,6 +124,10 @@ fn picture(
     if !view.shown.channels.is_empty() {
         overlay::paint(&painter, drawn, &overlay, 14.0);
     }
+    let placed = Placed { cell, zoom, origin, image };
+    if let Some(roi) = view.roi {
+        roi::paint(&painter, roi, &placed, overlay::pixel_size(&view.recording));
+    }
     messages(ui, view, cell, feedback);
     if many {
         let active = index == state.active;
@@ -129,10 +139,14 @@ fn picture(
     if response.clicked() || response.drag_started() {
         out.send(Command::Activate(index));
     }
-    navigate(ui, &response, view, index, cell, image, (zoom, origin), out);
+    match roi::interact(ui, &response, view.roi, &placed) {
+        Some(roi) if roi != view.roi => out.send(Command::SetRoi(index, roi)),
+        Some(_) => {}
+        None => navigate(ui, &response, view, index, &placed, out),
+    }
 
     let at = response.hover_pos().filter(|p| cell.contains(*p))?;
-    let pixel = origin + (at - cell.min) / zoom;
+    let pixel = placed.image_at(at);
     let inside = pixel.x >= 0.0 && pixel.y >= 0.0 && pixel.x < image.x && pixel.y < image.y;
     inside.then(|| {
         let pixel = (pixel.x as usize, pixel.y as usize);
@@ -145,17 +159,15 @@ fn canvas_color(ui: &Ui) -> Color32 {
     if ui.visuals().dark_mode { Color32::from_gray(16) } else { Color32::from_gray(222) }
 }
 
-#[allow(clippy::too_many_arguments)]
 fn navigate(
     ui: &Ui,
     response: &egui::Response,
     view: &View,
     index: usize,
-    cell: Rect,
-    image: Vec2,
-    (zoom, origin): (f32, Pos2),
+    placed: &Placed,
     out: &mut Outbox,
 ) {
+    let Placed { cell, zoom, image, .. } = *placed;
     let mut viewport = view.viewport;
     if response.double_clicked() {
         out.send(Command::SetViewport(index, Viewport::default()));
@@ -178,7 +190,7 @@ fn navigate(
             let fit = (cell.width() / image.x).min(cell.height() / image.y);
             let wanted = (zoom * factor).clamp((fit * 0.25).min(1.0), fit.max(1.0) * 64.0);
             // The image point under the pointer stays there.
-            let under = origin + (at - cell.min) / zoom;
+            let under = placed.image_at(at);
             let center = under - (at - cell.center()) / wanted;
             viewport.zoom = Some(wanted);
             viewport.center = [(center.x / image.x).clamp(0.0, 1.0), (center.y / image.y).clamp(0.0, 1.0)];

@@ -4,6 +4,7 @@ pub mod frame_canvas;
 pub mod histogram;
 pub mod icon;
 pub mod overlay;
+pub mod roi;
 pub mod timeline_bar;
 
 use eframe::egui::Response;
