@@ -182,7 +182,8 @@ impl Studio {
         self.autosave();
         self.close_requested(&ctx);
         if let Some(rect) = ctx.input(|i| i.viewport().inner_rect) {
-            self.state.settings.window = Some(rect.size().into());
+            // As the window system counts: points of the program times its scale.
+            self.state.settings.window = Some((rect.size() * ctx.zoom_factor()).into());
         }
         if let Some(profile) = &mut self.profile
             && let Some(tick) = profile.after_pass(&self.state, &self.feedback)
