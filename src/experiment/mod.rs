@@ -5,8 +5,10 @@
 //! profiles and combinations can come without changing what is stored.
 
 pub mod cells;
+mod checks;
 pub mod columns;
 pub mod import;
+pub mod order;
 pub mod table;
 pub mod view;
 pub mod wells;

@@ -468,10 +468,7 @@ fn mutate(bytes: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
         let at = random.random_range(0..bytes.len());
         match random.random_range(0..6) {
             0 => bytes[at] ^= 1 << random.random_range(0..8),
-            1 => {
-                bytes[at] =
-                    *[0, 0xff, 0x7f, 0x80, b'"', b',', b'<', b'9'].get(random.random_range(0..8)).unwrap()
-            }
+            1 => bytes[at] = b"\0\xff\x7f\x80\",<9"[random.random_range(0..8)],
             2 => bytes.truncate(at),
             3 => drop(bytes.splice(at..at, b"99999999999".iter().copied())),
             4 => drop(bytes.drain(at..(at + random.random_range(1..40)).min(bytes.len()))),

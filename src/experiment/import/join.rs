@@ -109,7 +109,7 @@ pub fn join(
     }
     report.matched = pairs.len();
     let mut missing: Vec<(String, usize)> = missing.into_iter().collect();
-    missing.sort_by_cached_key(|(key, _)| super::super::view::natural_key(key));
+    missing.sort_by_cached_key(|(key, _)| super::super::order::natural_key(key));
     report.missing = missing.into_iter().collect();
     let mut unused: Vec<(usize, String)> =
         partners.into_iter().filter(|(_, row)| !used[*row]).map(|(text, row)| (row, text)).collect();

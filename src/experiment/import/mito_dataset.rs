@@ -14,7 +14,7 @@ use polars::prelude::{DataFrame, PlSmallStr};
 use rayon::prelude::*;
 
 use super::super::cells::{Cell, Cells};
-use super::super::view::natural_key;
+use super::super::order::natural_key;
 use super::super::{Experiment, Kind, Table, TableError};
 use super::ImportError;
 use super::grid::Limits;

@@ -6,7 +6,7 @@ use std::path::Path;
 use polars::prelude::{Column, DataFrame, ParquetReader, PolarsError, SerReader};
 
 use super::super::cells::Values;
-use super::super::table::plain;
+use super::super::checks::plain;
 use super::ImportError;
 use super::grid::{Grid, Limits};
 use super::source::{Format, Raw, check_columns};
