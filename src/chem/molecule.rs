@@ -13,7 +13,8 @@ use super::fingerprint::{self, Ecfp4, Maccs};
 use super::smiles::{Scan, scan};
 use super::{ChemError, Warning, inchi};
 
-/// A valid structure, immutable and cheap to clone. Atoms are numbered as they were written.
+/// A valid structure, immutable and cheap to clone. Atoms are numbered as they were written; if
+/// hydrogens were written as atoms, as in the canonical SMILES.
 #[derive(Clone)]
 pub struct Molecule(Arc<Inner>);
 
@@ -62,6 +63,9 @@ impl Molecule {
         }
         let canonical = smiles::rdkit_canonical_smiles(&graph)
             .map_err(|e| ChemError::smiles(scan.position(0), e.to_string()))?;
+        // The canonical form has no hydrogen atoms but those that mean something, such as deuterium.
+        let hydrogens = graph.atoms().any(|(_, atom)| atom.element.atomic_number() == 1 && !atom.wildcard);
+        let graph = if hydrogens { parsed(&canonical)? } else { graph };
         Ok(Self(Arc::new(Inner { graph, canonical, title: scan.title, warnings: scan.warnings })))
     }
 
@@ -137,7 +141,8 @@ impl Molecule {
     /// For what InChI has no form for, such as attachment points (`*`), and for the stereo of lone pairs other than of
     /// sulfoxides.
     pub fn inchi_key(&self) -> Result<String, ChemError> {
-        contained("The InChIKey", || inchi::key(&self.0.graph))
+        // In the canonical form marks on atoms that are no centres are gone.
+        contained("The InChIKey", || inchi::key(&parsed(&self.0.canonical)?))
     }
 
     /// First block of the InChIKey: the same for all stereoisomers, isotopologues and charge forms of a skeleton.
@@ -174,6 +179,11 @@ impl Molecule {
     pub(super) fn graph(&self) -> &smiles::parser::Molecule {
         &self.0.graph
     }
+}
+
+/// The graph of a canonical SMILES.
+fn parsed(canonical: &str) -> Result<smiles::parser::Molecule, ChemError> {
+    smiles::parse(canonical).map_err(|e| ChemError::compute("The canonical form", &e))
 }
 
 /// Says the toolkit's syntax errors at the character of the input. The scanner has found the common ones before.
