@@ -2,7 +2,7 @@
 //!
 //! The toolkit's parser builds the molecule; its error positions are sometimes one late, and errors of chemistry name
 //! an atom instead of a character. This scanner finds the same syntax errors first. Grammar: OpenSMILES 1.0 with RDKit's
-//! extensions (`->`, `<-`, `~`, `$`).
+//! extensions (`->`, `<-`, `$`).
 
 use std::collections::BTreeMap;
 
@@ -190,6 +190,11 @@ impl Scanner<'_> {
         let length = match (symbol, self.peek(1)) {
             ('-', Some('>')) | ('<', Some('-')) => 2,
             ('<', _) => return Err(self.error(self.at, "unexpected character <")),
+            ('~', _) => {
+                return Err(
+                    self.error(self.at, "the bond ~ stands for any; it is for patterns, not for structures")
+                );
+            }
             _ => 1,
         };
         if self.bond.is_some() {
@@ -333,7 +338,7 @@ impl Scanner<'_> {
             at += if sign == '+' { count(at, |&c| c == '+') } else { count(at, |&c| c == '-') };
             at += count(at, char::is_ascii_digit);
         }
-        if inside.get(at) == Some(&':') {
+        if inside.get(at) == Some(&':') && inside.get(at + 1).is_some_and(char::is_ascii_digit) {
             at += 1 + count(at + 1, char::is_ascii_digit);
         }
         if let Some(&c) = inside.get(at) {
@@ -443,6 +448,8 @@ mod tests {
             ("C[]", 2),
             ("Cµ", 1),
             ("C%(12C", 1),
+            ("C~C", 1),
+            ("[CH4:]", 4),
         ] {
             assert_eq!(position(smiles), Some(at), "{smiles}");
         }
