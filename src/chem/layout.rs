@@ -19,8 +19,8 @@ const NEAREST: f32 = 0.5;
 const NEAREST_TO_BOND: f32 = 0.25;
 /// Atoms that are not bonded are best further apart than this.
 const CROWDED: f32 = 1.7;
-/// Space between two components.
-const GAP: f32 = 1.2;
+/// Space between the letters of two components.
+const GAP: f32 = 0.6;
 
 /// How far a layout is from clean.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -120,7 +120,19 @@ pub(super) fn layout(graph: &Graph) -> Vec<Point> {
     components.sort_by_key(|(points, _)| std::cmp::Reverse(points.len()));
     let mut left = 0.0;
     for (part, atoms) in &components {
-        let (low, high) = bounds(part.iter().copied());
+        let reach = |&atom: &usize| {
+            let index = AtomIdx(atom as u32);
+            match (graph.atom(index).element.atomic_number(), graph.degree(index)) {
+                // Water and ions are all letters.
+                (_, 0) => 0.7,
+                (6, _) => 0.1,
+                _ => 0.4,
+            }
+        };
+        let (low, high) = bounds(part.iter().zip(atoms).flat_map(|(&p, atom)| {
+            let reach = [reach(atom), 0.0];
+            [sub(p, reach), add(p, reach)]
+        }));
         for (&p, &atom) in part.iter().zip(atoms) {
             points[atom] = [left + p[0] - low[0], p[1] - f32::midpoint(low[1], high[1])];
         }
@@ -268,8 +280,9 @@ fn turned(graph: &Graph, points: &[Point]) -> Vec<Point> {
             let angles = angles(&points);
             // 1 for bonds upright or 30° from level, -1 for level bonds.
             let textbook = angles.iter().map(|angle| -(6.0 * angle).cos()).sum::<f32>();
-            let cost = (height + 1.0) / (width + 1.0) - 0.4 * textbook / angles.len().max(1) as f32;
-            (points, cost)
+            // What is straight lies level.
+            let textbook = if height < 0.01 { 2.0 } else { textbook / angles.len().max(1) as f32 };
+            (points, (height + 1.0) / (width + 1.0) - 0.4 * textbook)
         })
         // Of two that are alike, the first: the engines' own way up.
         .min_by_key(|&(_, cost)| (200.0 * cost).round() as i32)

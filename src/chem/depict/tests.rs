@@ -213,7 +213,7 @@ fn components_stand_side_by_side() {
         (low[0], high[0])
     };
     let (sodium, acetate, benzene) = (span(0..1), span(1..5), span(5..11));
-    assert!(benzene.1 + 0.9 < acetate.0 && acetate.1 + 0.9 < sodium.0, "largest first, with space between");
+    assert!(benzene.1 + 0.75 < acetate.0 && acetate.1 + 0.75 < sodium.0, "largest first, with space between");
 }
 
 #[test]
