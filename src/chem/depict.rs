@@ -68,7 +68,7 @@ pub enum Shape {
     },
 }
 
-/// What to draw, apart from the structure. Together with [`Molecule::canonical_smiles`] a key for caches.
+/// What to draw, apart from the structure. Together with [`Molecule::written_smiles`] a key for caches.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Style {
     /// Atoms to highlight, by their number in the molecule; bonds between two of them are highlighted too.

@@ -1,5 +1,9 @@
 //! Compounds: structures, fingerprints, search, pictures and files. The only caller of the chemistry toolkit.
 //!
+//! [`Molecule`] is a checked structure; [`CompoundFile`] reads many, [`CompoundLibrary`] knows them by name, [`Pattern`] and
+//! [`FingerprintIndex`] find them. [`depict()`] turns one into a [`Drawing`]: a list of shapes that the window paints and
+//! [`svg()`] and [`raster()`] write, in the colours of a [`Palette`].
+//!
 //! Results equal RDKit's on the reference compounds in `tests/fixtures/chem`; InChIKeys come from the InChI Trust's code.
 
 mod depict;

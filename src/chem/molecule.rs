@@ -21,6 +21,7 @@ pub struct Molecule(Arc<Inner>);
 #[derive(Clone)]
 struct Inner {
     graph: smiles::parser::Molecule,
+    written: String,
     canonical: String,
     title: Option<String>,
     warnings: Vec<Warning>,
@@ -65,13 +66,20 @@ impl Molecule {
             .map_err(|e| ChemError::smiles(scan.position(0), e.to_string()))?;
         // The canonical form has no hydrogen atoms but those that mean something, such as deuterium.
         let hydrogens = graph.atoms().any(|(_, atom)| atom.element.atomic_number() == 1 && !atom.wildcard);
-        let graph = if hydrogens { parsed(&canonical)? } else { graph };
-        Ok(Self(Arc::new(Inner { graph, canonical, title: scan.title, warnings: scan.warnings })))
+        let (graph, written) =
+            if hydrogens { (parsed(&canonical)?, canonical.clone()) } else { (graph, scan.smiles) };
+        Ok(Self(Arc::new(Inner { graph, written, canonical, title: scan.title, warnings: scan.warnings })))
     }
 
     /// Canonical isomeric SMILES, as RDKit writes it.
     pub fn canonical_smiles(&self) -> &str {
         &self.0.canonical
+    }
+
+    /// A SMILES with the atoms in this molecule's order: as it was written, without blanks and title. The same text gives the
+    /// same molecule, atom by atom, so it is a key for caches of drawings and matches.
+    pub fn written_smiles(&self) -> &str {
+        &self.0.written
     }
 
     /// What stood after the SMILES: usually a name.
@@ -167,12 +175,12 @@ impl Molecule {
 
     /// The same structure with a further warning.
     pub(super) fn with_warning(self, why: String) -> Self {
-        let Inner { graph, canonical, title, mut warnings } = match Arc::try_unwrap(self.0) {
+        let Inner { graph, written, canonical, title, mut warnings } = match Arc::try_unwrap(self.0) {
             Ok(inner) => inner,
             Err(shared) => Inner::clone(&shared),
         };
         warnings.push(Warning { position: None, why });
-        Self(Arc::new(Inner { graph, canonical, title, warnings }))
+        Self(Arc::new(Inner { graph, written, canonical, title, warnings }))
     }
 
     /// The toolkit's graph, for the other files of this module.

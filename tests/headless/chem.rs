@@ -210,6 +210,10 @@ fn a_salt_is_split_for_encoding_and_kept_whole() {
     let parts: Vec<String> = salt.fragments().iter().map(|m| m.canonical_smiles().to_owned()).collect();
     assert_eq!(parts, ["CCN(CC)CC", "CC(=O)[O-]", "[Na+]", "O"]);
     assert_eq!(salt.canonical_smiles(), "CC(=O)[O-].CCN(CC)CC.O.[Na+]");
+    assert_eq!(salt.written_smiles(), "[Na+].CC(=O)[O-].O.CCN(CC)CC");
+    // Hydrogens written as atoms are not numbered.
+    let methane = Molecule::from_smiles(" [H]C([H])([H])[2H] a name").unwrap();
+    assert_eq!((methane.atom_count(), methane.written_smiles()), (2, methane.canonical_smiles()));
     // Nothing organic: the largest part.
     assert_eq!(Molecule::from_smiles("[Na+].[N-]=[N+]=[N-]").unwrap().parent().formula(), "N3-");
     let reference = Reference::load();
