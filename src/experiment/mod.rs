@@ -1,20 +1,25 @@
 //! Experiments: a table with one row per recording, and where its recordings are.
 //!
 //! [`import`] makes one from a manifest, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
-//! filters it. A row shows a [`Payload`] and has [`Perturbation`]s: a video and one compound today, so that images,
-//! profiles and combinations can come without changing what is stored.
+//! filters it; [`history`] takes edits back; [`project`] keeps it on disk; [`relocate`] finds recordings that moved. A
+//! row shows a [`Payload`] and has [`Perturbation`]s: a video and one compound today, so that images, profiles and
+//! combinations can come without changing what is stored.
 
 pub mod cells;
 mod checks;
 pub mod columns;
+pub mod history;
 pub mod import;
 pub mod order;
+pub mod project;
+pub mod relocate;
 pub mod table;
 pub mod view;
 pub mod wells;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::video::{Address, Crop};
 
@@ -60,7 +65,7 @@ pub struct Experiment {
     /// The rows.
     pub table: Table,
     /// Embeddings by name; they hang on row names.
-    pub embeddings: BTreeMap<String, EmbeddingTable>,
+    pub embeddings: BTreeMap<String, Arc<EmbeddingTable>>,
 }
 
 /// One vector per row, from one model. Raw: neither centred nor whitened.

@@ -7,4 +7,5 @@ mod export;
 mod formats;
 mod frame;
 mod gpu;
+mod project;
 mod tiff;

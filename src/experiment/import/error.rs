@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::project::ProjectError;
 use super::super::{ExperimentError, TableError};
 
 /// A file or folder could not be imported. Single bad cells are no error: they are listed in the report.
@@ -27,6 +28,9 @@ pub enum ImportError {
         /// Why not.
         source: TableError,
     },
+    /// A project could not be read.
+    #[error(transparent)]
+    Project(#[from] ProjectError),
     /// What was read makes no experiment.
     #[error("{}: {source}", path.display())]
     Experiment {

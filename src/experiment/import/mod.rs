@@ -31,6 +31,8 @@ pub use mapping::{MappedColumn, Mapping, Target, guess};
 pub use report::{Imported, JoinReport, Listed, Report};
 pub use source::Source;
 
+use super::project::{Opened, Project};
+
 /// What a path names, as far as a look at it tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
@@ -55,7 +57,8 @@ pub fn recognise(path: &Path) -> Option<Named> {
     is(&["csv", "tsv", "txt", "parquet", "pq", "xlsx", "xlsm", "xls"]).then_some(Named::Manifest)
 }
 
-/// Opens a manifest or a Mito dataset with guessed columns. Projects are opened by their own module.
+/// Reads a project as it was saved, or a manifest or a Mito dataset with guessed columns. To edit a project, open it by
+/// [`Project::open`].
 ///
 /// # Errors
 /// The path is none of these, or cannot be read; see [`Source::read_sheet`] and [`mito_dataset::open`].
@@ -64,18 +67,17 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
         return Err(ImportError::io(path, "opening", &std::io::ErrorKind::NotFound.into()));
     }
     match recognise(path) {
+        Some(Named::Project) => {
+            let Opened { experiment, warnings, .. } = Project::read(path)?;
+            let report = Report { rows: experiment.table.len(), notes: warnings, ..Report::default() };
+            Ok(Imported { experiment, report })
+        }
         Some(Named::MitoDataset) => mito_dataset::open(path),
         // A file of any other name may still be a table.
         Some(Named::Manifest) | None if path.is_file() => {
             let source = Source::read(path)?;
             apply(&source, &guess(&source))
         }
-        Some(Named::Project) => Err(ImportError::new(
-            path,
-            "the folder",
-            "this is a project, not something to import",
-            "Open it as a project.",
-        )),
         _ => Err(ImportError::new(
             path,
             "the folder",

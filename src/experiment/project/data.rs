@@ -1,0 +1,171 @@
+//! Data files of a project: the table as Parquet, embeddings as safetensors.
+
+use std::collections::HashMap;
+use std::io::{self, Cursor, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use polars::prelude::{ParquetReader, SerReader};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+
+use crate::experiment::table::MAX_ROWS;
+use crate::experiment::{EmbeddingTable, Table};
+
+/// Most bytes of a table in memory: ten million rows of 200 characters.
+const MAX_UNPACKED: usize = 2 << 30;
+
+/// Name of the tensor in an embedding's file, `[row, dim]`, f32.
+const TENSOR: &str = "embedding";
+
+/// Reads a table. The error is a clause without a full stop.
+pub fn read_table(bytes: Vec<u8>) -> Result<Table, String> {
+    // polars trusts a file's inner offsets and panics on wrong ones.
+    let read = catch_unwind(AssertUnwindSafe(|| {
+        let mut reader = ParquetReader::new(Cursor::new(bytes));
+        let described = reader.get_metadata().map_err(|e| e.to_string())?;
+        let (mut rows, mut unpacked) = (0_usize, 0_usize);
+        for group in &described.row_groups {
+            rows = rows.saturating_add(group.num_rows());
+            unpacked = unpacked.saturating_add(group.total_byte_size());
+        }
+        rows = rows.max(described.num_rows);
+        // Checked before any of it is unpacked.
+        if rows > MAX_ROWS || unpacked > MAX_UNPACKED {
+            return Err(format!(
+                "it declares {rows} rows in {} MiB, more than any table has",
+                unpacked >> 20
+            ));
+        }
+        reader.finish().map_err(|e| e.to_string())
+    }));
+    let frame = read.map_err(|_| "it is no sound Parquet file".to_owned())??;
+    Table::from_frame(frame).map_err(|e| e.to_string())
+}
+
+/// Writes a table.
+pub fn write_table(table: &Table, to: &mut dyn Write) -> io::Result<()> {
+    // What the disk says goes through polars as text; the kind of the error is kept aside for the remedy.
+    let mut to = Noting { inner: to, error: None };
+    let written = table.write_parquet(&mut to);
+    match (to.error, written) {
+        (Some(error), _) => Err(error),
+        (None, Err(e)) => Err(io::Error::other(e.to_string())),
+        (None, Ok(())) => Ok(()),
+    }
+}
+
+/// Keeps the error that a writer gave.
+struct Noting<'a> {
+    inner: &'a mut dyn Write,
+    error: Option<io::Error>,
+}
+
+impl Noting<'_> {
+    fn note<T>(&mut self, done: io::Result<T>) -> io::Result<T> {
+        done.map_err(|e| {
+            let copy = e.raw_os_error().map_or_else(|| e.kind().into(), io::Error::from_raw_os_error);
+            self.error.get_or_insert(e);
+            copy
+        })
+    }
+}
+
+impl Write for Noting<'_> {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let done = self.inner.write(buffer);
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = self.inner.flush();
+        self.note(done)
+    }
+}
+
+/// Reads an embedding. The error is a clause without a full stop.
+pub fn read_embedding(bytes: &[u8]) -> Result<EmbeddingTable, String> {
+    let (_, header) = SafeTensors::read_metadata(bytes).map_err(|e| e.to_string())?;
+    let entry = |key: &str| {
+        let found = header.metadata().as_ref().and_then(|entries| entries.get(key));
+        found.ok_or_else(|| format!("its header has no {key}"))
+    };
+    let row_ids: Vec<String> =
+        serde_json::from_str(entry("row_ids")?).map_err(|e| format!("row_ids: {e}"))?;
+    let model_hash = entry("model_hash")?.clone();
+    let tensors = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    let tensor = tensors.tensor(TENSOR).map_err(|e| e.to_string())?;
+    let &[rows, dim] = tensor.shape() else {
+        return Err(format!("its tensor has shape {:?}", tensor.shape()));
+    };
+    if tensor.dtype() != Dtype::F32 || rows != row_ids.len() {
+        return Err(format!(
+            "it has {rows} × {dim} values of {:?} for {} rows",
+            tensor.dtype(),
+            row_ids.len()
+        ));
+    }
+    let (values, _) = tensor.data().as_chunks::<4>();
+    let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash })
+}
+
+/// Writes an embedding: the tensor `embedding`, with `row_ids` (a JSON list) and `model_hash` in the header.
+pub fn write_embedding(embedding: &EmbeddingTable, to: &mut dyn Write) -> io::Result<()> {
+    let values: Vec<u8> = embedding.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    let shape = vec![embedding.row_ids.len(), embedding.dim];
+    let tensor = TensorView::new(Dtype::F32, shape, &values).map_err(io::Error::other)?;
+    let entries = HashMap::from([
+        ("row_ids".to_owned(), serde_json::to_string(&embedding.row_ids)?),
+        ("model_hash".to_owned(), embedding.model_hash.clone()),
+    ]);
+    let bytes = safetensors::serialize([(TENSOR, tensor)], Some(entries)).map_err(io::Error::other)?;
+    to.write_all(&bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn embedding() -> EmbeddingTable {
+        EmbeddingTable {
+            row_ids: vec!["a".into(), "b \"quoted\"".into()],
+            dim: 3,
+            values: vec![1.0, -2.5, f32::MIN_POSITIVE, 0.0, f32::NAN, 7.0],
+            model_hash: "ab12".into(),
+        }
+    }
+
+    #[test]
+    fn embeddings_come_back_bit_for_bit() {
+        let mut bytes = Vec::new();
+        write_embedding(&embedding(), &mut bytes).unwrap();
+        let back = read_embedding(&bytes).unwrap();
+        let bits = |e: &EmbeddingTable| e.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&back), bits(&embedding()));
+        assert_eq!((back.row_ids, back.dim, back.model_hash), (embedding().row_ids, 3, "ab12".into()));
+    }
+
+    #[test]
+    fn an_embedding_that_does_not_fit_its_rows_is_refused() {
+        let short = EmbeddingTable { values: vec![1.0; 5], ..embedding() };
+        assert!(write_embedding(&short, &mut Vec::new()).is_err());
+        assert!(read_embedding(b"").is_err());
+        assert!(read_embedding(b"\xff\xff\xff\xff\xff\xff\xff\x7f{}").is_err());
+        assert!(read_table(b"PAR1 but no table PAR1".to_vec()).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_is_told_as_such() {
+        struct Full;
+        impl Write for Full {
+            fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+                Err(io::ErrorKind::StorageFull.into())
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+        let frame = polars::prelude::df!("row_id" => ["a"]).unwrap();
+        let error = write_table(&Table::from_frame(frame).unwrap(), &mut Full).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+    }
+}
