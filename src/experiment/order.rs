@@ -54,34 +54,31 @@ fn text_ranks(texts: &[Option<&str>]) -> Vec<Option<u64>> {
     slot_of.into_iter().map(|slot| slot.map(|slot| ranks[slot as usize])).collect()
 }
 
+/// Sorting moves the first sixteen bytes in which keys differ, and looks at the rest where those are equal.
 fn ranks_of(texts: &[&str]) -> Vec<u64> {
-    struct Keyed<'a> {
-        /// The key's first bytes, most of which decide.
-        head: u128,
-        key: Vec<u8>,
-        text: &'a str,
-        at: usize,
-    }
-    let mut order: Vec<Keyed> = texts
-        .par_iter()
-        .enumerate()
-        .map(|(at, text)| {
-            let key = natural_key(text);
-            let mut head = [0; 16];
-            let shared = key.len().min(16);
-            head[..shared].copy_from_slice(&key[..shared]);
-            Keyed { head: u128::from_be_bytes(head), key, text, at }
-        })
-        .collect();
-    let compare = |a: &Keyed, b: &Keyed| {
-        a.head.cmp(&b.head).then_with(|| a.key.cmp(&b.key)).then_with(|| a.text.cmp(b.text))
+    let keys: Vec<Vec<u8>> = texts.par_iter().map(|text| natural_key(text)).collect();
+    let Some(first) = keys.first() else { return Vec::new() };
+    let common = keys
+        .iter()
+        .fold(first.len(), |common, key| first[..common].iter().zip(key).take_while(|(a, b)| a == b).count());
+    let head = |key: &Vec<u8>| {
+        let rest = &key[common..];
+        let mut head = [0; 16];
+        let taken = rest.len().min(head.len());
+        head[..taken].copy_from_slice(&rest[..taken]);
+        u128::from_be_bytes(head)
     };
-    order.par_sort_unstable_by(compare);
+    let mut order: Vec<(u128, u32)> = keys.iter().map(head).zip(0..).collect();
+    order.par_sort_unstable_by(|(a_head, a), (b_head, b)| {
+        let rest = |at: &u32| (&keys[*at as usize], texts[*at as usize]);
+        a_head.cmp(b_head).then_with(|| rest(a).cmp(&rest(b)))
+    });
     let mut ranks = vec![0; texts.len()];
     let mut rank = 0;
     for pair in order.windows(2) {
-        rank += u64::from(pair[0].text != pair[1].text);
-        ranks[pair[1].at] = rank;
+        let [before, at] = [pair[0].1 as usize, pair[1].1 as usize];
+        rank += u64::from(texts[before] != texts[at]);
+        ranks[at] = rank;
     }
     ranks
 }

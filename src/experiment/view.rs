@@ -3,7 +3,7 @@
 //! Every panel shows the rows of one [`Query`]. Text sorts in natural order (`A2` before `A10`), empty cells last. A
 //! column that the table lacks counts as one of empty cells, so that a saved query survives the loss of a column.
 
-use std::cmp::Ordering;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
@@ -100,7 +100,7 @@ pub fn distinct(table: &Table, column: &str, limit: usize) -> Vec<(String, usize
         }
     }
     let mut counts: Vec<(String, usize)> = counts.into_iter().collect();
-    counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| natural_key(&a.0).cmp(&natural_key(&b.0))));
+    counts.sort_by_cached_key(|(text, count)| (Reverse(*count), natural_key(text)));
     counts.truncate(limit);
     counts
 }
