@@ -123,7 +123,7 @@ fn percentiles(what: &str, mut run: impl FnMut()) {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    println!("seek, {what}: p50 {:.2} ms, p95 {:.2} ms", times[150], times[285]);
+    println!("seek, {what}: p50 {:.3} ms, p95 {:.3} ms", times[150], times[285]);
 }
 
 fn seek(c: &mut Criterion) {
