@@ -2,12 +2,15 @@
 //!
 //! One window plays time-lapse recordings of live cells, one wgpu device draws them and computes on them
 //! ([`gpu`]). Everything that the window does can be done without it ([`cli`]). Arrows point one way:
-//! [`app`] → [`export`] → [`experiment`] → ([`video`], [`chem`]), and [`gpu`] below all of them knows no window.
+//! [`app`] → [`simulate`] → ([`analysis`], [`export`]) → [`experiment`] → ([`video`], [`chem`]), and [`gpu`] below all
+//! of them knows no window.
 
+pub mod analysis;
 pub mod app;
 pub mod chem;
 pub mod cli;
 pub mod experiment;
 pub mod export;
 pub mod gpu;
+pub mod simulate;
 pub mod video;

@@ -4,6 +4,7 @@ mod compounds;
 mod export;
 mod gpu;
 mod info;
+mod simulate;
 mod window;
 
 use std::process::ExitCode;
@@ -43,6 +44,8 @@ enum Command {
     Info(info::InfoArgs),
     /// Read structures from a file: canonical SMILES, formula, InChIKey, fingerprints; what is wrong with the others
     Compounds(compounds::CompoundsArgs),
+    /// Simulate a screen whose truth is known: cells with mitochondria under drugs
+    Simulate(simulate::SimulateArgs),
     /// Write a frame as PNG, a movie as GIF, or raw values as OME-TIFF
     Export(export::ExportArgs),
 }
@@ -55,6 +58,7 @@ pub fn run() -> ExitCode {
         Some(Command::Gpu(args)) => gpu::run(&args),
         Some(Command::Info(args)) => info::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Compounds(args)) => compounds::run(&args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Export(args)) => export::run(&args).map(|()| ExitCode::SUCCESS),
         None => window::run(cli.paths, cli.compute, cli.profile),
     };

@@ -8,4 +8,5 @@ mod formats;
 mod frame;
 mod gpu;
 mod project;
+mod simulate;
 mod tiff;
