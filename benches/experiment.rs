@@ -52,25 +52,24 @@ fn mito_root() -> tempfile::TempDir {
 
 /// A screen as CSV; the peer makes the same.
 fn screen() -> String {
-    let mut text =
-        "row_id,path,plate,well,replicate,compound,concentration_uM,moa,control,score\n".to_owned();
-    for row in 0..ROWS {
+    let row = |row: usize| {
         // A fixed shuffle, so that no column is sorted.
         let at = row * 7919 % ROWS;
+        let plate = at / 384;
         let well = format!("{}{}", char::from(b'A' + (at / 24 % 16) as u8), at % 24 + 1);
         let drug = at % 997;
         let control = if drug == 0 { "negative" } else { "" };
-        text.push_str(&format!(
-            "cell{at},videos/plate{}/cell{at}.ome.tif,plate{},{well},{},drug {drug},{},mechanism {},{control},{}\n",
-            at / 384,
-            at / 384,
+        let dose = [0.1, 0.3, 1.0, 3.0, 10.0][at % 5];
+        let score = (at as f64 * 0.618).fract();
+        format!(
+            "cell{at},videos/plate{plate}/cell{at}.ome.tif,plate{plate},{well},{},drug {drug},{dose},mechanism {},\
+             {control},{score}\n",
             at % 3,
-            [0.1, 0.3, 1.0, 3.0, 10.0][at % 5],
-            drug % 38,
-            (at as f64 * 0.618).fract(),
-        ));
-    }
-    text
+            drug % 38
+        )
+    };
+    let head = "row_id,path,plate,well,replicate,compound,concentration_uM,moa,control,score\n".to_owned();
+    std::iter::once(head).chain((0..ROWS).map(row)).collect()
 }
 
 fn table() -> Table {
