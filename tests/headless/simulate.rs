@@ -74,6 +74,14 @@ fn texts(table: &DataFrame, column: &str) -> Vec<String> {
     column.iter().map(|v| v.unwrap_or_default().to_owned()).collect()
 }
 
+/// The program opens what it simulates, and knows it for what it is.
+fn opens_as_simulated(path: &Path, rows: usize) {
+    let experiment = molclip::experiment::import::open(path).unwrap().experiment;
+    assert_eq!(experiment.table.len(), rows);
+    assert!((0..rows).all(|row| experiment.is_simulated(row)));
+    assert!((0..rows).all(|row| experiment.address(row).is_ok()));
+}
+
 #[test]
 fn a_screen_with_its_manifest_videos_and_truth() {
     let folder = tempfile::tempdir().unwrap();
@@ -98,6 +106,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     let doses = table.column("concentration_uM").unwrap().f64().unwrap();
     assert!(doses.iter().zip(&compounds).all(|(dose, c)| (dose == Some(0.0)) == (c == "DMSO")));
 
+    opens_as_simulated(&manifest, 24);
     for (path, id) in texts(&table, "path").iter().zip(texts(&table, "row_id")) {
         let address: Address = out.join(path).to_str().unwrap().parse().unwrap();
         let recording = Recording::open(&address, Limits::default()).unwrap();
@@ -210,6 +219,7 @@ fn the_mito_layout_holds_its_cells_and_its_annotation() {
         *sets.entry(set.to_owned()).or_insert(0) += 1;
     }
     assert!(sets["train"] > sets["query"]);
+    opens_as_simulated(&out, 24);
     let picture = image::load_from_memory(&files[frames[0]]).unwrap().to_rgb8();
     assert_eq!(picture.dimensions(), (48, 48));
     let brightest = |channel: usize| picture.pixels().map(|p| p.0[channel]).max().unwrap();
