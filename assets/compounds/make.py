@@ -299,6 +299,9 @@ def main():
             if spelling in seen:
                 raise SystemExit(f"{entry['name']}: {spelling} is also {seen[spelling]}'s")
             seen[spelling] = entry["name"]
+        # Some sources write a sulfoxide with charges. The solvent is written as everybody draws it; its key is the same.
+        if key == "IAZDPXIOMUYVGZ-UHFFFAOYSA-N":
+            smiles = "CS(C)=O"
         rows.append([entry["name"], entry["synonyms"], entry["moa"], smiles, key, ";".join(sources), check])
     with open(HERE / "library.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")

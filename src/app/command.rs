@@ -2,6 +2,7 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
 use crate::gpu::ComputeChoice;
 use crate::video::display::{Display, Projection};
@@ -56,6 +57,25 @@ pub enum Command {
     Palette,
     Help,
     About,
+    OpenExperiment,
+    OpenExperimentFolder,
+    SaveExperiment,
+    SaveExperimentAs,
+    CloseExperiment,
+    JoinTable,
+    FindMovedData,
+    SimulateScreen,
+    PlaySelected,
+    NextRow,
+    PreviousRow,
+    SelectAllRows,
+    ExcludeRows,
+    IncludeRows,
+    TagRows,
+    AttachStructure,
+    CopyRows,
+    BlindMode,
+    ShowReport,
 
     OpenAddresses(Vec<Address>),
     Activate(usize),
@@ -78,6 +98,21 @@ pub enum Command {
     SetCacheShare(f64),
     CancelJob(u64),
     Export(Box<super::panels::export::ExportForm>),
+    Screen(ScreenCommand),
+    /// Import the table of the open form.
+    ConfirmImport,
+    /// A text was pasted for the selected rows.
+    Paste(String),
+    /// Simulate the screen of the open form.
+    ConfirmSimulate,
+    /// Join the table of the open form.
+    ConfirmJoin,
+    /// Throw away an experiment that has no name yet.
+    DiscardExperiment,
+    /// Bring back an experiment that was never saved under a name.
+    Recover(std::path::PathBuf),
+    /// A path was typed where the desktop has no file dialog.
+    ExperimentPath(super::jobs::Choice, std::path::PathBuf),
 }
 
 /// Text, tooltip and shortcut of a command that stands in menus.
@@ -130,11 +165,20 @@ pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
 
 impl Command {
     /// The commands of menus, palette and help, in their order there.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 62] = [
         Self::Open,
         Self::OpenFolder,
         Self::OpenPath,
         Self::ReopenSession,
+        Self::OpenExperiment,
+        Self::OpenExperimentFolder,
+        Self::SimulateScreen,
+        Self::SaveExperiment,
+        Self::SaveExperimentAs,
+        Self::JoinTable,
+        Self::FindMovedData,
+        Self::ShowReport,
+        Self::CloseExperiment,
         Self::Close,
         Self::CloseAll,
         Self::ExportFrame,
@@ -142,6 +186,16 @@ impl Command {
         Self::Quit,
         Self::Undo,
         Self::Redo,
+        Self::SelectAllRows,
+        Self::CopyRows,
+        Self::PlaySelected,
+        Self::NextRow,
+        Self::PreviousRow,
+        Self::ExcludeRows,
+        Self::IncludeRows,
+        Self::TagRows,
+        Self::AttachStructure,
+        Self::BlindMode,
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -180,6 +234,7 @@ impl Command {
     pub const fn describe(&self) -> Option<Description> {
         const FILE: &str = "File";
         const EDIT: &str = "Edit";
+        const ROWS: &str = "Rows";
         const PLAY: &str = "Playing";
         const VIEW: &str = "View";
         const HELP: &str = "Help";
@@ -200,6 +255,51 @@ impl Command {
                 "Open what was open when the program last ended",
                 ctrl_shift(Key::R),
             ),
+            Self::OpenExperiment => (
+                FILE,
+                "Open experiment…",
+                "Open a table of videos (CSV, TSV, XLSX, Parquet): one row per video",
+                ctrl(Key::I),
+            ),
+            Self::OpenExperimentFolder => (
+                FILE,
+                "Open experiment folder…",
+                "Open a saved project (NAME.molclip) or a folder in the layout of the Mito dataset",
+                ctrl_shift(Key::I),
+            ),
+            Self::SimulateScreen => (
+                FILE,
+                "Simulate a screen…",
+                "Make videos of simulated cells under drugs whose effects are known",
+                None,
+            ),
+            Self::SaveExperiment => (
+                FILE,
+                "Save experiment",
+                "Keep the experiment as a project; from then on it saves itself",
+                ctrl(Key::S),
+            ),
+            Self::SaveExperimentAs => {
+                (FILE, "Save experiment as…", "Keep the experiment as another project", ctrl_shift(Key::S))
+            }
+            Self::JoinTable => (
+                FILE,
+                "Join table…",
+                "Add a plate map, structures or annotations by a key that you can see and change",
+                ctrl(Key::J),
+            ),
+            Self::FindMovedData => {
+                (FILE, "Find moved data…", "Point to where recordings lie now that were moved since", None)
+            }
+            Self::ShowReport => (
+                FILE,
+                "Import report",
+                "What was found, what did not match, and what could not be read",
+                None,
+            ),
+            Self::CloseExperiment => {
+                (FILE, "Close experiment", "Close the table; a project is saved first", None)
+            }
             Self::Close => {
                 (FILE, "Close recording", "Close the active recording (Undo brings it back)", ctrl(Key::W))
             }
@@ -221,6 +321,44 @@ impl Command {
                 (EDIT, "Undo", "Take back the last change of metadata, contrast, or closing", ctrl(Key::Z))
             }
             Self::Redo => (EDIT, "Redo", "Do again what was undone", ctrl_shift(Key::Z)),
+            Self::SelectAllRows => (ROWS, "Select all rows", "Select every row that is shown", ctrl(Key::A)),
+            Self::CopyRows => {
+                (ROWS, "Copy rows", "Copy the selected rows as a table for a spreadsheet", ctrl_shift(Key::C))
+            }
+            Self::PlaySelected => (
+                ROWS,
+                "Play selected rows",
+                "Show the selected rows' recordings side by side",
+                key(Key::Enter),
+            ),
+            Self::NextRow => {
+                (ROWS, "Next row", "Go to the next row of the table and show it", key(Key::PageDown))
+            }
+            Self::PreviousRow => {
+                (ROWS, "Previous row", "Go to the previous row of the table and show it", key(Key::PageUp))
+            }
+            Self::ExcludeRows => (
+                ROWS,
+                "Exclude rows…",
+                "Leave the selected rows out of everything, with a reason",
+                key(Key::X),
+            ),
+            Self::IncludeRows => (ROWS, "Include rows", "Take the selected rows in again", shift(Key::X)),
+            Self::TagRows => {
+                (ROWS, "Tag rows…", "Add a word to the selected rows, or remove it", key(Key::G))
+            }
+            Self::AttachStructure => (
+                ROWS,
+                "Attach structure…",
+                "Put a compound onto the selected rows: type a name, paste a SMILES",
+                key(Key::M),
+            ),
+            Self::BlindMode => (
+                ROWS,
+                "Blind mode",
+                "Hide treatments, wells and paths, and list videos in random order",
+                ctrl(Key::B),
+            ),
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),
             Self::StepBack => (PLAY, "Step back", "One frame back; held, it repeats", key(Key::ArrowLeft)),
             Self::StepForward => {

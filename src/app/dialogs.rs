@@ -10,6 +10,10 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
     let name = match choice {
         Choice::Open | Choice::Folder => "Waiting for the file dialog",
         Choice::Lut { .. } => "Waiting for a look-up table",
+        Choice::Experiment | Choice::ExperimentFolder => "Waiting for an experiment",
+        Choice::SaveProject => "Waiting for a name",
+        Choice::Join => "Waiting for a table",
+        Choice::MovedData => "Waiting for a folder",
     };
     jobs.spawn(name, true, move |_, reply| {
         let before = log_store::latest();
@@ -24,6 +28,23 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 .add_filter("All files", &["*"])
                 .pick_files(),
             Choice::Folder => dialog.set_title("Open a folder of frames").pick_folders(),
+            Choice::Experiment | Choice::Join => dialog
+                .set_title(if choice == Choice::Join { "Join a table" } else { "Open an experiment" })
+                .add_filter("Tables", &["csv", "tsv", "txt", "xlsx", "parquet"])
+                .add_filter("All files", &["*"])
+                .pick_file()
+                .map(|f| vec![f]),
+            Choice::ExperimentFolder => {
+                dialog.set_title("Open a project or a dataset").pick_folder().map(|f| vec![f])
+            }
+            Choice::MovedData => {
+                dialog.set_title("Where are the recordings now?").pick_folder().map(|f| vec![f])
+            }
+            Choice::SaveProject => dialog
+                .set_title("Save the experiment as a project")
+                .set_file_name("experiment.molclip")
+                .save_file()
+                .map(|f| vec![f]),
             Choice::Lut { .. } => dialog
                 .set_title("Load a look-up table")
                 .add_filter("Look-up tables", &["lut", "txt", "csv"])

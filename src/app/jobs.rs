@@ -5,14 +5,29 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::panels::import::ImportForm;
+use crate::experiment::Experiment;
+use crate::experiment::import::Source;
+use crate::experiment::import::report::Report;
+use crate::experiment::project::Project;
 use crate::export::Progress;
 use crate::video::stats::MovieStats;
 use crate::video::{Address, Recording};
 
 /// What a job sends back.
 pub enum Event {
-    /// A recording is open: where from, how it was shown last, and a first look at its values.
-    Opened(Address, Box<Recording>, Option<Box<super::settings::SavedView>>, Option<MovieStats>),
+    /// A recording is open.
+    Opened(Box<Opened>),
+    /// An experiment is open.
+    Experiment(Box<OpenedExperiment>),
+    /// A table is read, and what its columns mean is guessed.
+    Guessed(Box<ImportForm>),
+    /// Moved recordings are found: the experiment with their paths, for this revision of its table.
+    Moved(Box<Experiment>, u64),
+    /// A table to join is read.
+    Joining(Box<Source>),
+    /// The experiment is saved as a new project.
+    SavedAs(Box<Project>),
     /// Statistics of a view, so far (share done) or final (1).
     Stats(u64, Arc<MovieStats>, f32),
     /// Files that the user chose.
@@ -23,13 +38,50 @@ pub enum Event {
     Written(PathBuf),
 }
 
+/// A recording that was opened.
+pub struct Opened {
+    /// Where from.
+    pub address: Address,
+    /// The recording.
+    pub recording: Recording,
+    /// How it was shown last.
+    pub saved: Option<super::settings::SavedView>,
+    /// A first look at its values.
+    pub stats: Option<MovieStats>,
+    /// The selection of rows that it was opened for.
+    pub generation: Option<u64>,
+}
+
+/// An experiment that was opened.
+pub struct OpenedExperiment {
+    /// The experiment.
+    pub experiment: Experiment,
+    /// Where it is saved.
+    pub project: Option<Project>,
+    /// How it was looked at.
+    pub view: serde_json::Value,
+    /// What its import found.
+    pub report: Option<Report>,
+}
+
 /// What a file dialog was opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Choice {
     /// Open files.
+    #[default]
     Open,
     /// Open a folder of frames.
     Folder,
+    /// Open a table.
+    Experiment,
+    /// Open a project or a dataset.
+    ExperimentFolder,
+    /// Name a project.
+    SaveProject,
+    /// A table to join.
+    Join,
+    /// Where recordings lie now.
+    MovedData,
     /// A look-up table for a view's channel.
     Lut {
         /// Index of the view.
@@ -37,6 +89,28 @@ pub enum Choice {
         /// Channel.
         channel: usize,
     },
+}
+
+impl Choice {
+    /// True for what is asked about the experiment, not about recordings.
+    pub const fn is_about_experiments(self) -> bool {
+        matches!(
+            self,
+            Self::Experiment | Self::ExperimentFolder | Self::SaveProject | Self::Join | Self::MovedData
+        )
+    }
+
+    /// Heading of the path box.
+    pub const fn question(self) -> &'static str {
+        match self {
+            Self::Open | Self::Folder => "Open a file or a folder",
+            Self::Lut { .. } => "Load a look-up table",
+            Self::Experiment | Self::ExperimentFolder => "Open a table, a project or a dataset",
+            Self::SaveProject => "Save the experiment as a project (NAME.molclip)",
+            Self::Join => "Join a table",
+            Self::MovedData => "Where are the recordings now?",
+        }
+    }
 }
 
 /// A running job.

@@ -1,6 +1,6 @@
 //! Keys and dropped files, taken before widgets see them.
 
-use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers, Popup};
+use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::Command;
 use super::panels::menu;
@@ -14,8 +14,16 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
     if !dropped.is_empty() {
         out.send(Command::OpenAddresses(dropped));
     }
-    let typing =
-        ctx.text_edit_focused() || state.dialogs.palette.is_some() || state.dialogs.path_box.is_some();
+    let typing = ctx.text_edit_focused() || state.dialogs.is_asking();
+    // A structure that is pasted outside a text field is meant for the selected rows.
+    if !typing && menu::enabled(&Command::AttachStructure, state) {
+        let pasted = ctx.input(|i| {
+            i.events.iter().find_map(|e| if let Event::Paste(text) = e { Some(text.clone()) } else { None })
+        });
+        if let Some(text) = pasted {
+            out.send(Command::Paste(text));
+        }
+    }
     let mut commands: Vec<(KeyboardShortcut, Command)> =
         Command::ALL.into_iter().filter_map(|c| Some((c.describe()?.shortcut?, c))).collect();
     // Keys with more modifiers first: Shift+F is not F.
@@ -40,6 +48,8 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
             command,
             Command::StepBack
                 | Command::StepForward
+                | Command::NextRow
+                | Command::PreviousRow
                 | Command::NextZ
                 | Command::PreviousZ
                 | Command::ZoomIn

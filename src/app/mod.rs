@@ -1,6 +1,8 @@
 //! The window: reads the inbox, applies commands, draws. State is data; panels read it and send commands.
 
 mod apply;
+mod arrangement;
+pub mod background_cache;
 pub mod command;
 mod dialogs;
 pub mod export_task;
@@ -11,9 +13,13 @@ pub mod log_store;
 pub mod offscreen;
 pub mod panels;
 pub mod profile;
+pub mod screen;
+mod session;
 pub mod settings;
+pub mod sketches;
 pub mod state;
 mod theme;
+pub mod thumbnails;
 pub mod widgets;
 
 use std::path::PathBuf;
@@ -25,12 +31,12 @@ use eframe::egui::{self, Align2, CentralPanel, Context, FontId, Panel, Ui, Viewp
 use self::jobs::Jobs;
 use self::panels::Pane;
 use self::profile::Profile;
-use self::settings::{SavedView, Settings};
+use self::settings::Settings;
 use self::state::{AppState, Outbox};
 use self::widgets::frame_canvas::SharedFeedback;
+use crate::experiment::project::recovery;
 use crate::gpu::{ComputeChoice, GpuDevice};
 use crate::video::cache::{FrameCache, Request, default_capacity};
-use crate::video::display::ChannelDisplay;
 use crate::video::timeline::Pacing;
 use crate::video::{Address, Limits};
 
@@ -56,16 +62,18 @@ pub struct Setup {
 const AHEAD: usize = 48;
 const AROUND: usize = 6;
 
-/// Settings and session are written at most this often, so that a crash loses little.
-const AUTOSAVE: Duration = Duration::from_secs(5);
-
 /// The program.
 pub struct Studio {
     /// What is shown.
     pub state: AppState,
+    ctx: Context,
     cache: FrameCache,
     jobs: Jobs,
     edits: Arc<apply::EditQueue>,
+    playing: apply::Playing,
+    kept: apply::Kept,
+    /// The arrangement to go back to when the experiment is closed.
+    recordings_layout: Option<egui_tiles::Tree<Pane>>,
     gpu: Option<GpuDevice>,
     format: wgpu::TextureFormat,
     feedback: SharedFeedback,
@@ -96,7 +104,11 @@ impl Studio {
         if let Some(compute) = compute {
             settings.compute = compute;
         }
-        let layout = settings.layout.take().filter(complete).unwrap_or_else(panels::default_layout);
+        let layout = settings
+            .layout
+            .take()
+            .filter(|l| arrangement::complete(l, &Pane::RECORDINGS))
+            .unwrap_or_else(panels::default_layout);
         let wake = {
             let ctx = ctx.clone();
             move || ctx.request_repaint()
@@ -104,9 +116,13 @@ impl Studio {
         let capacity = (default_capacity() as f64 * 4.0 * settings.cache_share.clamp(0.01, 0.9)) as usize;
         let mut studio = Self {
             state: AppState::new(settings),
+            ctx: ctx.clone(),
             cache: FrameCache::new(capacity, wake.clone()),
             jobs: Jobs::new(wake),
             edits: Arc::default(),
+            playing: apply::Playing::default(),
+            kept: apply::Kept::default(),
+            recordings_layout: None,
             gpu,
             format,
             feedback: SharedFeedback::default(),
@@ -134,8 +150,17 @@ impl Studio {
                 "The program did not end cleanly last time. “Reopen last session” brings its recordings back."
             );
         }
+        if let Some(dir) = &studio.config_dir {
+            studio.state.recoverable = recovery::list(dir);
+        }
         studio.open(addresses);
         studio
+    }
+
+    /// Repaints the window from another thread.
+    fn wake(&self) -> impl Fn() + Send + Sync + Clone + 'static {
+        let ctx = self.ctx.clone();
+        move || ctx.request_repaint()
     }
 
     fn describe_device(&mut self) {
@@ -260,7 +285,7 @@ impl Studio {
                 .frame(bar)
                 .show(ui, |ui| panels::transport::show(ui, &self.state, &self.cache, out));
         }
-        let mut behavior = Behavior {
+        let mut behavior = arrangement::Behavior {
             state: &self.state,
             format: self.format,
             feedback: &self.feedback,
@@ -278,6 +303,14 @@ impl Studio {
         panels::about::show(&ctx, &mut self.state);
         panels::path_box::show(&ctx, &mut self.state, out);
         panels::palette::show(&ctx, &mut self.state, out);
+        panels::rows_form::show(&ctx, &mut self.state, out);
+        panels::attach::show(&ctx, &mut self.state, out);
+        panels::import::show(&ctx, &mut self.state, out);
+        panels::close_experiment::show(&ctx, &mut self.state, out);
+        panels::join::show(&ctx, &mut self.state, out);
+        panels::report::show(&ctx, &mut self.state);
+        panels::simulate::show(&ctx, &mut self.state, out);
+        panels::structures::dragged(&ctx);
         self.confirm_quit(&ctx);
         if self.state.dropping && !self.state.views.is_empty() {
             drop_hint(&ctx);
@@ -308,7 +341,7 @@ impl Studio {
         let title = match self.state.active_view() {
             Some(view) => format!(
                 "{} — {} — frame {} of {} — MolCLIP Studio",
-                view.recording.address.label(),
+                self.state.name_of(view),
                 state::time_label(&view.recording, view.shown.t),
                 view.shown.t + 1,
                 view.recording.shape().t
@@ -387,75 +420,6 @@ impl Studio {
     pub fn background(&self, visuals: &egui::Visuals) -> [f32; 4] {
         theme::background(visuals, self.format)
     }
-
-    /// The window closes: settings and session are kept.
-    pub fn end(&mut self) {
-        if let Some(profile) = &self.profile {
-            profile.report();
-            return;
-        }
-        self.state.settings.closed_cleanly = self.fatal.is_none();
-        self.save_now();
-    }
-
-    /// Copies what is open into the settings.
-    fn update_session(&mut self) {
-        let state = &mut self.state;
-        state.settings.ending = state.clock.ending;
-        state.settings.speed = state.clock.speed;
-        state.settings.pacing = state.clock.pacing;
-        // An empty window keeps the last session, so that it can still be brought back.
-        if !state.views.is_empty() {
-            state.settings.session = state.views.iter().map(saved_view).collect();
-        }
-        state.settings.layout = Some(self.layout.clone());
-    }
-
-    fn save_now(&mut self) {
-        self.update_session();
-        if let Some(dir) = &self.config_dir
-            && let Err(e) = self.state.settings.save(dir)
-        {
-            log::warn!("{e:#}");
-        }
-        self.saved.0 = Instant::now();
-    }
-
-    fn autosave(&mut self) {
-        if self.saved.0.elapsed() < AUTOSAVE || self.profile.is_some() {
-            return;
-        }
-        self.update_session();
-        let text = serde_json::to_string(&self.state.settings).unwrap_or_default();
-        if text != self.saved.1 {
-            self.saved.1 = text;
-            self.save_now();
-        }
-        self.saved.0 = Instant::now();
-    }
-}
-
-impl Drop for Studio {
-    /// A panic while drawing (a device that went away) must not cost the session.
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.save_now();
-        }
-    }
-}
-
-/// A recording as it is remembered.
-fn saved_view(view: &state::View) -> SavedView {
-    SavedView {
-        address: view.recording.address.clone(),
-        display: view.display.clone(),
-        viewport: view.viewport,
-    }
-}
-
-/// A stored layout from another version may lack a panel.
-fn complete(tree: &egui_tiles::Tree<Pane>) -> bool {
-    [Pane::Viewer, Pane::Display, Pane::Info, Pane::Log].iter().all(|p| tree.tiles.find_pane(p).is_some())
 }
 
 fn drop_hint(ctx: &Context) {
@@ -470,44 +434,4 @@ fn drop_hint(ctx: &Context) {
         FontId::proportional(28.0),
         egui::Color32::WHITE,
     );
-}
-
-struct Behavior<'a> {
-    state: &'a AppState,
-    format: wgpu::TextureFormat,
-    feedback: &'a SharedFeedback,
-    out: &'a mut Outbox,
-    drawn: panels::viewer::Drawn,
-}
-
-impl egui_tiles::Behavior<Pane> for Behavior<'_> {
-    fn pane_ui(&mut self, ui: &mut Ui, _tile: egui_tiles::TileId, pane: &mut Pane) -> egui_tiles::UiResponse {
-        if *pane == Pane::Viewer {
-            self.drawn = panels::viewer::show(ui, self.state, self.format, self.feedback, self.out);
-        } else {
-            egui::Frame::NONE.inner_margin(8.0).show(ui, |ui| match pane {
-                Pane::Display => panels::display::show(ui, self.state, self.out),
-                Pane::Info => panels::info::show(ui, self.state, self.out),
-                Pane::Log | Pane::Viewer => panels::log::show(ui),
-            });
-        }
-        egui_tiles::UiResponse::None
-    }
-
-    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
-        pane.title().into()
-    }
-
-    /// The window's own colour: see [`Studio::panels`].
-    fn tab_bar_color(&self, _visuals: &egui::Visuals) -> egui::Color32 {
-        egui::Color32::TRANSPARENT
-    }
-
-    fn gap_width(&self, _style: &egui::Style) -> f32 {
-        3.0
-    }
-
-    fn simplification_options(&self) -> egui_tiles::SimplificationOptions {
-        egui_tiles::SimplificationOptions { all_panes_must_have_tabs: true, ..Default::default() }
-    }
 }

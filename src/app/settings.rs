@@ -82,6 +82,8 @@ pub struct Settings {
     pub cache_share: f64,
     /// What was opened, latest first.
     pub recent: Vec<Address>,
+    /// Tables, projects and datasets that were opened, latest first.
+    pub recent_experiments: Vec<PathBuf>,
     /// At the end of the movie.
     pub ending: Ending,
     /// How fast.
@@ -114,6 +116,7 @@ impl Default for Settings {
             compute: ComputeChoice::Auto,
             cache_share: 0.25,
             recent: Vec::new(),
+            recent_experiments: Vec::new(),
             ending: Ending::default(),
             speed: Speed::Fps(10.0),
             pacing: Pacing::default(),
@@ -173,6 +176,13 @@ impl Settings {
         let text = serde_json::to_string_pretty(self)?;
         write_atomically(&file, text.as_bytes())
             .map_err(|e| anyhow::anyhow!("{}: settings could not be written: {e}", file.display()))
+    }
+
+    /// Puts an experiment on top of its recent list.
+    pub fn remember_experiment(&mut self, path: &Path) {
+        self.recent_experiments.retain(|p| p != path);
+        self.recent_experiments.insert(0, path.to_owned());
+        self.recent_experiments.truncate(RECENT);
     }
 
     /// Puts an address on top of the recent list.

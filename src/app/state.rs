@@ -1,5 +1,6 @@
 //! The window's state: plain data. Panels read it and send commands; [`super::Studio`] applies them.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,8 +8,17 @@ use eframe::egui::Rect;
 
 use super::command::Command;
 use super::frame::{self, LutCache};
+use super::jobs::Choice;
+use super::panels::attach::AttachForm;
 use super::panels::export::ExportForm;
+use super::panels::import::ImportForm;
+use super::panels::join::JoinForm;
+use super::panels::simulate::SimulateForm;
+use super::screen::Screen;
 use super::settings::{Settings, Viewport};
+use crate::experiment::Table;
+use crate::experiment::import::report::Report;
+use crate::experiment::project::recovery::Recoverable;
 use crate::gpu::frame_view::ChannelDraw;
 use crate::video::cache::{FrameCache, Request};
 use crate::video::display::{Display, Projection};
@@ -148,10 +158,13 @@ pub enum Undo {
     Edits(u64, Edits),
     /// A look as it was.
     Display(u64, Display),
+    /// The experiment's table as it was, and what was changed.
+    Table(Table, String),
 }
 
 /// Windows over the window.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools)] // each says that one dialog is open
 pub struct Dialogs {
     /// Text typed into the command palette.
     pub palette: Option<String>,
@@ -165,23 +178,56 @@ pub struct Dialogs {
     pub export: Option<ExportForm>,
     /// The program is asked to close while jobs run.
     pub confirm_quit: bool,
+    /// Something to ask about the selected rows.
+    pub rows: Option<RowsForm>,
+    /// A structure for the selected rows.
+    pub attach: Option<AttachForm>,
+    /// A screen to simulate.
+    pub simulate: Option<SimulateForm>,
+    /// How a table is read.
+    pub import: Option<ImportForm>,
+    /// A table to join.
+    pub join: Option<JoinForm>,
+    /// What an import found.
+    pub report: bool,
+    /// An experiment without a name is to be closed.
+    pub close_experiment: bool,
 }
 
 impl Dialogs {
-    /// True if one is open: Escape then belongs to it.
-    pub const fn any(&self) -> bool {
+    /// True while a dialog waits for an answer: keys belong to it.
+    pub const fn is_asking(&self) -> bool {
         self.palette.is_some()
-            || self.help
-            || self.about
             || self.path_box.is_some()
-            || self.export.is_some()
+            || self.rows.is_some()
+            || self.attach.is_some()
+            || self.import.is_some()
+            || self.join.is_some()
+            || self.simulate.is_some()
+            || self.close_experiment
             || self.confirm_quit
     }
+
+    /// True if one is open: Escape then belongs to it.
+    pub const fn any(&self) -> bool {
+        self.is_asking() || self.help || self.about || self.report || self.export.is_some()
+    }
+}
+
+/// A question about the selected rows, with the answer so far.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RowsForm {
+    /// Why they are left out.
+    Exclude(String),
+    /// Which tag.
+    Tag(String),
 }
 
 /// A line to type a path into.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PathBox {
+    /// What the path is for.
+    pub choice: Choice,
     /// What has been typed.
     pub text: String,
     /// Why it is shown instead of a file dialog, if it is.
@@ -202,6 +248,16 @@ pub struct AppState {
     pub clock: Clock,
     /// What is remembered.
     pub settings: Settings,
+    /// The experiment, if one is open.
+    pub screen: Option<Screen>,
+    /// Where it is saved, and whether the user has given it no name yet.
+    pub project: Option<(PathBuf, bool)>,
+    /// How saving goes.
+    pub saving: String,
+    /// What its import found.
+    pub report: Option<Report>,
+    /// Experiments that were never saved under a name, from earlier runs.
+    pub recoverable: Vec<Recoverable>,
     /// Under the pointer.
     pub hover: Option<Hover>,
     /// Open windows.
@@ -232,6 +288,11 @@ impl AppState {
             timeline: Timeline::new(&[], settings.align),
             clock,
             settings,
+            screen: None,
+            project: None,
+            saving: String::new(),
+            report: None,
+            recoverable: Vec::new(),
             hover: None,
             dialogs: Dialogs::default(),
             undo: Vec::new(),
@@ -265,6 +326,31 @@ impl AppState {
         self.clock.seek(tick, &self.timeline);
         self.clock.playing &= self.timeline.len() > 1;
         self.active = self.active.min(self.views.len().saturating_sub(1));
+    }
+
+    /// What a view is called: its treatment where it belongs to a row, its code while blind, else its file.
+    pub fn name_of(&self, view: &View) -> String {
+        let row = self.screen.as_ref().and_then(|s| Some((s, *s.playing.get(&view.recording.address)?)));
+        match (row, &self.screen) {
+            (Some((screen, row)), _) => screen.caption(row),
+            // A recording that was opened by hand has a path that may tell its treatment.
+            (None, Some(screen)) if screen.look().blind => "recording".to_owned(),
+            _ => view.recording.address.label(),
+        }
+    }
+
+    /// True for a recording that a row calls simulated.
+    pub fn is_simulated(&self, view: &View) -> bool {
+        let Some(screen) = &self.screen else { return false };
+        screen
+            .playing
+            .get(&view.recording.address)
+            .is_some_and(|&row| screen.experiment().is_simulated(row as usize))
+    }
+
+    /// True while treatments are hidden.
+    pub fn is_blind(&self) -> bool {
+        self.screen.as_ref().is_some_and(|s| s.look().blind)
     }
 
     /// Time stamp of a view's current frame, as drawn over it: from its treatment where it has one.

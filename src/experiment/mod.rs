@@ -1,14 +1,13 @@
 //! Experiments: a table with one row per recording, and where its recordings are.
 //!
 //! [`import`] makes one from a manifest, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
-//! filters it; [`history`] takes edits back; [`project`] keeps it on disk; [`relocate`] finds recordings that moved. A
+//! filters it; [`project`] keeps it on disk; [`relocate`] finds recordings that moved. A
 //! row shows a [`Payload`] and has [`Perturbation`]s: a video and one compound today, so that images, profiles and
 //! combinations can come without changing what is stored.
 
 pub mod cells;
 mod checks;
 pub mod columns;
-pub mod history;
 pub mod import;
 pub mod order;
 pub mod project;

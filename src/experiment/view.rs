@@ -58,6 +58,11 @@ pub enum Filter {
 
 /// The rows that a query shows, in their order.
 pub fn rows(table: &Table, query: &Query) -> Vec<u32> {
+    rows_searched(table, query, |_| true)
+}
+
+/// The same, where words are only looked for in some columns: a search must not find what is hidden.
+pub fn rows_searched(table: &Table, query: &Query, is_searched: impl Fn(&str) -> bool) -> Vec<u32> {
     let mut rows: Vec<u32> = (0..table.len() as u32).collect();
     if !query.show_excluded && table.excluded_count() > 0 {
         rows.retain(|row| !table.is_excluded(*row as usize));
@@ -67,13 +72,9 @@ pub fn rows(table: &Table, query: &Query) -> Vec<u32> {
     }
     let words: Vec<String> = query.text.split_whitespace().map(str::to_lowercase).collect();
     if !words.is_empty() {
-        let columns: Vec<Values> = table
-            .frame()
-            .columns()
-            .iter()
-            .filter(|c| c.null_count() < c.len())
-            .filter_map(Values::of)
-            .collect();
+        let searched =
+            table.frame().columns().iter().filter(|c| c.null_count() < c.len() && is_searched(c.name()));
+        let columns: Vec<Values> = searched.filter_map(Values::of).collect();
         rows = rows
             .into_par_iter()
             .filter(|row| {

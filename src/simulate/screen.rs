@@ -22,7 +22,7 @@ const MAX_VIDEOS: usize = 100_000;
 const MAX_SAMPLES: u128 = 500_000_000_000;
 
 /// What is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Layout {
     /// `manifest.csv` and OME-TIFF videos.
@@ -33,7 +33,7 @@ pub enum Layout {
 }
 
 /// A screen to simulate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Mechanisms.

@@ -11,6 +11,7 @@ pub mod plane;
 pub mod recording;
 pub mod series;
 pub mod stats;
+pub mod thumbnail;
 pub mod timeline;
 
 pub use address::{Address, Crop};

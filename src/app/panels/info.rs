@@ -36,8 +36,10 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
 fn facts(ui: &mut Ui, state: &AppState, view: &View, out: &mut Outbox) {
     let recording = &view.recording;
     let series = &recording.series;
-    ui.add(eframe::egui::Label::new(RichText::new(recording.address.label()).strong()).wrap())
-        .on_hover_text(recording.address.to_string());
+    let name = ui.add(eframe::egui::Label::new(RichText::new(state.name_of(view)).strong()).wrap());
+    if !state.is_blind() {
+        name.on_hover_text(recording.address.to_string());
+    }
     if recording.all_series().len() > 1 {
         let name = |i: usize, n: &str| format!("{}: {n}", i + 1);
         let choice = ComboBox::from_id_salt("series")

@@ -34,8 +34,27 @@ fn check(ui: &mut Ui, command: &Command, on: bool, out: &mut Outbox) {
 /// True when a command would do something now.
 pub fn enabled(command: &Command, state: &AppState) -> bool {
     let open = !state.views.is_empty();
+    let selected = state.screen.as_ref().is_some_and(|s| !s.selection.is_empty());
     match command {
+        Command::SaveExperiment
+        | Command::SaveExperimentAs
+        | Command::CloseExperiment
+        | Command::JoinTable
+        | Command::FindMovedData
+        | Command::SelectAllRows
+        | Command::NextRow
+        | Command::PreviousRow
+        | Command::BlindMode => state.screen.is_some(),
+        Command::ShowReport => state.report.is_some(),
+        Command::PlaySelected | Command::ExcludeRows | Command::IncludeRows | Command::TagRows => selected,
+        // While blind, neither a name nor a path may reach the clipboard or the screen.
+        Command::CopyRows | Command::AttachStructure => {
+            selected && state.screen.as_ref().is_some_and(|s| !s.look().blind)
+        }
         Command::Open
+        | Command::OpenExperiment
+        | Command::OpenExperimentFolder
+        | Command::SimulateScreen
         | Command::OpenFolder
         | Command::OpenPath
         | Command::Quit
@@ -80,11 +99,12 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             item(ui, Command::OpenFolder, out);
             item(ui, Command::OpenPath, out);
             ui.menu_button("Open recent", |ui| {
-                if state.settings.recent.is_empty() {
-                    ui.weak("Nothing yet");
+                let blind = state.is_blind();
+                if state.settings.recent.is_empty() || blind {
+                    ui.weak(if blind { "Hidden while you score blind" } else { "Nothing yet" });
                 }
-                for address in &state.settings.recent {
-                    let text = super::super::widgets::overlay::shorten(&address.label(), 60);
+                for address in state.settings.recent.iter().filter(|_| !blind) {
+                    let text = crate::app::widgets::overlay::shorten(&address.label(), 60);
                     if ui.button(text).on_hover_text(address.to_string()).clicked() {
                         out.send(Command::OpenAddresses(vec![address.clone()]));
                         ui.close();
@@ -92,6 +112,20 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 }
             });
             item(ui, Command::ReopenSession, out);
+            ui.separator();
+            for command in [
+                Command::OpenExperiment,
+                Command::OpenExperimentFolder,
+                Command::SimulateScreen,
+                Command::SaveExperiment,
+                Command::SaveExperimentAs,
+                Command::JoinTable,
+                Command::FindMovedData,
+                Command::ShowReport,
+                Command::CloseExperiment,
+            ] {
+                item(ui, command, out);
+            }
             ui.separator();
             item(ui, Command::ExportFrame, out);
             item(ui, Command::ExportMovie, out);
@@ -107,6 +141,26 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             ui.separator();
             item(ui, Command::MarkTreatment, out);
             item(ui, Command::ClearTreatment, out);
+        });
+        ui.menu_button("Rows", |ui| {
+            for command in [
+                Command::PlaySelected,
+                Command::NextRow,
+                Command::PreviousRow,
+                Command::SelectAllRows,
+                Command::CopyRows,
+            ] {
+                item(ui, command, out);
+            }
+            ui.separator();
+            for command in
+                [Command::ExcludeRows, Command::IncludeRows, Command::TagRows, Command::AttachStructure]
+            {
+                item(ui, command, out);
+            }
+            ui.separator();
+            let blind = state.screen.as_ref().is_some_and(|s| s.look().blind);
+            check(ui, &Command::BlindMode, blind, out);
         });
         ui.menu_button("View", |ui| {
             for command in

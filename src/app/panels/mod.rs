@@ -1,18 +1,33 @@
 //! The panels: each reads the state and sends commands.
 
 pub mod about;
+pub mod attach;
+pub mod close_experiment;
+pub mod contact_sheet;
 pub mod display;
 pub mod export;
+pub mod filters;
 pub mod help;
+pub mod import;
 pub mod info;
+pub mod join;
 pub mod log;
 pub mod menu;
 pub mod palette;
 pub mod path_box;
+pub mod plate;
+pub mod report;
+pub mod rows;
+pub mod rows_form;
+pub mod simulate;
 pub mod status;
+pub mod structures;
+pub mod table;
 pub mod transport;
 pub mod viewer;
 
+use eframe::egui::Id;
+use egui_tiles::{Linear, LinearDir, TileId, Tiles, Tree};
 use serde::{Deserialize, Serialize};
 
 /// A panel that can be arranged.
@@ -26,6 +41,16 @@ pub enum Pane {
     Info,
     /// Messages.
     Log,
+    /// Rows of the experiment.
+    Table,
+    /// Wells.
+    Plate,
+    /// Thumbnails.
+    ContactSheet,
+    /// Structures of the experiment's compounds.
+    Structures,
+    /// What is known of the selected row's compound.
+    Compound,
 }
 
 impl Pane {
@@ -36,23 +61,64 @@ impl Pane {
             Self::Display => "Contrast",
             Self::Info => "Recording",
             Self::Log => "Log",
+            Self::Table => "Table",
+            Self::Plate => "Plate",
+            Self::ContactSheet => "Contact sheet",
+            Self::Structures => "Structures",
+            Self::Compound => "Compound",
         }
     }
 }
 
+impl Pane {
+    /// The panels of a window without an experiment.
+    pub const RECORDINGS: [Self; 4] = [Self::Viewer, Self::Display, Self::Info, Self::Log];
+    /// The panels of a window with one.
+    pub const EXPERIMENT: [Self; 9] = [
+        Self::Viewer,
+        Self::ContactSheet,
+        Self::Plate,
+        Self::Structures,
+        Self::Table,
+        Self::Compound,
+        Self::Display,
+        Self::Info,
+        Self::Log,
+    ];
+}
+
 /// The arrangement that a new user sees: pictures large, contrast and metadata at their right.
-pub fn default_layout() -> egui_tiles::Tree<Pane> {
-    let mut tiles = egui_tiles::Tiles::default();
+pub fn default_layout() -> Tree<Pane> {
+    let mut tiles = Tiles::default();
     let viewer = tiles.insert_pane(Pane::Viewer);
-    let display = tiles.insert_pane(Pane::Display);
-    let info = tiles.insert_pane(Pane::Info);
-    let log = tiles.insert_pane(Pane::Log);
-    let lower = tiles.insert_tab_tile(vec![info, log]);
-    let upper = tiles.insert_tab_tile(vec![display]);
+    let upper = tabs(&mut tiles, &[Pane::Display]);
+    let lower = tabs(&mut tiles, &[Pane::Info, Pane::Log]);
     let side = tiles.insert_vertical_tile(vec![upper, lower]);
-    let mut root = egui_tiles::Linear::new(egui_tiles::LinearDir::Horizontal, vec![viewer, side]);
-    root.shares.set_share(viewer, 0.74);
-    root.shares.set_share(side, 0.26);
-    let root = tiles.insert_container(root);
-    egui_tiles::Tree::new(eframe::egui::Id::unique("panels"), root, tiles)
+    let root = split(&mut tiles, LinearDir::Horizontal, viewer, side, 0.74);
+    Tree::new(Id::unique("panels"), root, tiles)
+}
+
+/// With an experiment: pictures above, the table below, what is known of the selected row at the right.
+pub fn experiment_layout() -> Tree<Pane> {
+    let mut tiles = Tiles::default();
+    let pictures = tabs(&mut tiles, &[Pane::Viewer, Pane::ContactSheet, Pane::Plate, Pane::Structures]);
+    let table = tabs(&mut tiles, &[Pane::Table]);
+    let main = split(&mut tiles, LinearDir::Vertical, pictures, table, 0.62);
+    let upper = tabs(&mut tiles, &[Pane::Compound, Pane::Display]);
+    let lower = tabs(&mut tiles, &[Pane::Info, Pane::Log]);
+    let side = tiles.insert_vertical_tile(vec![upper, lower]);
+    let root = split(&mut tiles, LinearDir::Horizontal, main, side, 0.74);
+    Tree::new(Id::unique("experiment panels"), root, tiles)
+}
+
+fn tabs(tiles: &mut Tiles<Pane>, panes: &[Pane]) -> TileId {
+    let panes: Vec<TileId> = panes.iter().map(|&pane| tiles.insert_pane(pane)).collect();
+    tiles.insert_tab_tile(panes)
+}
+
+fn split(tiles: &mut Tiles<Pane>, dir: LinearDir, first: TileId, second: TileId, share: f32) -> TileId {
+    let mut linear = Linear::new(dir, vec![first, second]);
+    linear.shares.set_share(first, share);
+    linear.shares.set_share(second, 1.0 - share);
+    tiles.insert_container(linear)
 }

@@ -12,7 +12,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     let mut done = false;
     let response = Modal::new(Id::unique("path box")).show(ctx, |ui| {
         ui.set_width(520.0);
-        ui.heading("Open a file or a folder");
+        ui.heading(path_box.choice.question());
         if let Some(note) = &path_box.note {
             ui.weak(note);
         }
@@ -34,6 +34,11 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         let enter = ui.input(|i| i.key_pressed(Key::Enter));
         ui.horizontal(|ui| {
             if (ui.button("Open").clicked() || enter) && !path_box.text.trim().is_empty() {
+                if path_box.choice.is_about_experiments() {
+                    out.send(Command::ExperimentPath(path_box.choice, clean(&path_box.text).into()));
+                    done = true;
+                    return;
+                }
                 match check(&path_box) {
                     Ok(address) => {
                         out.send(Command::OpenAddresses(vec![address]));
@@ -51,10 +56,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
 }
 
 fn check(path_box: &PathBox) -> Result<Address, String> {
-    // Paths copied from a file manager or a shell often come quoted.
-    let text = path_box.text.trim().trim_matches(['"', '\'']);
-    let text = text.strip_prefix("file://").unwrap_or(text);
-    let address = Address::parse(text)?;
+    let address = Address::parse(clean(&path_box.text))?;
     if address.path.exists() {
         Ok(address)
     } else {
@@ -63,4 +65,10 @@ fn check(path_box: &PathBox) -> Result<Address, String> {
             address.path.display()
         ))
     }
+}
+
+/// Paths copied from a file manager or a shell often come quoted.
+fn clean(text: &str) -> &str {
+    let text = text.trim().trim_matches(['"', '\'']);
+    text.strip_prefix("file://").unwrap_or(text)
 }

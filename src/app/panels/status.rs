@@ -69,6 +69,21 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                 size(cache.capacity),
                 cache.decode_ms
             ));
+            if let Some((path, unnamed)) = &state.project {
+                ui.separator();
+                let name = path.file_stem().unwrap_or_default().to_string_lossy();
+                if *unnamed {
+                    let tip = "Everything is kept for recovery, but the experiment has no name yet: Ctrl+S";
+                    ui.label(RichText::new("not saved yet").color(ui.visuals().warn_fg_color))
+                        .on_hover_text(tip);
+                } else {
+                    ui.label(overlay::shorten(&name, 30)).on_hover_text(format!(
+                        "{}: {}",
+                        path.display(),
+                        state.saving
+                    ));
+                }
+            }
             for job in jobs.running() {
                 ui.separator();
                 let tip = format!("Stop: {}", job.name);

@@ -96,7 +96,7 @@ fn picture(
         WidgetInfo::labeled(
             Role::Image,
             true,
-            format!("{} at {}", view.recording.address.label(), state.time_label(index)),
+            format!("{} at {}", state.name_of(view), state.time_label(index)),
         )
     });
     let painter = ui.painter_at(cell);
@@ -117,7 +117,7 @@ fn picture(
     let shown_time = super::super::state::time_label(&view.recording, view.shown.t);
     let many = state.views.len() > 1;
     let overlay = Overlay {
-        name: (settings.overlays.name && many).then(|| view.recording.address.label()),
+        name: picture_name(state, view, settings.overlays.name && (many || state.screen.is_some())),
         time: settings.overlays.time_stamp.then_some(shown_time),
         scale: settings.overlays.scale_bar.then(|| (zoom, overlay::pixel_size(&view.recording))),
     };
@@ -136,6 +136,9 @@ fn picture(
         close_button(ui, cell, index, out);
     }
 
+    if let Some(row) = state.screen.as_ref().and_then(|s| s.playing.get(&view.recording.address)) {
+        super::rows::drop_structure(ui, &response, &[*row], out);
+    }
     if response.clicked() || response.drag_started() {
         out.send(Command::Activate(index));
     }
@@ -152,6 +155,15 @@ fn picture(
         let pixel = (pixel.x as usize, pixel.y as usize);
         Hover { view: index, pixel, values: view.values_at(pixel.0, pixel.1) }
     })
+}
+
+/// What is written over a picture. Simulated cells are called so whatever is switched off.
+fn picture_name(state: &AppState, view: &View, wanted: bool) -> Option<String> {
+    let name = wanted.then(|| state.name_of(view));
+    if !state.is_simulated(view) {
+        return name;
+    }
+    Some(name.map_or_else(|| "simulated".to_owned(), |name| format!("{name} · simulated")))
 }
 
 /// A neutral surround: brightness of a dim cell is judged against it.
@@ -272,7 +284,9 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             ui.add_space(6.0);
             ui.weak("TIFF, OME-TIFF and ImageJ stacks, GIF, folders of numbered frames. Several at once play side by side.");
             ui.add_space(16.0);
-            for command in [Command::Open, Command::OpenFolder, Command::OpenPath] {
+            for command in
+                [Command::Open, Command::OpenFolder, Command::OpenExperiment, Command::OpenExperimentFolder]
+            {
                 let Some(about) = command.describe() else { continue };
                 let mut button = Button::new(about.text).min_size(vec2(220.0, 32.0));
                 if let Some(shortcut) = about.shortcut {
@@ -291,7 +305,26 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                     out.send(Command::ReopenSession);
                 }
             }
-            if !state.settings.recent.is_empty() {
+            for lost in &state.recoverable {
+                let Some(experiment) = &lost.experiment else { continue };
+                let text = format!("Bring back “{}” ({} rows, never saved)", experiment.name, experiment.rows);
+                let tip = "An experiment that was open when the program last ended, with everything done to it";
+                if ui.add(Button::new(text).min_size(vec2(220.0, 32.0))).on_hover_text(tip).clicked() {
+                    out.send(Command::Recover(lost.path.clone()));
+                }
+            }
+            if !state.settings.recent_experiments.is_empty() && !state.is_blind() {
+                ui.add_space(14.0);
+                ui.weak("Recent experiments");
+                for path in state.settings.recent_experiments.iter().take(4) {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    let link = ui.link(overlay::shorten(&name, 60));
+                    if link.on_hover_text(path.display().to_string()).clicked() {
+                        out.send(Command::OpenAddresses(vec![crate::video::Address::of(path.clone())]));
+                    }
+                }
+            }
+            if !state.settings.recent.is_empty() && !state.is_blind() {
                 ui.add_space(14.0);
                 ui.weak("Recent");
                 for address in state.settings.recent.iter().take(5) {

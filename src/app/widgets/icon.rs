@@ -32,6 +32,8 @@ pub enum Icon {
     Swap,
     /// Back to the original.
     Reset,
+    /// Show only a part.
+    Filter,
 }
 
 /// A button with an icon; `label` is its name for screen readers and tests.
@@ -111,6 +113,17 @@ pub fn paint(painter: &Painter, rect: Rect, icon: Icon, color: Color32) {
                 painter.line_segment([pos2(to, y), pos2(to - tip, y - w * 0.2)], line);
                 painter.line_segment([pos2(to, y), pos2(to - tip, y + w * 0.2)], line);
             }
+        }
+        Icon::Filter => {
+            let points = vec![
+                rect.left_top(),
+                rect.right_top(),
+                pos2(c.x + w * 0.12, c.y),
+                pos2(c.x + w * 0.12, rect.bottom()),
+                pos2(c.x - w * 0.12, rect.bottom() - w * 0.16),
+                pos2(c.x - w * 0.12, c.y),
+            ];
+            painter.add(Shape::closed_line(points, Stroke::new(line.width * 0.8, color)));
         }
         Icon::Reset => {
             let radius = w * 0.42;

@@ -3,8 +3,11 @@
 pub mod frame_canvas;
 pub mod histogram;
 pub mod icon;
+pub mod legend;
+pub mod molecule;
 pub mod overlay;
 pub mod roi;
+pub mod swatch;
 pub mod timeline_bar;
 
 use eframe::egui::Response;

@@ -18,7 +18,7 @@ pub const INTERVAL: Duration = Duration::from_secs(5);
 /// A state to be saved. Cheap: an experiment shares its columns with its clones.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// Number of the state ([`crate::experiment::history::History::revision`]).
+    /// Number of the state.
     pub revision: u64,
     /// The experiment.
     pub experiment: Experiment,

@@ -81,7 +81,7 @@ pub fn header(window: &mut Window) -> Option<(Dialect, u64)> {
     if !is_tiff(start) {
         return None;
     }
-    let dialect = Dialect { big_endian: start[0] == b'M', big_tiff: start.contains(&b'+') };
+    let dialect = Dialect { big_endian: start[0] == b'M', big_tiff: start[2..4].contains(&b'+') };
     if !dialect.big_tiff {
         return Some((dialect, dialect.uint(&start[4..8])));
     }
@@ -264,6 +264,8 @@ mod tests {
         let big = Dialect { big_endian: false, big_tiff: true };
         assert_eq!(read(b"II+\0\x08\0\0\0\x10\0\0\0\0\0\0\0"), Some((big, 16)));
         assert_eq!(read(b"II+\0\x04\0\0\0\x10\0\0\0\0\0\0\0"), None);
+        // The offset may look like the mark of BigTIFF.
+        assert_eq!(read(b"II*\0+U\0\0"), Some((little, 0x552b)));
         assert_eq!(read(b"II*\0\x08"), None);
         assert_eq!(read(b"GIF89a\0\0"), None);
     }

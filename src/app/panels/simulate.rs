@@ -1,0 +1,205 @@
+//! A simulated screen: how large, and what its cells look like.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use eframe::egui::{
+    Button, ColorImage, ComboBox, Context, DragValue, Grid, Id, Image, Key, Modal, RichText, Slider,
+    TextEdit, TextureHandle, TextureOptions, Ui, vec2,
+};
+
+use crate::app::background_cache::BackgroundCache;
+use crate::app::command::Command;
+use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::named;
+use crate::simulate::{self, Config, Parameters, Treatment, Video};
+
+/// Speed of the preview.
+const FRAMES_PER_SECOND: f64 = 8.0;
+
+/// What a preview shows: the settings, a mechanism (none: DMSO), and its strength in percent.
+type Wish = (Config, Option<String>, u32);
+
+/// A preview, or why there is none.
+type Preview = Result<Arc<Video>, String>;
+
+/// What has been chosen.
+pub struct SimulateForm {
+    /// Size of the screen.
+    pub config: Config,
+    /// Folder to write into.
+    pub folder: String,
+    moa: Option<String>,
+    percent: u32,
+    /// Made in the background when first wished for.
+    previews: Option<BackgroundCache<Wish, Preview>>,
+    /// The preview on screen with its textures, one per frame.
+    shown: Option<(Wish, Vec<TextureHandle>, f64)>,
+}
+
+impl Default for SimulateForm {
+    fn default() -> Self {
+        let home = directories::UserDirs::new();
+        let parent =
+            home.as_ref().map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
+        let config =
+            Config { moas: 6, drugs_per_moa: 3, videos_per_drug: 2, replicates: 2, ..Config::default() };
+        let folder = parent.join("simulated screen").display().to_string();
+        Self { config, folder, moa: None, percent: 100, previews: None, shown: None }
+    }
+}
+
+/// Shows the form while it is open.
+pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
+    let Some(mut form) = state.dialogs.simulate.take() else { return };
+    let mut done = false;
+    let response = Modal::new(Id::unique("simulate")).show(ctx, |ui| {
+        ui.set_width(460.0);
+        ui.heading("Simulate a screen");
+        ui.label("Videos of simulated cells under real drugs whose effects are known: for trying the program out, and for measuring what it can find. They are marked as simulated wherever they appear.");
+        ui.add_space(6.0);
+        sizes(ui, &mut form.config);
+        ui.horizontal(|ui| {
+            ui.label("Folder");
+            ui.add(TextEdit::singleline(&mut form.folder).desired_width(f32::INFINITY));
+        });
+        let problem = problem(&form);
+        if problem.is_none() {
+            preview(ui, &mut form);
+        }
+        match &problem {
+            Some(problem) => {
+                ui.colored_label(ui.visuals().error_fg_color, problem);
+            }
+            None => {
+                ui.label(RichText::new(estimate(&form.config)).weak());
+            }
+        }
+        ui.add_space(4.0);
+        ui.horizontal(|ui| {
+            let start = Button::new("Simulate").min_size(vec2(110.0, 28.0));
+            if ui.add_enabled(problem.is_none(), start).clicked() {
+                out.send(Command::ConfirmSimulate);
+            }
+            done |= ui.button("Cancel").clicked();
+        });
+    });
+    let escaped = response.should_close() && ctx.input(|i| i.key_pressed(Key::Escape));
+    if !done && !escaped {
+        state.dialogs.simulate = Some(form);
+    }
+}
+
+fn sizes(ui: &mut Ui, config: &mut Config) {
+    Grid::new("sizes").num_columns(2).spacing([12.0, 5.0]).show(ui, |ui| {
+        let mut line = |text: &str, tip: &str, value: &mut usize, range: std::ops::RangeInclusive<usize>| {
+            let label = ui.label(text).on_hover_text(tip);
+            ui.add(DragValue::new(value).range(range)).labelled_by(label.id);
+            ui.end_row();
+        };
+        line("Mechanisms of action", "", &mut config.moas, 1..=40);
+        line("Drugs of each", "Fewer where fewer are known", &mut config.drugs_per_moa, 1..=12);
+        line("Videos per drug and replicate", "At several doses", &mut config.videos_per_drug, 1..=200);
+        line("Replicates", "Each has its own shift in staining and focus", &mut config.replicates, 1..=12);
+        line("Pixels on a side", "", &mut config.size, 32..=512);
+        line("Frames", "", &mut config.frames, 4..=200);
+        let label = ui.label("Seed").on_hover_text("The same seed gives the same videos");
+        ui.add(DragValue::new(&mut config.seed)).labelled_by(label.id);
+        ui.end_row();
+    });
+}
+
+/// A cell as it would look: a mechanism and its strength, playing.
+fn preview(ui: &mut Ui, form: &mut SimulateForm) {
+    let Ok(parameters) = Parameters::get() else { return };
+    ui.horizontal(|ui| {
+        ui.label("Preview");
+        let now = form.moa.as_deref().unwrap_or("DMSO");
+        let combo = ComboBox::from_id_salt("preview").selected_text(now).width(230.0).height(360.0);
+        let combo = combo.show_ui(ui, |ui| {
+            ui.selectable_value(&mut form.moa, None, "DMSO");
+            for moa in &parameters.moas {
+                let choice = ui.selectable_value(&mut form.moa, Some(moa.name.clone()), &moa.name);
+                choice.on_hover_text(&moa.summary);
+            }
+        });
+        named(combo.response, "Mechanism of the preview");
+        if form.moa.is_some() {
+            ui.add(Slider::new(&mut form.percent, 0..=100).suffix(" % of the full effect"));
+        }
+    });
+    let ctx = ui.ctx().clone();
+    let wake = move || ctx.request_repaint();
+    let previews = form.previews.get_or_insert_with(|| BackgroundCache::new("preview", 8, make, wake));
+    let wish: Wish = (form.config.clone(), form.moa.clone(), form.percent);
+    if form.shown.as_ref().is_none_or(|(shown, ..)| *shown != wish) {
+        match previews.get(&wish) {
+            Some(Ok(video)) => {
+                form.shown = Some((wish, textures(ui, &video), video.pixel_size_um * video.size as f64));
+            }
+            Some(Err(problem)) => {
+                ui.colored_label(ui.visuals().error_fg_color, problem);
+            }
+            None => previews.want([wish]),
+        }
+    }
+    let Some((_, frames, field_um)) = &form.shown else {
+        ui.spinner();
+        return;
+    };
+    let now = ui.input(|i| i.time);
+    let frame = (now * FRAMES_PER_SECOND) as usize % frames.len().max(1);
+    ui.horizontal(|ui| {
+        if let Some(texture) = frames.get(frame) {
+            ui.add(Image::new(texture).fit_to_exact_size(vec2(224.0, 224.0)));
+        }
+        ui.vertical(|ui| {
+            ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
+            ui.weak(format!("{field_um:.1} µm wide, frame {} of {}", frame + 1, frames.len()));
+            ui.weak("The same contrast for all frames, not for all mechanisms.");
+        });
+    });
+    ui.ctx().request_repaint_after(Duration::from_secs_f64(1.0 / FRAMES_PER_SECOND));
+}
+
+fn make((config, moa, percent): &Wish) -> Preview {
+    let treatment = moa
+        .as_ref()
+        .map_or(Treatment::Control, |moa| Treatment::Moa(moa.clone(), f64::from(*percent) / 100.0));
+    simulate::preview(config, &treatment, 0).map(Arc::new).map_err(|e| e.to_string())
+}
+
+fn textures(ui: &Ui, video: &Video) -> Vec<TextureHandle> {
+    let mut sorted = video.frames.clone();
+    sorted.sort_unstable();
+    let at = |share: f64| f32::from(sorted[((sorted.len() - 1) as f64 * share) as usize]);
+    let (low, high) = (at(0.01), at(0.9985));
+    let scale = 255.0 / (high - low).max(1.0);
+    video
+        .frames
+        .chunks_exact(video.size * video.size)
+        .map(|frame| {
+            let grey: Vec<u8> =
+                frame.iter().map(|&v| ((f32::from(v) - low) * scale).clamp(0.0, 255.0) as u8).collect();
+            let image = ColorImage::from_gray([video.size, video.size], &grey);
+            ui.ctx().load_texture("preview", image, TextureOptions::LINEAR)
+        })
+        .collect()
+}
+
+fn problem(form: &SimulateForm) -> Option<String> {
+    if form.folder.trim().is_empty() {
+        return Some("Name a folder to write into.".into());
+    }
+    Parameters::get().and_then(|parameters| form.config.check(parameters)).err().map(|e| e.to_string())
+}
+
+fn estimate(config: &Config) -> String {
+    let videos = config.moas * config.drugs_per_moa * config.videos_per_drug * config.replicates;
+    let pixels = videos * config.frames * config.size * config.size;
+    format!(
+        "About {videos} videos and as many of DMSO as the plates ask for, {:.0} MB.",
+        pixels as f64 * 2.0 / 1e6
+    )
+}

@@ -1,0 +1,395 @@
+//! The experiment on screen: what table, plate, contact sheet and structures share.
+
+pub mod blind;
+pub mod command;
+pub mod scale;
+pub mod selection;
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+use self::blind::{Codes, is_harmless};
+use self::scale::Scale;
+use self::selection::{Gesture, Selection};
+use crate::app::sketches::Sketches;
+use crate::app::thumbnails::{Textures, Thumbnails};
+use crate::experiment::view::{self, Query};
+use crate::experiment::wells::{PlateFormat, Well};
+use crate::experiment::{Column, Experiment, Kind, Role, Table};
+use crate::video::Address;
+
+/// What the user chose to see: kept with the project.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Look {
+    /// Sorting and filtering.
+    pub query: Query,
+    /// Columns that are hidden.
+    pub hidden: BTreeSet<String>,
+    /// Column that colours plate and contact sheet.
+    pub colour_by: String,
+    /// The plate shown; the first one, if `None` or gone.
+    pub plate: Option<String>,
+    /// Treatments are hidden.
+    pub blind: bool,
+    /// The player shows what is selected.
+    pub follow: bool,
+    /// Width of a thumbnail, points.
+    pub thumbnail: f32,
+    /// Thumbnails share their contrast.
+    pub same_contrast: bool,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self {
+            query: Query { show_excluded: true, ..Query::default() },
+            hidden: BTreeSet::new(),
+            colour_by: "moa".into(),
+            plate: None,
+            blind: false,
+            follow: true,
+            thumbnail: 112.0,
+            same_contrast: true,
+        }
+    }
+}
+
+impl Look {
+    /// What a new experiment is seen with: columns without a value, and those that say where files lie and how they
+    /// are calibrated, are hidden at first.
+    pub fn first(table: &Table) -> Self {
+        let is_technical = |column: &Column| {
+            matches!(column.role, Role::Address | Role::Calibration) || column.name == "smiles"
+        };
+        let columns = table.columns().into_iter();
+        let hidden =
+            columns.filter(|c| is_technical(c) || is_empty(table, &c.name)).map(|c| c.name).collect();
+        Self { hidden, ..Self::default() }
+    }
+}
+
+/// True for a column without a single value.
+fn is_empty(table: &Table, column: &str) -> bool {
+    table.frame().column(column).map_or(true, |values| values.null_count() == table.len())
+}
+
+/// One plate: which rows lie in which well.
+#[derive(Debug, Clone, Default)]
+pub struct Plate {
+    /// Name; empty where the table names none.
+    pub name: String,
+    /// Rows of each well.
+    pub wells: BTreeMap<Well, Vec<u32>>,
+    /// Size.
+    pub format: Option<PlateFormat>,
+}
+
+/// Rows with one compound, as the table names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compound {
+    /// Name; empty where only a structure is given.
+    pub name: String,
+    /// Structure; empty where only a name is given.
+    pub smiles: String,
+    /// Mechanisms of action.
+    pub moa: String,
+    /// Its rows.
+    pub rows: Vec<u32>,
+}
+
+/// Made from the table when a panel first asks, and again when the table has changed.
+#[derive(Default)]
+struct Derived {
+    rows: OnceCell<Vec<u32>>,
+    codes: OnceCell<Codes>,
+    plates: OnceCell<Vec<Plate>>,
+    compounds: OnceCell<Vec<Compound>>,
+    scale: OnceCell<Scale>,
+    excluded: OnceCell<usize>,
+    simulated: OnceCell<usize>,
+}
+
+/// The experiment, and how it is looked at.
+pub struct Screen {
+    experiment: Experiment,
+    look: Look,
+    /// Selected rows.
+    pub selection: Selection,
+    /// Rows whose recordings the player shows, by their addresses.
+    pub playing: HashMap<Address, u32>,
+    /// Structures.
+    pub sketches: Sketches,
+    /// Thumbnails of rows.
+    pub thumbnails: Thumbnails,
+    /// Their textures.
+    pub textures: RefCell<Textures>,
+    derived: Derived,
+    /// Grows with each change of the table, so that what was made from an older one can be told.
+    revision: u64,
+}
+
+impl Screen {
+    /// Puts an experiment on screen.
+    pub fn new(mut experiment: Experiment, look: Look, thumbnails: Thumbnails, sketches: Sketches) -> Self {
+        // Tags and notes can be written at once.
+        for column in ["tags", "note"] {
+            if experiment.table.column(column).is_none()
+                && let Ok(table) = experiment.table.add_column(column, Kind::Text)
+            {
+                experiment.table = table;
+            }
+        }
+        Self {
+            experiment,
+            look,
+            selection: Selection::default(),
+            playing: HashMap::new(),
+            sketches,
+            thumbnails,
+            textures: RefCell::default(),
+            derived: Derived::default(),
+            revision: 0,
+        }
+    }
+
+    /// The experiment.
+    pub fn experiment(&self) -> &Experiment {
+        &self.experiment
+    }
+
+    /// Its table.
+    pub fn table(&self) -> &Table {
+        &self.experiment.table
+    }
+
+    /// Number of changes of the table so far.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// What the user chose to see.
+    pub fn look(&self) -> &Look {
+        &self.look
+    }
+
+    /// Puts another table in place, and gives the old one back.
+    pub fn set_table(&mut self, table: Table) -> Table {
+        self.revision += 1;
+        self.derived = Derived::default();
+        let before = std::mem::replace(&mut self.experiment.table, table);
+        // A first tag or note must be seen, although empty columns are hidden.
+        let now = &self.experiment.table;
+        self.look.hidden.retain(|column| !is_empty(&before, column) || is_empty(now, column));
+        before
+    }
+
+    /// Replaces the whole experiment (relocated paths).
+    pub fn set_experiment(&mut self, experiment: Experiment) {
+        self.revision += 1;
+        self.derived = Derived::default();
+        self.experiment = experiment;
+    }
+
+    /// Changes what is seen.
+    pub fn set_look(&mut self, mut look: Look) {
+        if look.blind != self.look.blind {
+            // What was sorted or filtered by a hidden column would tell its order.
+            look.query.sort.clear();
+            look.query.filters.clear();
+            look.query.text.clear();
+        }
+        let derived = &mut self.derived;
+        if look.query != self.look.query || look.blind != self.look.blind {
+            derived.rows = OnceCell::new();
+        }
+        if look.colour_by != self.look.colour_by || look.blind != self.look.blind {
+            derived.scale = OnceCell::new();
+        }
+        self.look = look;
+    }
+
+    /// Rows to show, in their order.
+    pub fn rows(&self) -> &[u32] {
+        self.derived.rows.get_or_init(|| {
+            let query = &self.look.query;
+            if !self.look.blind {
+                return view::rows(self.table(), query);
+            }
+            // Only what can be seen can be searched, and the order of import would tell plates and doses.
+            let mut rows = view::rows_searched(self.table(), query, is_harmless);
+            if query.sort.is_empty() {
+                let shown: BTreeSet<u32> = rows.into_iter().collect();
+                rows = self.codes().order.iter().copied().filter(|r| shown.contains(r)).collect();
+            }
+            rows
+        })
+    }
+
+    /// Codes for blind scoring.
+    pub fn codes(&self) -> &Codes {
+        self.derived.codes.get_or_init(|| Codes::new(&self.experiment.id, self.table()))
+    }
+
+    /// Names of the columns that are shown, in their order.
+    pub fn columns(&self) -> Vec<String> {
+        let all = self.table().columns().into_iter().map(|c| c.name);
+        if self.look.blind {
+            return std::iter::once(blind::CODE.to_owned()).chain(all.filter(|c| is_harmless(c))).collect();
+        }
+        all.filter(|c| !self.look.hidden.contains(c)).collect()
+    }
+
+    /// What a cell of the table says.
+    pub fn text(&self, row: u32, column: &str) -> String {
+        if column == blind::CODE && self.look.blind {
+            return self.codes().code(row);
+        }
+        self.table().text(row as usize, column)
+    }
+
+    /// Column that colours, where it may be seen.
+    pub fn colour_by(&self) -> &str {
+        if self.look.blind && !is_harmless(&self.look.colour_by) { "tags" } else { &self.look.colour_by }
+    }
+
+    /// Colours of the rows.
+    pub fn scale(&self) -> &Scale {
+        self.derived.scale.get_or_init(|| Scale::new(self.table(), self.colour_by()))
+    }
+
+    /// Rows that come from a simulator.
+    pub fn simulated(&self) -> usize {
+        *self
+            .derived
+            .simulated
+            .get_or_init(|| (0..self.table().len()).filter(|&row| self.experiment.is_simulated(row)).count())
+    }
+
+    /// Rows that are left out.
+    pub fn excluded(&self) -> usize {
+        *self.derived.excluded.get_or_init(|| self.table().excluded_count())
+    }
+
+    /// The plates, by name; rows without a well are on none.
+    pub fn plates(&self) -> &[Plate] {
+        self.derived.plates.get_or_init(|| {
+            let mut plates: Vec<Plate> = Vec::new();
+            for row in 0..self.table().len() {
+                let Some(well) = Well::parse(&self.table().text(row, "well")) else { continue };
+                let name = self.table().text(row, "plate");
+                let index = plates.iter().position(|p| p.name == name).unwrap_or_else(|| {
+                    plates.push(Plate { name, ..Plate::default() });
+                    plates.len() - 1
+                });
+                plates[index].wells.entry(well).or_default().push(row as u32);
+            }
+            plates.sort_by(|a, b| natord::compare(&a.name, &b.name));
+            for plate in &mut plates {
+                plate.format = PlateFormat::guess(plate.wells.keys().copied());
+            }
+            plates
+        })
+    }
+
+    /// The compounds by name. One name with two structures is two compounds: that is worth seeing.
+    pub fn compounds(&self) -> &[Compound] {
+        self.derived.compounds.get_or_init(|| {
+            let table = self.table();
+            let mut places: HashMap<(String, String), usize> = HashMap::new();
+            let mut compounds: Vec<Compound> = Vec::new();
+            for row in 0..table.len() {
+                let key = (table.text(row, "compound"), table.text(row, "smiles"));
+                if key.0.is_empty() && key.1.is_empty() {
+                    continue;
+                }
+                let place = *places.entry(key).or_insert_with_key(|(name, smiles)| {
+                    let (name, smiles, moa) = (name.clone(), smiles.clone(), table.text(row, "moa"));
+                    compounds.push(Compound { name, smiles, moa, rows: Vec::new() });
+                    compounds.len() - 1
+                });
+                compounds[place].rows.push(row as u32);
+            }
+            compounds.sort_by(|a, b| natord::compare_ignore_case(&a.name, &b.name));
+            compounds
+        })
+    }
+
+    /// The plate that is shown.
+    pub fn plate(&self) -> Option<&Plate> {
+        let plates = self.plates();
+        let chosen = self.look.plate.as_ref().and_then(|name| plates.iter().find(|p| p.name == *name));
+        chosen.or_else(|| plates.first())
+    }
+
+    /// Where a row's video is; `None` where the table names no usable path.
+    pub fn address(&self, row: u32) -> Option<Address> {
+        self.experiment.address(row as usize).ok()
+    }
+
+    /// What stands below a thumbnail and over a picture: treatment and dose, or the code while blind.
+    pub fn caption(&self, row: u32) -> String {
+        if self.look.blind {
+            return self.codes().code(row);
+        }
+        let table = self.table();
+        let index = row as usize;
+        let compound = table.text(index, "compound");
+        if compound.is_empty() {
+            return table.row_id(index).to_owned();
+        }
+        match table.number(index, "concentration_uM") {
+            Some(dose) => format!("{compound} {}", dose_text(dose)),
+            None => compound,
+        }
+    }
+
+    /// Selects rows; `shown` is the order of the view that was clicked.
+    pub fn click(&mut self, row: u32, gesture: Gesture) {
+        let rows = self.rows().to_vec();
+        self.selection.click(row, gesture, &rows);
+    }
+
+    /// Selects what is some rows further in the table's order.
+    pub fn step(&mut self, by: isize) {
+        let rows = self.rows();
+        let now = self.selection.current().and_then(|c| rows.iter().position(|&r| r == c));
+        let next = match now {
+            Some(at) => at.saturating_add_signed(by).min(rows.len().saturating_sub(1)),
+            None => 0,
+        };
+        if let Some(&row) = rows.get(next) {
+            self.selection.take(&[row], Gesture::Replace);
+        }
+    }
+}
+
+/// A concentration in the unit that keeps it readable.
+pub fn dose_text(micromolar: f64) -> String {
+    let (value, unit) = match micromolar.abs() {
+        0.0 => (0.0, "µM"),
+        v if v < 1e-3 => (micromolar * 1e6, "pM"),
+        v if v < 1.0 => (micromolar * 1e3, "nM"),
+        v if v >= 1e3 => (micromolar / 1e3, "mM"),
+        _ => (micromolar, "µM"),
+    };
+    let digits = format!("{value:.3}");
+    format!("{} {unit}", digits.trim_end_matches('0').trim_end_matches('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dose_text;
+
+    #[test]
+    fn doses_read_as_on_a_label() {
+        assert_eq!(dose_text(0.0), "0 µM");
+        assert_eq!(dose_text(85.0), "85 µM");
+        assert_eq!(dose_text(0.25), "250 nM");
+        assert_eq!(dose_text(0.000_5), "500 pM");
+        assert_eq!(dose_text(10_000.0), "10 mM");
+        assert_eq!(dose_text(3.333_33), "3.333 µM");
+    }
+}

@@ -1,0 +1,88 @@
+//! What colours mean: values with their counts, or a bar with its ends.
+
+use eframe::egui::{Mesh, Rect, RichText, ScrollArea, Sense, Shape, Ui, vec2};
+
+use super::swatch;
+use crate::app::screen::scale::{Legend, Scale};
+use crate::app::screen::selection::Gesture;
+
+/// Height of a legend with values, points.
+const HEIGHT: f32 = 44.0;
+
+/// Shows the legend; `clicked` gets the value that was clicked, and how.
+pub fn show(ui: &mut Ui, scale: &Scale, mut clicked: impl FnMut(&str, Gesture)) {
+    match &scale.legend {
+        Legend::Values(values, other, missing) => {
+            ScrollArea::vertical().id_salt("legend").max_height(HEIGHT).show(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().item_spacing.x = 5.0;
+                    for (value, look, count) in values {
+                        let (rect, patch) = ui.allocate_exact_size(vec2(12.0, 12.0), Sense::click());
+                        swatch::paint(ui.painter(), rect, *look);
+                        let text = ui.label(RichText::new(value).small()).interact(Sense::click());
+                        let text = text.on_hover_text(format!("{count} rows; click to select them"));
+                        if patch.clicked() || text.clicked() {
+                            clicked(value, Gesture::of(ui.input(|i| i.modifiers)));
+                        }
+                        ui.add_space(6.0);
+                    }
+                    if *other > 0 {
+                        ui.weak(format!("grey: {other} rows with other values"));
+                    }
+                    if *missing > 0 {
+                        ui.weak(format!("grey: {missing} rows without a value"));
+                    }
+                });
+            });
+        }
+        Legend::Range(min, max, ..) if min > max => {
+            ui.weak(format!("{} has no values", scale.column));
+        }
+        Legend::Range(min, max, log, unit, missing) => {
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(short(*min)).small());
+                let (rect, _) = ui.allocate_exact_size(vec2(160.0, 12.0), Sense::hover());
+                bar(ui, rect, scale);
+                let unit = unit.as_ref().map_or_else(String::new, |u| format!(" {u}"));
+                ui.label(RichText::new(format!("{}{unit}", short(*max))).small());
+                if *log {
+                    ui.weak("logarithmic");
+                }
+                if *missing > 0 {
+                    ui.weak(format!("grey: {missing} rows without a value"));
+                }
+            });
+        }
+    }
+}
+
+/// Parts of the colour bar.
+const STEPS: u32 = 32;
+
+fn bar(ui: &Ui, rect: Rect, scale: &Scale) {
+    let mut mesh = Mesh::default();
+    for step in 0..=STEPS {
+        let share = step as f32 / STEPS as f32;
+        let x = rect.left() + share * rect.width();
+        mesh.colored_vertex(eframe::egui::pos2(x, rect.top()), scale.at(share));
+        mesh.colored_vertex(eframe::egui::pos2(x, rect.bottom()), scale.at(share));
+        if step > 0 {
+            let i = 2 * step;
+            mesh.add_triangle(i - 2, i - 1, i);
+            mesh.add_triangle(i - 1, i, i + 1);
+        }
+    }
+    ui.painter().add(Shape::mesh(mesh));
+}
+
+/// A number in at most four digits.
+pub fn short(number: f64) -> String {
+    let text = if number != 0.0 && !(1e-3..1e5).contains(&number.abs()) {
+        format!("{number:.1e}")
+    } else {
+        let digits = (3 - number.abs().max(1.0).log10().floor() as i32).clamp(0, 3) as usize;
+        let text = format!("{number:.digits$}");
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    };
+    text.replace('-', "−")
+}
