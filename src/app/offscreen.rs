@@ -71,6 +71,7 @@ impl Offscreen {
         let feedback = Arc::clone(&self.feedback);
         let overlay = Overlay {
             name: overlays.name.then(|| recording.address.label()),
+            simulated: recording.is_simulated(),
             time: overlays.time_stamp.then(|| time_label(recording, t)),
             scale: overlays.scale_bar.then(|| (*scale, overlay::pixel_size(recording))),
         };

@@ -339,13 +339,13 @@ impl AppState {
         }
     }
 
-    /// True for a recording that a row calls simulated.
+    /// True for a recording that itself or its row calls simulated.
     pub fn is_simulated(&self, view: &View) -> bool {
-        let Some(screen) = &self.screen else { return false };
-        screen
-            .playing
-            .get(&view.recording.address)
-            .is_some_and(|&row| screen.experiment().is_simulated(row as usize))
+        let by_row = self.screen.as_ref().is_some_and(|screen| {
+            let row = screen.playing.get(&view.recording.address);
+            row.is_some_and(|&row| screen.experiment().is_simulated(row as usize))
+        });
+        by_row || view.recording.is_simulated()
     }
 
     /// True while treatments are hidden.

@@ -95,6 +95,12 @@ impl Recording {
         self.edits = edits;
     }
 
+    /// True where a channel's name says that the recording is simulated, as the simulator's do; exports keep the name.
+    pub fn is_simulated(&self) -> bool {
+        let names = self.stored.channels.iter().filter_map(|channel| channel.name.as_deref());
+        names.into_iter().any(|name| name.to_lowercase().contains("simulated"))
+    }
+
     /// Writes the edits beside the file, keeping those of its other series.
     pub fn save_edits(&self) -> Result<(), VideoError> {
         let mut sidecar = Sidecar::load(&self.address.path)?;

@@ -110,6 +110,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     for (path, id) in texts(&table, "path").iter().zip(texts(&table, "row_id")) {
         let address: Address = out.join(path).to_str().unwrap().parse().unwrap();
         let recording = Recording::open(&address, Limits::default()).unwrap();
+        assert!(recording.is_simulated(), "the video itself says so, wherever it is opened");
         let series = &recording.series;
         assert_eq!(series.name, id);
         assert_eq!((series.shape.t, series.shape.y, series.shape.x), (5, 48, 48));

@@ -19,11 +19,11 @@ fn screen_of_four(folder: &Path) -> PathBuf {
         movie(folder, name, 1, 1, Some(2.0));
     }
     let manifest = folder.join("manifest.csv");
-    let text = "row_id,path,plate,well,replicate,compound,smiles,concentration_uM,moa,control,simulated,batch note\n\
-        a,v1.ome.tif,P1,A01,1,DMSO,CS(C)=O,0,,negative,false,first\n\
-        b,v2.ome.tif,P1,A02,1,paclitaxel,,0.5,tubulin stabilizer,,true,first\n\
-        c,v3.ome.tif,P1,B01,2,colchicine,,2,tubulin polymerization inhibitor,,true,second\n\
-        d,lost.ome.tif,P1,B02,2,paclitaxel,,0.05,tubulin stabilizer,,true,second\n";
+    let text = "row_id,path,pixel_size_um,plate,well,replicate,compound,smiles,concentration_uM,moa,control,simulated,batch note\n\
+        a,v1.ome.tif,0.2,P1,A01,1,DMSO,CS(C)=O,0,,negative,false,first\n\
+        b,v2.ome.tif,0.2,P1,A02,1,paclitaxel,,0.5,tubulin stabilizer,,true,first\n\
+        c,v3.ome.tif,0.2,P1,B01,2,colchicine,,2,tubulin polymerization inhibitor,,true,second\n\
+        d,lost.ome.tif,0.2,P1,B02,2,paclitaxel,,0.05,tubulin stabilizer,,true,second\n";
     fs::write(&manifest, text).unwrap();
     manifest
 }
@@ -62,6 +62,8 @@ fn a_table_of_videos_plays_what_is_selected() {
     let mut window = open(folder.path(), &screen_of_four(folder.path()));
     assert_eq!(screen(&window).rows().len(), 4);
     assert_eq!(names(&window), ["DMSO 0 µM"], "there is something to look at at once");
+    // The table's calibration counts where the file has none.
+    assert_eq!(studio(&window).state.views[0].recording.series.pixel_size_um, Some(0.2));
     // One recording is not there: the report says which row.
     let report = studio(&window).state.report.as_ref().unwrap();
     assert_eq!(report.missing_files.count, 1);

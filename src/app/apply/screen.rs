@@ -206,6 +206,7 @@ impl Studio {
         if let Some(screen) = &mut self.state.screen {
             let rows = screen.rows().to_vec();
             screen.selection.take(&rows, Gesture::Replace);
+            self.follow_selection();
         }
     }
 

@@ -158,13 +158,14 @@ impl Studio {
     pub(in crate::app) fn add_view(
         &mut self,
         address: &Address,
-        recording: Recording,
+        mut recording: Recording,
         saved: Option<SavedView>,
         first_look: Option<stats::MovieStats>,
     ) {
         if self.state.views.len() >= MAX_VIEWS {
             return;
         }
+        self.calibrate(address, &mut recording);
         let id = self.next_view;
         self.next_view += 1;
         for warning in &recording.series.warnings {
@@ -188,6 +189,22 @@ impl Studio {
             self.share_contrast(0);
         }
         self.scan(self.state.views.len() - 1);
+    }
+
+    /// Takes pixel size and interval from the row that a recording belongs to. What was put right by hand beside the
+    /// file counts more, and so do time stamps in the file.
+    fn calibrate(&self, address: &Address, recording: &mut Recording) {
+        let Some(screen) = &self.state.screen else { return };
+        let Some(&row) = screen.playing.get(address) else { return };
+        let number = |column| screen.table().number(row as usize, column).filter(|n| *n > 0.0);
+        let mut edits = recording.edits.clone();
+        edits.pixel_size_um = edits.pixel_size_um.or_else(|| number("pixel_size_um"));
+        if recording.times_s().is_none() {
+            edits.interval_s = edits.interval_s.or_else(|| number("interval_s"));
+        }
+        if edits != recording.edits {
+            recording.set_edits(edits);
+        }
     }
 
     /// Starts the statistics of a view.

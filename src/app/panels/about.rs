@@ -1,8 +1,9 @@
 //! What this is.
 
-use eframe::egui::{Align2, Context, Window};
+use eframe::egui::{Align2, CollapsingHeader, Context, ScrollArea, Window};
 
 use crate::app::state::AppState;
+use crate::chem::NOTICES;
 
 /// Shows the window while it is open.
 pub fn show(ctx: &Context, state: &mut AppState) {
@@ -18,6 +19,11 @@ pub fn show(ctx: &Context, state: &mut AppState) {
         ui.label(format!("Computes: {}", state.computes));
         ui.add_space(6.0);
         ui.label("MIT OR Apache-2.0. Look-up tables viridis, inferno, cividis: matplotlib (CC0); fire, ice: ImageJ (public domain).");
+        for notice in &NOTICES {
+            CollapsingHeader::new(notice.title).show(ui, |ui| {
+                ScrollArea::vertical().max_height(220.0).show(ui, |ui| ui.monospace(notice.text));
+            });
+        }
     });
     state.dialogs.about = open;
 }

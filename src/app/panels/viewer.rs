@@ -117,7 +117,8 @@ fn picture(
     let shown_time = super::super::state::time_label(&view.recording, view.shown.t);
     let many = state.views.len() > 1;
     let overlay = Overlay {
-        name: picture_name(state, view, settings.overlays.name && (many || state.screen.is_some())),
+        name: (settings.overlays.name && (many || state.screen.is_some())).then(|| state.name_of(view)),
+        simulated: state.is_simulated(view),
         time: settings.overlays.time_stamp.then_some(shown_time),
         scale: settings.overlays.scale_bar.then(|| (zoom, overlay::pixel_size(&view.recording))),
     };
@@ -155,15 +156,6 @@ fn picture(
         let pixel = (pixel.x as usize, pixel.y as usize);
         Hover { view: index, pixel, values: view.values_at(pixel.0, pixel.1) }
     })
-}
-
-/// What is written over a picture. Simulated cells are called so whatever is switched off.
-fn picture_name(state: &AppState, view: &View, wanted: bool) -> Option<String> {
-    let name = wanted.then(|| state.name_of(view));
-    if !state.is_simulated(view) {
-        return name;
-    }
-    Some(name.map_or_else(|| "simulated".to_owned(), |name| format!("{name} · simulated")))
 }
 
 /// A neutral surround: brightness of a dim cell is judged against it.

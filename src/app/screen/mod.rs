@@ -237,7 +237,10 @@ impl Screen {
     pub fn columns(&self) -> Vec<String> {
         let all = self.table().columns().into_iter().map(|c| c.name);
         if self.look.blind {
-            return std::iter::once(blind::CODE.to_owned()).chain(all.filter(|c| is_harmless(c))).collect();
+            // Tags and notes are what blind scoring is for: they are there before the first is written.
+            let shown =
+                |c: &String| is_harmless(c) && (c == "tags" || c == "note" || !self.look.hidden.contains(c));
+            return std::iter::once(blind::CODE.to_owned()).chain(all.filter(shown)).collect();
         }
         all.filter(|c| !self.look.hidden.contains(c)).collect()
     }

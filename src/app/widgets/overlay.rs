@@ -9,6 +9,8 @@ use crate::video::Recording;
 pub struct Overlay {
     /// Top left.
     pub name: Option<String>,
+    /// Says below the name that no microscope has seen this, whatever else is switched off.
+    pub simulated: bool,
     /// Bottom left.
     pub time: Option<String>,
     /// Bottom right: points per image px, and µm per px where known.
@@ -76,6 +78,10 @@ pub fn paint(painter: &Painter, rect: Rect, overlay: &Overlay, size: f32) {
     if let Some(name) = &overlay.name {
         let longest = (inner.width() / (size * 0.55)).max(4.0) as usize;
         outlined_text(&painter, inner.left_top(), Align2::LEFT_TOP, &shorten(name, longest), size);
+    }
+    if overlay.simulated {
+        let below = if overlay.name.is_some() { size * 1.3 } else { 0.0 };
+        outlined_text(&painter, inner.left_top() + vec2(0.0, below), Align2::LEFT_TOP, "simulated", size);
     }
     if let Some(time) = &overlay.time {
         outlined_text(&painter, inner.left_bottom(), Align2::LEFT_BOTTOM, time, size);
