@@ -285,7 +285,7 @@ impl Command {
             Self::JoinTable => (
                 FILE,
                 "Join table…",
-                "Add a plate map, structures or annotations by a key that you can see and change",
+                "Add a plate map, structures (SDF, SMILES, CSV) or annotations by a key that you can see and change",
                 ctrl(Key::J),
             ),
             Self::FindMovedData => {

@@ -30,7 +30,10 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
             Choice::Folder => dialog.set_title("Open a folder of frames").pick_folders(),
             Choice::Experiment | Choice::Join => dialog
                 .set_title(if choice == Choice::Join { "Join a table" } else { "Open an experiment" })
-                .add_filter("Tables", &["csv", "tsv", "txt", "xlsx", "parquet"])
+                .add_filter(
+                    "Tables and structures",
+                    &["csv", "tsv", "txt", "xlsx", "parquet", "sdf", "sd", "mol", "smi"],
+                )
                 .add_filter("All files", &["*"])
                 .pick_file()
                 .map(|f| vec![f]),

@@ -14,7 +14,7 @@ use crate::app::session::saved_view;
 use crate::app::settings::SavedView;
 use crate::app::{Studio, arrangement, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
-use crate::experiment::import::{self, Imported, Mapping, Source, plate_map};
+use crate::experiment::import::{self, Imported, Mapping, Source, plate_map, structures};
 use crate::experiment::project::{self, Autosaver, Origin, Project, Snapshot, autosave, recovery};
 use crate::experiment::{Experiment, Table, relocate};
 use crate::simulate;
@@ -287,7 +287,11 @@ impl Studio {
             Choice::SaveProject => self.save_experiment_as(path),
             Choice::Join => {
                 self.jobs.spawn("Reading the table", true, move |_, reply| {
-                    reply.send(Event::Joining(Box::new(plate_map::read(&path, None)?)));
+                    let source = match structures::read(&path)? {
+                        Some(source) => source,
+                        None => plate_map::read(&path, None)?,
+                    };
+                    reply.send(Event::Joining(Box::new(source)));
                     Ok(())
                 });
             }

@@ -63,9 +63,11 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             line.request_focus();
         }
         let structure = if form.text.trim().is_empty() { None } else { Some(form.structure()) };
-        suggestions(ui, &mut form, structure.as_ref().is_some_and(Result::is_ok));
+        let suggested = suggestions(ui, &mut form, structure.as_ref().is_some_and(Result::is_ok));
         match &structure {
             Some(Ok(structure)) => preview(ui, &mut form, structure),
+            // Half a name is no wrong SMILES.
+            Some(Err(_)) if suggested => {}
             Some(Err(problem)) => mark(ui, &form.text, problem),
             None => {
                 ui.weak("Names are looked up in the built-in library. Salts are kept for display and split off for encoding.");
@@ -90,15 +92,15 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     }
 }
 
-/// Names of the library that begin as the text does.
-fn suggestions(ui: &mut Ui, form: &mut AttachForm, exact: bool) {
+/// Names of the library that begin as the text does; false if there are none.
+fn suggestions(ui: &mut Ui, form: &mut AttachForm, exact: bool) -> bool {
     let text = form.text.trim();
     if text.len() < 2 || exact {
-        return;
+        return false;
     }
     let found = CompoundLibrary::built_in().suggest(text, 8);
     if found.is_empty() {
-        return;
+        return false;
     }
     let mut chosen = None;
     ui.horizontal_wrapped(|ui| {
@@ -111,6 +113,7 @@ fn suggestions(ui: &mut Ui, form: &mut AttachForm, exact: bool) {
     if let Some(name) = chosen {
         form.text = name;
     }
+    true
 }
 
 fn preview(ui: &mut Ui, form: &mut AttachForm, structure: &Structure) {

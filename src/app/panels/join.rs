@@ -58,6 +58,9 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             "{} rows. A row of the experiment takes what stands in the row with the same key:",
             form.source.len()
         ));
+        for note in form.source.notes.iter().take(5) {
+            ui.colored_label(ui.visuals().warn_fg_color, note);
+        }
         ui.add_space(4.0);
         if keys(ui, screen, &mut form) {
             form.tried = None;

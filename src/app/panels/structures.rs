@@ -381,6 +381,14 @@ fn structure(ui: &mut Ui, screen: &Screen, smiles: &str) {
                 }
             });
             copy(ui, "SMILES", sketch.molecule.canonical_smiles());
+            if ui
+                .button("Copy picture as SVG")
+                .on_hover_text("For a figure or a slide, in colours for white paper")
+                .clicked()
+            {
+                ui.ctx().copy_text(chem::svg(&sketch.drawing, chem::Palette::LIGHT, 30.0));
+                log::info!("The structure is copied as SVG.");
+            }
             if sketch.molecule.is_mixture() {
                 ui.weak(format!("Encoded without salts: {}", sketch.molecule.parent().canonical_smiles()));
             }

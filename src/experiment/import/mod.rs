@@ -17,6 +17,7 @@ mod patterns;
 pub mod plate_map;
 pub mod report;
 pub mod source;
+pub mod structures;
 mod synonyms;
 pub mod units;
 mod xlsx;
