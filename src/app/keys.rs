@@ -39,7 +39,9 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
         }
         // Escape closes an open menu first.
         let menu_open = command == Command::ClearRoi && Popup::is_any_open(ctx);
-        if menu_open || !menu::enabled(&command, state) {
+        // One question at a time.
+        let waits = state.dialogs.is_asking() && command != Command::Quit;
+        if menu_open || waits || !menu::enabled(&command, state) {
             continue;
         }
         // Held keys repeat; each repeat is a step.

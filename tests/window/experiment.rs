@@ -213,6 +213,16 @@ fn a_table_with_other_names_is_asked_about() {
     wait(&mut window, "the columns are asked about", |s| s.state.dialogs.import.is_some());
     window.run_steps(2);
     window.get_by_label("What do the columns mean?");
+    // Another question has to wait, and Escape takes this one back.
+    window.key_press_modifiers(Modifiers::COMMAND, Key::L);
+    window.run_steps(2);
+    assert!(studio(&window).state.dialogs.path_box.is_none());
+    window.key_press(Key::Escape);
+    window.run_steps(2);
+    assert!(studio(&window).state.dialogs.import.is_none());
+    send(&mut window, Command::ExperimentPath(molclip::app::jobs::Choice::Experiment, table.clone()));
+    wait(&mut window, "the columns are asked about again", |s| s.state.dialogs.import.is_some());
+    window.run_steps(2);
     window.get_by_label("Import").click();
     wait(&mut window, "the table is imported", |s| s.state.screen.is_some());
     settle(&mut window);

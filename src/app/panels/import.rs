@@ -91,7 +91,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         });
     });
     // A click beside a form with work in it must not lose it: only Cancel and Esc close it.
-    let escaped = response.should_close() && ctx.input(|i| i.key_pressed(eframe::egui::Key::Escape));
+    let escaped = ctx.input(|i| i.key_pressed(eframe::egui::Key::Escape)) && response.should_close();
     if !done && !escaped {
         state.dialogs.import = Some(form);
     }

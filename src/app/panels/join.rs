@@ -86,7 +86,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             done |= ui.button("Cancel").clicked();
         });
     });
-    let escaped = response.should_close() && ctx.input(|i| i.key_pressed(Key::Escape));
+    let escaped = ctx.input(|i| i.key_pressed(Key::Escape)) && response.should_close();
     if !done && !escaped {
         state.dialogs.join = Some(form);
     }
@@ -145,7 +145,7 @@ fn written(ui: &mut Ui, form: &mut JoinForm) -> bool {
             let column = &form.mapping.columns[index];
             let mut on = column.target != Target::Skip;
             let text = match column.target {
-                Target::Standard(name) if name != column.source => format!("{} → {name}", column.source),
+                Target::Standard(name) if name != column.source => format!("{} as {name}", column.source),
                 _ => column.source.clone(),
             };
             if ui.checkbox(&mut on, text).on_hover_text(&column.reason).changed() {

@@ -85,7 +85,8 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             done |= ui.button("Cancel").clicked();
         });
     });
-    let escaped = response.should_close() && ctx.input(|i| i.key_pressed(Key::Escape));
+    // Asking the dialog takes the key away, so the key is looked at first.
+    let escaped = ctx.input(|i| i.key_pressed(Key::Escape)) && response.should_close();
     if !done && !escaped {
         state.dialogs.simulate = Some(form);
     }
