@@ -187,12 +187,12 @@ mod tests {
             "simulated" => [Some(true), Some(false), None, None],
         )
         .unwrap();
-        let one = Experiment::new("e", "/root", Table::from_frame(frame).unwrap()).unwrap();
+        let one = Experiment::new("e", "/screen", Table::from_frame(frame).unwrap()).unwrap();
         let address = one.address(0).unwrap();
         assert_eq!(
             address,
             Address {
-                path: PathBuf::from("/root/x/a.tif"),
+                path: PathBuf::from("/screen/x/a.tif"),
                 series: 0,
                 crop: Some(Crop { x: 1, y: 2, width: 3, height: 4 })
             }
@@ -204,7 +204,7 @@ mod tests {
         assert_eq!(one.perturbations(0)[0].concentration_um, Some(0.5));
         assert!(one.perturbations(1).is_empty(), "a dose of nothing");
         assert_eq!([0, 1, 2].map(|row| one.is_simulated(row)), [true, false, false]);
-        let other = Experiment::new("e", "/root", one.table.clone()).unwrap();
+        let other = Experiment::new("e", "/screen", one.table.clone()).unwrap();
         assert_eq!(one.id.len(), 32);
         assert_ne!(one.id, other.id);
     }

@@ -9,9 +9,11 @@ use crate::app::jobs::{Choice, Event, OpenedExperiment};
 use crate::app::panels::import::ImportForm;
 use crate::app::panels::join::JoinForm;
 use crate::app::panels::{self, Pane};
+use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Look, Screen};
 use crate::app::session::saved_view;
 use crate::app::settings::SavedView;
+use crate::app::state::Undo;
 use crate::app::{Studio, arrangement, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
 use crate::experiment::import::{self, Imported, Mapping, Source, plate_map, structures};
@@ -112,7 +114,7 @@ impl Studio {
         );
         let rows: Vec<u32> =
             view.selected.iter().filter_map(|id| screen.table().row_of(id)).map(|row| row as u32).collect();
-        screen.selection.take(&rows, crate::app::screen::selection::Gesture::Replace);
+        screen.selection.take(&rows, Gesture::Replace);
         let playing: Vec<SavedView> = view
             .playing
             .into_iter()
@@ -177,7 +179,10 @@ impl Studio {
 
     /// The table has changed: it is saved in the background.
     pub(in crate::app) fn experiment_changed(&mut self) {
-        let view = self.view_state();
+        self.save_with(self.view_state());
+    }
+
+    fn save_with(&mut self, view: Value) {
         self.kept.view = view.clone();
         let (Some(autosaver), Some(screen)) = (&self.kept.autosaver, &self.state.screen) else { return };
         autosaver.changed(Snapshot {
@@ -189,9 +194,12 @@ impl Studio {
 
     /// Called every few seconds: what is seen (layout, filters, selection) is saved too.
     pub(in crate::app) fn keep_view(&mut self) {
+        if self.kept.autosaver.is_none() {
+            return;
+        }
         let view = self.view_state();
-        if self.kept.autosaver.is_some() && view != self.kept.view {
-            self.experiment_changed();
+        if view != self.kept.view {
+            self.save_with(view);
         }
     }
 
@@ -276,8 +284,8 @@ impl Studio {
         self.kept = Kept::default();
         self.state.screen = None;
         self.state.project = None;
-        self.state.undo.retain(|step| !matches!(step, crate::app::state::Undo::Table(..)));
-        self.state.redo.retain(|step| !matches!(step, crate::app::state::Undo::Table(..)));
+        self.state.undo.retain(|step| !matches!(step, Undo::Table(..)));
+        self.state.redo.retain(|step| !matches!(step, Undo::Table(..)));
         true
     }
 

@@ -1,7 +1,5 @@
 //! The experiment changes here: rows, structures, selection, and what of it is played.
 
-use std::collections::HashMap;
-
 use eframe::egui::Context;
 
 use crate::app::Studio;
@@ -94,25 +92,21 @@ impl Studio {
             return;
         }
         self.edit_table(&format!("tag “{tag}”"), |table| {
-            let tags = |row: usize| -> Vec<String> {
-                table
-                    .text(row, "tags")
-                    .split(';')
-                    .map(|t| t.trim().to_owned())
-                    .filter(|t| !t.is_empty())
-                    .collect()
-            };
-            let all_have = rows.iter().all(|&row| tags(row as usize).iter().any(|t| t == tag));
-            let mut by_text: HashMap<String, Vec<usize>> = HashMap::new();
-            for &row in rows {
-                let mut now = tags(row as usize);
-                now.retain(|t| t != tag);
-                if !all_have {
-                    now.push(tag.to_owned());
-                }
-                by_text.entry(now.join(";")).or_default().push(row as usize);
-            }
-            by_text.iter().try_fold(table.clone(), |table, (text, rows)| table.set(rows, "tags", text))
+            let has = |row: u32| table.list(row as usize, "tags").iter().any(|t| t == tag);
+            let all_have = rows.iter().all(|&row| has(row));
+            let cells: Vec<(usize, String)> = rows
+                .iter()
+                .map(|&row| {
+                    let mut tags = table.list(row as usize, "tags");
+                    tags.retain(|t| t != tag);
+                    if !all_have {
+                        tags.push(tag.to_owned());
+                    }
+                    (row as usize, tags.join(";"))
+                })
+                .collect();
+            let cells: Vec<(usize, &str)> = cells.iter().map(|(row, text)| (*row, text.as_str())).collect();
+            table.set_each("tags", &cells)
         });
     }
 

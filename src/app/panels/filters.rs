@@ -163,8 +163,7 @@ pub fn funnel(ui: &mut Ui, screen: &Screen, column: &str, out: &mut Outbox) {
         icon::paint(ui.painter(), button.rect, Icon::Filter, color);
     }
     Popup::menu(&button).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
-        let info = screen.table().columns().into_iter().find(|c| c.name == column);
-        let kind = info.map_or(Kind::Text, |c| c.kind);
+        let kind = screen.table().column(column).map_or(Kind::Text, |c| c.kind);
         let changed = match kind {
             Kind::Number | Kind::Integer => range(ui, screen, column, now),
             _ => values(ui, screen, column, now),

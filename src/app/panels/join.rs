@@ -189,21 +189,13 @@ fn summary(ui: &mut Ui, screen: &Screen, form: &JoinForm) -> bool {
         let first: Vec<&str> = items.iter().take(4).map(|(key, _)| key.as_str()).collect();
         first.join(", ")
     };
-    if !report.missing.is_empty() {
-        let text = format!(
-            "{} keys of the experiment are not in the table: {}",
-            report.missing.count,
-            examples(&report.missing.items)
-        );
-        ui.colored_label(warn, text);
-    }
-    if !report.unused.is_empty() {
-        let text = format!(
-            "{} keys of the table are not in the experiment: {}",
-            report.unused.count,
-            examples(&report.unused.items)
-        );
-        ui.colored_label(warn, text);
+    for (keys, what) in [
+        (&report.missing, "of the experiment are not in the table"),
+        (&report.unused, "of the table are not in the experiment"),
+    ] {
+        if !keys.is_empty() {
+            ui.colored_label(warn, format!("{} keys {what}: {}", keys.count, examples(&keys.items)));
+        }
     }
     if !report.repeated.is_empty() {
         ui.colored_label(

@@ -1,7 +1,5 @@
 //! Blind mode: whoever scores videos must not see what was done to the cells.
 
-use std::hash::Hasher;
-
 use crate::experiment::Table;
 
 /// Columns that tell nothing of the treatment. All others, free ones too, are hidden: a well's position, a file's
@@ -43,11 +41,9 @@ impl Codes {
     /// Codes for a table.
     pub fn new(experiment: &str, table: &Table) -> Self {
         let key = |row: u32| {
-            let mut hash = Fnv::default();
-            hash.write(experiment.as_bytes());
-            hash.write_u8(0);
-            hash.write(table.row_id(row as usize).as_bytes());
-            hash.finish()
+            let mut hash = blake3::Hasher::new();
+            hash.update(experiment.as_bytes()).update(&[0]).update(table.row_id(row as usize).as_bytes());
+            *hash.finalize().as_bytes()
         };
         let mut order: Vec<u32> = (0..table.len() as u32).collect();
         order.sort_by_cached_key(|&row| (key(row), row));
@@ -62,27 +58,5 @@ impl Codes {
     pub fn code(&self, row: u32) -> String {
         let digits = self.numbers.len().to_string().len().max(3);
         format!("V{:0digits$}", self.numbers.get(row as usize).copied().unwrap_or(0))
-    }
-}
-
-/// FNV-1a with a final mix: the same in every version and on every machine, which the standard hashers are not.
-struct Fnv(u64);
-
-impl Default for Fnv {
-    fn default() -> Self {
-        Self(0xcbf2_9ce4_8422_2325)
-    }
-}
-
-impl Hasher for Fnv {
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        let mixed = (self.0 ^ (self.0 >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
-        mixed ^ (mixed >> 33)
     }
 }

@@ -73,7 +73,7 @@ pub struct Scale {
 impl Scale {
     /// Colours the rows of a table; excluded rows do not stretch the range.
     pub fn new(table: &Table, column: &str) -> Self {
-        let info = table.columns().into_iter().find(|c| c.name == column);
+        let info = table.column(column);
         let numeric = info.as_ref().is_some_and(|c| matches!(c.kind, Kind::Number | Kind::Integer));
         let lut = lut::table(&LutName::Viridis, None).unwrap_or_default();
         let numbers: Option<Vec<Option<f64>>> =
