@@ -2,7 +2,7 @@
 //!
 //! One window plays time-lapse recordings of live cells, one wgpu device draws them and computes on them
 //! ([`gpu`]). Everything that the window does can be done without it ([`cli`]). Arrows point one way:
-//! [`app`] → [`simulate`] → ([`analysis`], [`export`]) → [`experiment`] → ([`video`], [`chem`]), and [`gpu`] below all
+//! [`app`] → [`simulate`] → ([`analysis`], [`export`]) → ([`model`], [`experiment`]) → ([`video`], [`chem`]), and [`gpu`] below all
 //! of them knows no window.
 
 pub mod analysis;
@@ -12,5 +12,6 @@ pub mod cli;
 pub mod experiment;
 pub mod export;
 pub mod gpu;
+pub mod model;
 pub mod simulate;
 pub mod video;

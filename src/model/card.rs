@@ -1,0 +1,107 @@
+//! The model card: what a model is, what it expects, what it was trained on. Stored as `model.json` beside the weights.
+
+use serde::{Deserialize, Serialize};
+
+use super::video_encoder::EncoderConfig;
+
+/// What a model expects of its input. Every recording is resampled to it by its pixel size and time stamps.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputSpec {
+    /// Role of each channel, e.g. `mitochondria`.
+    pub channels: Vec<String>,
+    /// Frames, T.
+    pub frames: usize,
+    /// Pixels on a side: height = width.
+    pub size: usize,
+    /// µm per pixel.
+    pub pixel_size_um: f64,
+    /// s between frames.
+    pub interval_s: f64,
+    /// True if pixels outside the cell are zero.
+    pub masked: bool,
+    /// Mean of each channel after the intensity is scaled per experiment.
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel, likewise.
+    pub std: Vec<f32>,
+}
+
+/// Which molecule encoder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum MoleculeEncoderKind {
+    /// Morgan fingerprints (ECFP4, 2048 bits) and a multilayer perceptron.
+    #[default]
+    EcfpMlp,
+    /// Message passing over atoms and bonds (GIN with edge features).
+    Gin,
+}
+
+/// A class of drugs: one compound by the skeleton of its InChIKey.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DrugClass {
+    /// Name as in the training table.
+    pub name: String,
+    /// First block of the InChIKey; empty where the structure is unknown.
+    pub skeleton: String,
+    /// Structure; empty where unknown.
+    pub smiles: String,
+    /// Mechanisms of action.
+    pub moas: Vec<String>,
+}
+
+/// What a model was trained on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TrainedOn {
+    /// Name of the experiment.
+    pub experiment: String,
+    /// BLAKE3 over the rows and their labels.
+    pub fingerprint: String,
+    /// True if the recordings are simulated.
+    pub simulated: bool,
+    /// Rows trained on.
+    pub rows: usize,
+    /// Rows validated on.
+    pub validation_rows: usize,
+    /// Seed of the training.
+    pub seed: u64,
+    /// Epochs trained, both stages.
+    pub epochs: usize,
+    /// Mean average precision on the validation split, MoA, other compounds alone in the gallery.
+    pub validation_map: Option<f64>,
+}
+
+/// The card.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    /// Version of this format.
+    pub format: u32,
+    /// Name for people.
+    pub name: String,
+    /// Version of the program that wrote it.
+    pub program: String,
+    /// BLAKE3 of `model.safetensors`, hexadecimal.
+    pub hash: String,
+    /// Input.
+    pub input: InputSpec,
+    /// Video encoder.
+    pub encoder: EncoderConfig,
+    /// Molecule encoder.
+    pub molecule_encoder: MoleculeEncoderKind,
+    /// Width of the common space of videos and molecules.
+    pub projection: usize,
+    /// Drugs in the order of the drug classifier; DMSO among them.
+    pub drugs: Vec<DrugClass>,
+    /// Mechanisms in the order of the MoA classifier.
+    pub moas: Vec<String>,
+    /// What it was trained on.
+    pub trained_on: TrainedOn,
+    /// Training configuration, as written by the trainer.
+    pub training: serde_json::Value,
+    /// Notes for people: what it is worth, licence.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// Version of the card's format.
+pub const FORMAT: u32 = 1;
