@@ -1,6 +1,12 @@
 //! What can be measured in recordings and in rankings, without learning.
 
 pub mod biomarkers;
+pub mod evaluate;
 pub mod image;
+pub mod items;
 pub mod lda;
+pub mod leakage;
 pub mod ranking;
+pub mod split;
+#[cfg(test)]
+mod testing;

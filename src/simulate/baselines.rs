@@ -11,6 +11,7 @@ use super::random::stream;
 use super::screen::{Config, Drug, Row, conditions, rows};
 use super::video::record;
 use crate::analysis::biomarkers::{Movie, dynamics, morphology};
+pub use crate::analysis::evaluate::Estimate;
 use crate::analysis::lda::{Lda, dot};
 use crate::analysis::ranking::{average_precision, chance};
 use crate::export::Progress;
@@ -18,23 +19,12 @@ use crate::export::Progress;
 /// Resamplings of the drugs for an interval.
 const BOOTSTRAPS: usize = 2000;
 
-/// Mean average precision with its 95 % interval by bootstrap over drugs.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Estimate {
-    /// Over all queries, each drug weighing the same.
-    pub value: f64,
-    /// 2.5 %.
-    pub lo: f64,
-    /// 97.5 %.
-    pub hi: f64,
-}
-
 /// What one method reaches.
 #[derive(Debug, Clone, Serialize)]
 pub struct Baseline {
     /// What it looks at.
     pub name: &'static str,
-    /// Mechanisms of drugs that are left out, other drugs alone in the gallery.
+    /// Mechanisms of drugs that are left out, other drugs alone in the gallery; each drug weighs the same.
     pub map: Estimate,
     /// The same for the mechanisms that change movement alone.
     pub map_motion_only: Option<Estimate>,

@@ -1,0 +1,266 @@
+//! Splits from a seed. The same for any order of the rows: what is drawn depends on names alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::RngExt as _;
+
+use super::{Protocol, Split};
+use crate::analysis::items::{Item, Items};
+use crate::simulate::random::stream;
+
+/// Part of the wells of a drug that asks, and as much that may be found (mito). `MitoReID` draws a tenth of
+/// the cells.
+const CELLS_HELD: f64 = 0.1;
+
+/// Part of the compounds of a mechanism that is held out (drug-disjoint).
+const COMPOUNDS_HELD: f64 = 0.3;
+
+/// Part of the mechanisms that is held out (moa-disjoint).
+const MOAS_HELD: f64 = 0.25;
+
+/// Part of the training compounds, or wells, that validates.
+const VALIDATION: f64 = 0.25;
+
+/// What stays together when rows for validation are taken out of training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// All of a compound: measures new compounds.
+    Compound,
+    /// A well: measures new cells of known compounds.
+    Well,
+}
+
+/// Assigns each item a part, by a seed. `None` = left out.
+///
+/// - mito: by well within drug, 80 % to train, the rest to query and gallery in halves, from different
+///   replicates where possible. A drug with fewer than three wells is trained on.
+/// - drug-disjoint: by compound within (first) mechanism, a third held out, two at least; mechanisms with
+///   fewer than three compounds are trained on. Wells of held-out drugs go to query and gallery alternately.
+/// - moa-disjoint: by mechanism, a quarter held out, two at least, of those with two compounds. A compound
+///   with held-out and other mechanisms is left out.
+///
+/// Validation is taken from training by compound, under mito by well ([`take_validation`]). A well, or a
+/// field where no well is named, never straddles; where neither is named the cell is the unit. Controls are
+/// mostly trained on.
+pub fn make_split(items: &Items, protocol: Protocol, seed: u64) -> Vec<Option<Split>> {
+    let mut splits = vec![Some(Split::Train); items.len()];
+    let groups = wells_by_compound(items, |_| true);
+    if protocol == Protocol::Mito {
+        for wells in groups.values() {
+            within_drug(wells, seed, &mut splits);
+        }
+        take_validation(items, &mut splits, Part::Well, seed);
+        return splits;
+    }
+    let fates = match protocol {
+        Protocol::MoaDisjoint => by_moa(items, seed),
+        _ => by_compound(items, seed),
+    };
+    for (&compound, wells) in &groups {
+        match fates.get(&compound) {
+            Some(Fate::Asked) => query_and_gallery(wells, seed, &mut splits),
+            Some(Fate::LeftOut) => wells.iter().flat_map(|well| &well.items).for_each(|&i| splits[i] = None),
+            None => {}
+        }
+    }
+    // Some controls stay unseen, to compare unseen drugs with.
+    for wells in wells_by_compound(items, |item| item.control).values() {
+        within_drug(wells, seed, &mut splits);
+    }
+    take_validation(items, &mut splits, Part::Compound, seed);
+    splits
+}
+
+/// Takes items for validation out of those that are trained on; the others stay what they are.
+///
+/// By compound: a quarter of each (first) mechanism's compounds, so that two at least are left. By well: an
+/// eighth of each compound's wells, likewise. Controls go by well always.
+pub fn take_validation(items: &Items, splits: &mut [Option<Split>], part: Part, seed: u64) {
+    let trained: Vec<bool> = splits.iter().map(|split| *split == Some(Split::Train)).collect();
+    if part == Part::Compound {
+        for mut compounds in by_first_moa(items, &trained).into_values() {
+            sort_at_random(&mut compounds, seed, "validation", |&compound| key(items, compound));
+            let most = compounds.len().saturating_sub(2);
+            let taken = share(compounds.len(), VALIDATION).min(most);
+            let taken: BTreeSet<usize> = compounds.into_iter().take(taken).collect();
+            for (i, item) in items.items.iter().enumerate() {
+                if trained[i] && !item.control && taken.contains(&item.compound) {
+                    splits[i] = Some(Split::Val);
+                }
+            }
+        }
+    }
+    let by_well = |i: usize| trained[i] && (part == Part::Well || items.items[i].control);
+    for mut wells in wells_by_compound_at(items, by_well).into_values() {
+        sort_at_random(&mut wells, seed, "validation", |well| well.key.clone());
+        let taken = share(wells.len(), VALIDATION / 2.0).min(wells.len().saturating_sub(2));
+        wells.iter().take(taken).flat_map(|well| &well.items).for_each(|&i| splits[i] = Some(Split::Val));
+    }
+}
+
+/// What becomes of a compound that is not trained on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Asked,
+    LeftOut,
+}
+
+/// Cells that stay together.
+struct Together {
+    key: String,
+    replicate: String,
+    items: Vec<usize>,
+}
+
+/// Rounded, but one at least of three or more.
+fn share(n: usize, part: f64) -> usize {
+    ((n as f64 * part).round() as usize).max(usize::from(n > 2))
+}
+
+/// A name for a compound that no order of rows changes.
+fn key(items: &Items, compound: usize) -> String {
+    let compound = &items.compounds[compound];
+    compound.skeleton.as_ref().or_else(|| compound.names.first()).unwrap_or(&compound.name).clone()
+}
+
+fn sort_at_random<T>(list: &mut Vec<T>, seed: u64, what: &str, key: impl Fn(&T) -> String) {
+    let mut keyed: Vec<(u64, String, T)> = std::mem::take(list)
+        .into_iter()
+        .map(|entry| {
+            let name = key(&entry);
+            (stream(seed, &["split", what, &name]).random(), name, entry)
+        })
+        .collect();
+    keyed.sort_by(|a, b| (a.0, &a.1).cmp(&(b.0, &b.1)));
+    list.extend(keyed.into_iter().map(|(_, _, entry)| entry));
+}
+
+/// What must not be torn apart: the well, else the field, else the recording that several crops are from,
+/// else the row.
+pub(crate) fn well_of(items: &Items, item: &Item) -> String {
+    let replicate = &items.replicates[item.replicate];
+    if !item.well.is_empty() {
+        return format!("well {replicate}|{}|{}", item.plate, item.well);
+    }
+    if !item.site.is_empty() {
+        return format!("site {replicate}|{}|{}", item.plate, item.site);
+    }
+    match &item.address {
+        Some(address) if address.crop.is_some() => {
+            format!("file {}|{}", address.path.display(), address.series)
+        }
+        _ => format!("row {}", item.row_id),
+    }
+}
+
+fn wells_by_compound(items: &Items, is_in: impl Fn(&Item) -> bool) -> BTreeMap<usize, Vec<Together>> {
+    wells_by_compound_at(items, |i| is_in(&items.items[i]))
+}
+
+fn wells_by_compound_at(items: &Items, is_in: impl Fn(usize) -> bool) -> BTreeMap<usize, Vec<Together>> {
+    let mut groups: BTreeMap<(usize, String), Together> = BTreeMap::new();
+    for (i, item) in items.items.iter().enumerate().filter(|(i, _)| is_in(*i)) {
+        let well = well_of(items, item);
+        let new = || Together {
+            key: format!("{}|{well}", key(items, item.compound)),
+            replicate: items.replicates[item.replicate].clone(),
+            items: Vec::new(),
+        };
+        groups.entry((item.compound, well.clone())).or_insert_with(new).items.push(i);
+    }
+    let mut by_compound: BTreeMap<usize, Vec<Together>> = BTreeMap::new();
+    for ((compound, _), well) in groups {
+        by_compound.entry(compound).or_default().push(well);
+    }
+    by_compound
+}
+
+/// Compounds that are no controls under their first mechanism; `None` where they have none.
+fn by_first_moa(items: &Items, is_in: &[bool]) -> BTreeMap<Option<String>, Vec<usize>> {
+    let mut first: BTreeMap<usize, Option<String>> = BTreeMap::new();
+    for (item, _) in items.items.iter().zip(is_in).filter(|(item, is_in)| **is_in && !item.control) {
+        // The alphabet, not the table, says which is first, so that the order of rows does not matter.
+        let moa = item.moas.iter().map(|&moa| items.moas[moa].to_lowercase()).min();
+        let entry = first.entry(item.compound).or_default();
+        *entry = [entry.take(), moa].into_iter().flatten().min();
+    }
+    let mut strata: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
+    for (compound, moa) in first {
+        strata.entry(moa).or_default().push(compound);
+    }
+    strata
+}
+
+fn within_drug(wells: &[Together], seed: u64, splits: &mut [Option<Split>]) {
+    if wells.len() < 3 {
+        return;
+    }
+    let mut order: Vec<&Together> = wells.iter().collect();
+    sort_at_random(&mut order, seed, "cells", |well| well.key.clone());
+    let n = share(wells.len(), CELLS_HELD);
+    let (query, mut rest) = (order[..n].to_vec(), order[n..].to_vec());
+    // What is found must come from another replicate.
+    rest.sort_by_key(|well| query.iter().any(|other| other.replicate == well.replicate));
+    for (wells, split) in [(&query[..], Split::Query), (&rest[..n], Split::Gallery)] {
+        wells.iter().flat_map(|well| &well.items).for_each(|&i| splits[i] = Some(split));
+    }
+}
+
+/// Alternately, replicate by replicate, so that both hold every replicate where there are wells enough.
+fn query_and_gallery(wells: &[Together], seed: u64, splits: &mut [Option<Split>]) {
+    let mut by_replicate: BTreeMap<&str, Vec<&Together>> = BTreeMap::new();
+    for well in wells {
+        by_replicate.entry(&well.replicate).or_default().push(well);
+    }
+    for (start, mut wells) in by_replicate.into_values().enumerate() {
+        sort_at_random(&mut wells, seed, "query or gallery", |well| well.key.clone());
+        for (number, well) in wells.into_iter().enumerate() {
+            let split = if (start + number) % 2 == 0 { Split::Query } else { Split::Gallery };
+            well.items.iter().for_each(|&i| splits[i] = Some(split));
+        }
+    }
+}
+
+fn by_compound(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
+    let mut fates = BTreeMap::new();
+    for (moa, mut compounds) in by_first_moa(items, &vec![true; items.len()]) {
+        sort_at_random(&mut compounds, seed, "compounds", |&compound| key(items, compound));
+        let n = compounds.len();
+        let held = match moa {
+            // Two, so that one finds the other; the rest makes the mechanism known.
+            Some(_) if n < 3 => 0,
+            Some(_) => share(n, COMPOUNDS_HELD).max(2),
+            None => share(n, COMPOUNDS_HELD),
+        };
+        fates.extend(compounds.into_iter().take(held).map(|compound| (compound, Fate::Asked)));
+    }
+    fates
+}
+
+fn by_moa(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
+    let mut moas_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    let mut compounds_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+    for item in items.items.iter().filter(|item| !item.control) {
+        for &moa in &item.moas {
+            moas_of.entry(item.compound).or_default().insert(moa);
+            compounds_of.entry(moa).or_default().insert(item.compound);
+        }
+    }
+    let n = compounds_of.len();
+    let mut eligible: Vec<usize> =
+        compounds_of.into_iter().filter(|(_, compounds)| compounds.len() > 1).map(|(moa, _)| moa).collect();
+    sort_at_random(&mut eligible, seed, "mechanisms", |&moa| items.moas[moa].to_lowercase());
+    // With one mechanism everything that is found would be right; without any other there is nothing to learn
+    // from.
+    let held = share(n, MOAS_HELD).max(2).min(eligible.len());
+    if held < 2 || n <= held {
+        return BTreeMap::new();
+    }
+    let held: BTreeSet<usize> = eligible.into_iter().take(held).collect();
+    let fate = |moas: &BTreeSet<usize>| match moas.intersection(&held).count() {
+        0 => None,
+        n if n == moas.len() => Some(Fate::Asked),
+        _ => Some(Fate::LeftOut),
+    };
+    moas_of.iter().filter_map(|(&compound, moas)| Some((compound, fate(moas)?))).collect()
+}
