@@ -4,4 +4,6 @@
 //! Formulas and sources: Liu et al., MitoReID, Nat Comput Sci 2024, 4:600-614; MolCLIP, arXiv 2507.07663.
 
 pub mod card;
+pub mod losses;
+pub mod molecule_encoder;
 pub mod video_encoder;
