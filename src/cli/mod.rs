@@ -4,6 +4,7 @@ mod compounds;
 mod export;
 mod gpu;
 mod info;
+mod model;
 mod simulate;
 mod window;
 
@@ -44,6 +45,8 @@ enum Command {
     Info(info::InfoArgs),
     /// Read structures from a file: canonical SMILES, formula, InChIKey, fingerprints; what is wrong with the others
     Compounds(compounds::CompoundsArgs),
+    /// Show a model or an encoder: card, shapes, parameters, FLOPs; read weights of PyTorch
+    Model(model::ModelArgs),
     /// Simulate a screen whose truth is known: cells with mitochondria under drugs
     Simulate(simulate::SimulateArgs),
     /// Write a frame as PNG, a movie as GIF, or raw values as OME-TIFF
@@ -58,6 +61,7 @@ pub fn run() -> ExitCode {
         Some(Command::Gpu(args)) => gpu::run(&args),
         Some(Command::Info(args)) => info::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Compounds(args)) => compounds::run(&args).map(|()| ExitCode::SUCCESS),
+        Some(Command::Model(args)) => model::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Export(args)) => export::run(&args).map(|()| ExitCode::SUCCESS),
         None => window::run(cli.paths, cli.compute, cli.profile),

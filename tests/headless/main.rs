@@ -7,6 +7,7 @@ mod export;
 mod formats;
 mod frame;
 mod gpu;
+mod model;
 mod project;
 mod simulate;
 mod tiff;
