@@ -12,6 +12,8 @@ pub mod cli;
 pub mod experiment;
 pub mod export;
 pub mod gpu;
+pub mod learn;
 pub mod model;
+pub mod random;
 pub mod simulate;
 pub mod video;

@@ -130,7 +130,7 @@ fn backward(lower: &[Vec<f64>], b: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::random::{normal, stream};
+    use crate::random::{normal, stream};
 
     #[test]
     fn cholesky_of_a_known_matrix() {

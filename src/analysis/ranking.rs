@@ -84,7 +84,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
-    use crate::simulate::random::stream;
+    use crate::random::stream;
 
     #[derive(Deserialize)]
     struct Case {

@@ -1,11 +1,18 @@
 //! The command line. Results go to stdout, logs and progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
 
+mod ablate;
 mod compounds;
+mod demo;
+mod embed;
+mod evaluate;
+mod experiment;
 mod export;
 mod gpu;
 mod info;
 mod model;
+mod predict;
 mod simulate;
+mod train;
 mod window;
 
 use std::process::ExitCode;
@@ -49,6 +56,18 @@ enum Command {
     Model(model::ModelArgs),
     /// Simulate a screen whose truth is known: cells with mitochondria under drugs
     Simulate(simulate::SimulateArgs),
+    /// Train a model on an experiment
+    Train(train::TrainArgs),
+    /// Measure a model: drugs and mechanisms found, beside chance and simple methods
+    Evaluate(evaluate::EvaluateArgs),
+    /// Write the embeddings of an experiment's videos
+    Embed(embed::EmbedArgs),
+    /// Write a model's answers for every video as a table
+    Predict(predict::PredictArgs),
+    /// The whole line on a small simulated screen: simulate, fine-tune the shipped model, evaluate, predict
+    Demo(demo::DemoArgs),
+    /// Train with one part left out at a time, on simulated screens
+    Ablate(ablate::AblateArgs),
     /// Write a frame as PNG, a movie as GIF, or raw values as OME-TIFF
     Export(export::ExportArgs),
 }
@@ -63,6 +82,12 @@ pub fn run() -> ExitCode {
         Some(Command::Compounds(args)) => compounds::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Model(args)) => model::run(&args).map(|()| ExitCode::SUCCESS),
         Some(Command::Simulate(args)) => simulate::run(&args),
+        Some(Command::Train(args)) => train::run(&args),
+        Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::Embed(args)) => embed::run(&args),
+        Some(Command::Predict(args)) => predict::run(&args),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Ablate(args)) => ablate::run(&args),
         Some(Command::Export(args)) => export::run(&args).map(|()| ExitCode::SUCCESS),
         None => window::run(cli.paths, cli.compute, cli.profile),
     };

@@ -1,10 +1,13 @@
 //! Files to take away. Every writer streams, reports progress, can be cancelled, and leaves nothing behind
 //! unless it finished: the bytes go to a temporary file beside the target, which is renamed at the end.
 
+pub mod embeddings;
+pub mod figure;
 pub mod gif;
 pub mod ome_tiff;
 mod ome_xml;
 pub mod png;
+pub mod predictions;
 pub mod progress;
 
 use std::io;

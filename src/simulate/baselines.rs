@@ -7,7 +7,6 @@ use serde::Serialize;
 
 use super::SimulateError;
 use super::parameters::Parameters;
-use super::random::stream;
 use super::screen::{Config, Drug, Row, conditions, rows};
 use super::video::record;
 use crate::analysis::biomarkers::{Movie, dynamics, morphology};
@@ -15,6 +14,7 @@ pub use crate::analysis::evaluate::Estimate;
 use crate::analysis::lda::{Lda, dot};
 use crate::analysis::ranking::{average_precision, chance};
 use crate::export::Progress;
+use crate::random::stream;
 
 /// Resamplings of the drugs for an interval.
 const BOOTSTRAPS: usize = 2000;

@@ -6,8 +6,8 @@ use rand::RngExt;
 use rand_pcg::Pcg64;
 
 use super::parameters::Model;
-use super::random::normal;
 use super::traits::{Trait, Traits};
+use crate::random::normal;
 
 /// Position, µm: x and y from the middle of the crop, z from the glass.
 pub type Point = [f64; 3];

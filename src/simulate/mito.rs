@@ -10,12 +10,12 @@ use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use rust_xlsxwriter::{DocProperties, ExcelDateTime, Workbook, XlsxError};
 
-use super::random::{normal, stream};
 use super::screen::Row;
 use super::video::Region;
 use super::{SimulateError, Simulation, Video, write_file};
 use crate::analysis::image::Image;
 use crate::export::ExportError;
+use crate::random::{normal, stream};
 
 /// Counts above the offset that become 255.
 const FULL_COUNTS: f32 = 4000.0;

@@ -16,7 +16,6 @@ pub mod network;
 pub mod optics;
 pub mod parameters;
 pub mod physics;
-pub mod random;
 pub mod screen;
 pub mod traits;
 mod truth;
@@ -35,8 +34,8 @@ pub use screen::{Config, Drug, Layout};
 pub use video::{FrameTruth, Video};
 
 use crate::export::{ExportError, Progress};
+use crate::random::stream;
 use crate::video::edits::write_atomically;
-use random::stream;
 use screen::{Row, conditions, rows};
 use truth::VideoTruth;
 

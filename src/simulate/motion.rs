@@ -10,8 +10,8 @@ use rand_pcg::Pcg64;
 use super::cell::{Cell, Point};
 use super::network::{Network, distance};
 use super::parameters::Model;
-use super::random::normal;
 use super::traits::{Trait, Traits};
+use crate::random::normal;
 
 /// Waves that the flow is made of.
 const WAVES: usize = 10;

@@ -6,8 +6,8 @@ use rand_pcg::Pcg64;
 
 use super::cell::{Cell, Point};
 use super::parameters::Model;
-use super::random::normal;
 use super::traits::{Trait, Traits};
+use crate::random::normal;
 
 /// Beads at most: a bound on time and memory whatever the traits.
 const MAX_BEADS: usize = 4000;

@@ -7,7 +7,7 @@ use super::cell::{Cell, Point, norm};
 use super::network::Network;
 use super::parameters::{Model, Optics};
 use super::physics::{defocused_sigma_um, gaussian_kernel, nernst_ratio, psf_sigma_um};
-use super::random::normal;
+use crate::random::normal;
 
 /// The raster on which light is gathered before it falls on pixels has at least this many points on a side.
 const FINE: usize = 256;
@@ -257,8 +257,8 @@ fn blur(image: &mut [f32], n: usize, kernel: &[f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::random::stream;
     use crate::simulate::Parameters;
-    use crate::simulate::random::stream;
     use crate::simulate::traits::Traits;
 
     const IMAGING: Imaging = Imaging {

@@ -9,8 +9,8 @@ use super::SimulateError;
 use super::optics::Imaging;
 use super::parameters::Parameters;
 use super::physics::hill;
-use super::random::{normal, stream};
 use super::traits::{Trait, Traits};
+use crate::random::{normal, stream};
 
 /// Rows and columns of a plate.
 const PLATE: (usize, usize) = (16, 24);

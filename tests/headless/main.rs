@@ -11,3 +11,4 @@ mod model;
 mod project;
 mod simulate;
 mod tiff;
+mod train;

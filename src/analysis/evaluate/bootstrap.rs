@@ -9,7 +9,7 @@ use rand::RngExt as _;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::simulate::random::stream;
+use crate::random::stream;
 
 /// Resamplings for an interval.
 pub const RESAMPLES: usize = 2000;
@@ -123,7 +123,7 @@ pub fn paired_difference(runs: &[[&[DrugScore]; 2]], resamples: usize, seed: u64
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::random::normal;
+    use crate::random::normal;
 
     #[test]
     fn the_interval_of_a_mean_is_the_analytic_one() {

@@ -123,7 +123,7 @@ fn distances(a: &[f32], b: &[f32], dim: usize, out: &mut [f32]) {
 mod tests {
     use super::*;
     use crate::analysis::testing::{Row, items};
-    use crate::simulate::random::{normal, stream};
+    use crate::random::{normal, stream};
 
     #[test]
     fn products_agree_with_double_precision_and_equal_vectors_tie_bit_by_bit() {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::*;
 use crate::analysis::split::{Protocol, Split};
 use crate::analysis::testing::{Row, items};
-use crate::simulate::random::{normal, stream};
+use crate::random::{normal, stream};
 
 #[derive(Deserialize)]
 struct Case {

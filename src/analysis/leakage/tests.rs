@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::analysis::testing::{Row, items};
-use crate::simulate::random::{normal, stream};
+use crate::random::{normal, stream};
 use crate::video::{Address, Crop};
 
 /// Two wells of each of four compounds; the first two are trained on.

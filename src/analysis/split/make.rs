@@ -6,7 +6,7 @@ use rand::RngExt as _;
 
 use super::{Protocol, Split};
 use crate::analysis::items::{Item, Items};
-use crate::simulate::random::stream;
+use crate::random::stream;
 
 /// Part of the wells of a drug that asks, and as much that may be found (mito). `MitoReID` draws a tenth of
 /// the cells.

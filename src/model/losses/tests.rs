@@ -2,7 +2,7 @@ use burn::tensor::{Bool, Device, Tensor, TensorData};
 use serde::Deserialize;
 
 use super::*;
-use crate::simulate::random::{normal, stream};
+use crate::random::{normal, stream};
 
 type Matrix = Vec<Vec<f64>>;
 

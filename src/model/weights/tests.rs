@@ -14,7 +14,7 @@ use crate::model::card::{InputSpec, MoleculeEncoderKind, TrainedOn};
 use crate::model::video_encoder::EncoderConfig;
 use crate::model::video_encoder::resnet3d::tests::{assert_close, noise};
 use crate::model::video_encoder::resnet3d::{Depth, ResNet3d};
-use crate::simulate::random::stream;
+use crate::random::stream;
 
 /// Any module will do: this one has a norm, a matrix and a list.
 #[derive(Module, Debug)]

@@ -1,0 +1,243 @@
+//! `molclip demo`: the whole line on a small simulated screen, from raw videos to answers, in minutes.
+//!
+//! Everything is fixed before the shipped model is trained: the screen, its seed (used for nothing else), the minute of
+//! fine-tuning, and what must be reached.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::experiment::{compute, with_bar};
+use super::train::follow;
+use crate::analysis::evaluate::{Metrics, Report};
+use crate::analysis::items::Items;
+use crate::analysis::split::Protocol;
+use crate::experiment::import;
+use crate::export::Progress;
+use crate::export::figure::{self, ConfusionMatrix, LossCurves, Scores};
+use crate::export::predictions;
+use crate::gpu::ComputeChoice;
+use crate::learn::ablation::primary;
+use crate::learn::assess::{Assessment, assess};
+use crate::learn::config::Config;
+use crate::learn::infer::Encoder;
+use crate::learn::predict::predict;
+use crate::learn::run::{CHECKPOINT_EVERY, Run, splits};
+use crate::learn::shipped;
+use crate::model::input::Frames;
+use crate::simulate;
+use crate::video::edits::write_atomically;
+
+/// The demo's screen: no model, parameter or threshold was ever chosen by it.
+const SEED: u64 = 1001;
+
+/// Seconds of fine-tuning.
+const FINE_TUNING_S: f64 = 60.0;
+
+/// What the model must reach, in multiples of chance.
+const TIMES_CHANCE: f64 = 3.0;
+
+/// Options of `molclip demo`.
+#[derive(Args)]
+pub struct DemoArgs {
+    /// Folder for the screen, the fine-tuned model, predictions, figures and the summary
+    #[arg(long, value_name = "DIR", default_value = "demo")]
+    pub out: PathBuf,
+
+    /// Who computes
+    #[arg(long, value_enum, default_value_t)]
+    pub compute: ComputeChoice,
+
+    /// Print JSON alone on stdout
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The screen.
+fn screen() -> simulate::Config {
+    simulate::Config { seed: SEED, size: 64, ..simulate::Config::default() }
+}
+
+/// The fine-tuning: mechanisms only, gently, on the screen's training drugs.
+fn fine_tuning() -> Config {
+    Config {
+        seed: SEED,
+        drug_epochs: 0,
+        moa_epochs: 1000,
+        learning_rate: 3e-4,
+        time_limit_s: Some(FINE_TUNING_S),
+        ..Config::default()
+    }
+}
+
+/// Runs the command; fails if the model does not reach what it must.
+pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
+    let started = Instant::now();
+    let lap = |what: &str| eprintln!("[{:4.0} s] {what}", started.elapsed().as_secs_f64());
+    let manifest = simulated(&args.out.join("screen"), &lap)?;
+    let experiment = Arc::new(import::open(&manifest)?.experiment);
+    let (compute, thread) = compute(args.compute)?;
+    lap("Loading the shipped model …");
+    let (model, card) = shipped::load(&compute, &thread)?;
+
+    lap(&format!("Fine-tuning for {FINE_TUNING_S:.0} s on the screen's training drugs …"));
+    let items = Items::of(&experiment);
+    let config = fine_tuning();
+    let (splits, _) = splits(&items, &config)?;
+    let tuned = args.out.join("model");
+    if tuned.exists() {
+        std::fs::remove_dir_all(&tuned).with_context(|| format!("removing {}", tuned.display()))?;
+    }
+    let outcome = follow(Run {
+        config,
+        experiment: Arc::clone(&experiment),
+        items,
+        splits,
+        out: tuned,
+        name: "demo, fine-tuned".to_owned(),
+        start: Some((model, card)),
+        compute: compute.clone(),
+        thread: thread.clone(),
+        checkpoint_every: CHECKPOINT_EVERY,
+    })?;
+
+    lap("Evaluating on drugs that no training saw …");
+    let encoder = Encoder::new(outcome.model, compute, thread);
+    let how = Assessment {
+        protocol: Protocol::DrugDisjoint,
+        seed: SEED,
+        accept_contamination: false,
+        order: Frames::Video,
+    };
+    let assessed =
+        with_bar("videos", |progress| assess(&experiment, &encoder, &outcome.card, &how, progress))?;
+    lap("Predicting …");
+    let predicted = with_bar("videos", |progress| predict(&experiment, &encoder, &outcome.card, progress))?;
+    predictions::write(&predicted, &args.out.join("predictions.csv"))?;
+    let report = primary(&assessed.reports).context("the screen gave no report on mechanisms")?;
+    figure::write(&LossCurves(&outcome.history), &args.out)?;
+    figure::write(&Scores(report), &args.out)?;
+    if let Some(nearest) = report.confusion.get("nearest") {
+        figure::write(&ConfusionMatrix(nearest), &args.out)?;
+    }
+    let verdict = Verdict::of(report)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let summary = json!({
+        "simulated": true,
+        "screen": screen(),
+        "model": outcome.card.hash,
+        "fine_tuning": outcome.card.training,
+        "waited_for_data": outcome.waited,
+        "seconds": seconds,
+        "verdict": verdict.json(),
+        "reports": assessed.reports,
+    });
+    let path = args.out.join("summary.json");
+    write_atomically(&path, &serde_json::to_vec_pretty(&summary)?)
+        .with_context(|| format!("writing {}", path.display()))?;
+    if args.json {
+        println!("{summary}");
+    } else {
+        println!("{}", verdict.text(report, seconds, &args.out));
+    }
+    Ok(if verdict.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The screen's manifest; what an earlier demo left is used again.
+fn simulated(folder: &Path, lap: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
+    let manifest = folder.join("manifest.csv");
+    let stamp = folder.join("screen.json");
+    let wanted = serde_json::to_string(&(screen(), &simulate::Parameters::get()?.hash))?;
+    if manifest.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        lap("The screen is there from an earlier demo.");
+        return Ok(manifest);
+    }
+    if folder.exists() {
+        // Only what a demo made is replaced.
+        if !stamp.is_file() && !folder.join("UNFINISHED").is_file() {
+            bail!("{}: there is something else. Choose another folder with --out", folder.display());
+        }
+        std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    lap("Simulating a screen (seed unseen in training) …");
+    let manifest = with_bar("videos", |progress: &Progress| simulate::run(&screen(), folder, progress))?;
+    write_atomically(&stamp, wanted.as_bytes()).with_context(|| format!("writing {}", stamp.display()))?;
+    Ok(manifest)
+}
+
+/// What came out beside what must come out.
+struct Verdict {
+    map: f64,
+    chance: f64,
+    intensity: f64,
+    single: f64,
+}
+
+impl Verdict {
+    fn of(report: &Report) -> anyhow::Result<Self> {
+        let map = |metrics: &Metrics| metrics.map.map(|map| map.value);
+        let baseline = |name: &str| {
+            let found = report.baselines.get(name).and_then(map);
+            found.with_context(|| format!("the baseline {name} is missing"))
+        };
+        Ok(Self {
+            map: map(&report.metrics).context("no query had anything to find")?,
+            chance: baseline("chance")?,
+            intensity: baseline("mean intensity")?,
+            single: baseline("single frame")?,
+        })
+    }
+
+    fn passed(&self) -> bool {
+        self.map >= TIMES_CHANCE * self.chance && self.map > self.intensity && self.map > self.single
+    }
+
+    fn json(&self) -> serde_json::Value {
+        json!({
+            "map": self.map,
+            "times_chance": self.map / self.chance,
+            "must": format!("at least {TIMES_CHANCE} times chance, above mean intensity and single frame"),
+            "passed": self.passed(),
+        })
+    }
+
+    fn text(&self, report: &Report, seconds: f64, out: &Path) -> String {
+        let mut text = format!(
+            "Mechanism of action of unseen drugs, simulated screen, seed {SEED}: mAP by mechanism, the query's own drug \
+             removed (NSC), 95 % interval over {} drugs, {} queries\n\n",
+            report.per_drug.len(),
+            report.n_query
+        );
+        let mut line = |name: &str, metrics: &Metrics| {
+            if let Some(map) = metrics.map {
+                // Writing to a string cannot fail.
+                let _ = writeln!(
+                    text,
+                    "  {name:28} {:.3} [{:.3}, {:.3}]  {:4.1} × chance",
+                    map.value,
+                    map.lo,
+                    map.hi,
+                    map.value / self.chance
+                );
+            }
+        };
+        line("MolCLIP, video", &report.metrics);
+        for (name, metrics) in &report.baselines {
+            line(name, metrics);
+        }
+        let verdict = if self.passed() { "reached" } else { "NOT reached" };
+        let _ = write!(
+            text,
+            "\nAt least {TIMES_CHANCE} × chance, above mean intensity and single frame: {verdict}. {seconds:.0} s in all.\n\
+             {} holds predictions.csv, summary.json and figures.",
+            out.display()
+        );
+        text
+    }
+}

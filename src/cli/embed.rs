@@ -1,0 +1,64 @@
+//! `molclip embed`: the embeddings of an experiment's videos, to take away.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::experiment::{compute, load_model, open, with_bar};
+use crate::analysis::items::Items;
+use crate::export::embeddings;
+use crate::gpu::ComputeChoice;
+use crate::learn::infer::Encoder;
+use crate::learn::screen::Screen;
+use crate::model::input::Frames;
+
+/// Options of `molclip embed`.
+#[derive(Args)]
+pub struct EmbedArgs {
+    /// Project, manifest or root of a Mito dataset
+    pub experiment: PathBuf,
+
+    /// Folder with model.safetensors and model.json
+    #[arg(long, value_name = "DIR")]
+    pub model: PathBuf,
+
+    /// File to write: .parquet, .npy or .safetensors; beside the latter two a table of the rows' names
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+
+    /// Who computes
+    #[arg(long, value_enum, default_value_t)]
+    pub compute: ComputeChoice,
+}
+
+/// Runs the command.
+pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
+    let Some(format) = embeddings::Format::of(&args.out) else {
+        eprintln!("error: {}: the name must end in .parquet, .npy or .safetensors", args.out.display());
+        return Ok(ExitCode::from(2));
+    };
+    let experiment = Arc::new(open(&args.experiment)?);
+    let (compute, thread) = compute(args.compute)?;
+    let (model, card) = load_model(&args.model, &compute, &thread)?;
+    let encoder = Encoder::new(model, compute, thread);
+    let items = Items::of(&experiment);
+    let screen = with_bar("videos", |progress| Screen::read(&experiment, &items, &card.input, progress))?;
+    for (row, problem) in screen.problems.iter().take(10) {
+        eprintln!("left out {row}: {problem}");
+    }
+    for (row, warning) in screen.warnings.iter().take(3) {
+        eprintln!("warning: {row}: {warning}");
+    }
+    let encodings = with_bar("videos", |progress| screen.encode(&encoder, Frames::Video, progress))?;
+    embeddings::write(&screen.table(&encodings, &card.hash), &args.out, format)?;
+    println!(
+        "{}: {} embeddings of length {}, model {}",
+        args.out.display(),
+        screen.row_ids.len(),
+        encodings.dim,
+        &card.hash[..16.min(card.hash.len())]
+    );
+    Ok(ExitCode::SUCCESS)
+}

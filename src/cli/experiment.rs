@@ -1,0 +1,90 @@
+//! Opening an experiment and a model for a command.
+
+use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::experiment::Experiment;
+use crate::experiment::import::{self, Imported};
+use crate::export::Progress;
+use crate::gpu::{Compute, ComputeChoice, ComputeTarget, ComputeThread, headless_compute};
+use crate::model::card::Card;
+use crate::model::molclip::{MolClip, Sizes};
+use crate::model::weights;
+
+/// Opens a project, a manifest or a Mito dataset root. What is wrong with single rows goes to stderr.
+pub fn open(path: &Path) -> anyhow::Result<Experiment> {
+    let Imported { experiment, report } =
+        import::open(path).with_context(|| format!("opening {}", path.display()))?;
+    for note in &report.notes {
+        eprintln!("{note}");
+    }
+    for (what, count) in [
+        ("cells could not be read", report.bad_cells.count),
+        ("recordings are missing", report.missing_files.count),
+        ("row names were there twice", report.duplicates.count),
+    ] {
+        if count > 0 {
+            eprintln!("warning: {count} {what}. Open the experiment in the window to see which.");
+        }
+    }
+    Ok(experiment)
+}
+
+/// Device and thread for a command without a window.
+pub fn compute(choice: ComputeChoice) -> anyhow::Result<(Compute, ComputeThread)> {
+    let compute = headless_compute(choice)?;
+    let thread = ComputeThread::shared_headless();
+    if compute.target() == ComputeTarget::Gpu {
+        eprintln!("Computing on {}; a new GPU is tuned once, which can take minutes.", compute.label());
+    }
+    Ok((compute, thread))
+}
+
+/// Loads a model onto a device.
+pub fn load_model(
+    folder: &Path,
+    compute: &Compute,
+    thread: &ComputeThread,
+) -> anyhow::Result<(MolClip, Card)> {
+    if !folder.is_dir() {
+        bail!(
+            "{}: there is no such folder. A model is a folder with model.safetensors and model.json",
+            folder.display()
+        );
+    }
+    let card = weights::read_card(folder)?;
+    let (device, own, path) = (compute.device().clone(), card.clone(), folder.to_owned());
+    let loaded = thread.run(move || {
+        let mut model = MolClip::new(&Sizes::of(&own), &device);
+        weights::load(&path, &own, &mut model).map(|()| model)
+    });
+    Ok((loaded.wait()??, card))
+}
+
+/// Does the work with a bar on stderr that follows its progress.
+pub fn with_bar<T, E>(unit: &str, work: impl FnOnce(&Progress) -> Result<T, E>) -> Result<T, E> {
+    let progress = Progress::default();
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {pos}/{len} {msg}") {
+        bar.set_style(style);
+    }
+    bar.set_message(unit.to_owned());
+    let (done, ended) = channel::<()>();
+    std::thread::scope(|scope| {
+        let (bar, progress) = (&bar, &progress);
+        scope.spawn(move || {
+            while ended.recv_timeout(Duration::from_millis(200)) == Err(RecvTimeoutError::Timeout) {
+                bar.set_length(progress.total());
+                bar.set_position(progress.done());
+            }
+            bar.finish_and_clear();
+        });
+        let result = work(progress);
+        drop(done);
+        result
+    })
+}

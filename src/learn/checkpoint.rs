@@ -1,0 +1,242 @@
+//! Trainings on disk: what is needed to go on as if nothing had happened.
+//!
+//! `checkpoint-<n>/` holds `model.bpk`, `optimizer.bpk`, `centers.bpk`, `best.bpk` (burnpack, which keeps the ids that
+//! the optimizer's state hangs on) and `state.json`, which is written last and names the others by hash. A checkpoint
+//! is made under another name and renamed, then the one before is removed, so that one is always whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::progress::State;
+use super::trainer::TrainerState;
+use crate::video::edits::write_atomically;
+
+/// A checkpoint cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// A file.
+    #[error("{}: {source}. Check the folder and the space on the disk", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// What is written there is no checkpoint.
+    #[error("{}: {problem}. Start the training anew in another folder", path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// It is that of another training.
+    #[error("{}: this training was started with another {what}. Use the same one, or another folder", path.display())]
+    Other {
+        /// Which.
+        path: PathBuf,
+        /// What differs.
+        what: &'static str,
+    },
+}
+
+/// What says which training a checkpoint belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Hash of the configuration.
+    pub config: String,
+    /// Fingerprint of the data.
+    pub data: String,
+    /// Hash of the weights that it started from; empty for fresh ones.
+    pub start: String,
+}
+
+/// `state.json`.
+#[derive(Debug, Serialize, Deserialize)]
+struct Document {
+    identity: Identity,
+    state: State,
+    files: BTreeMap<String, String>,
+}
+
+/// A training in the middle.
+#[derive(Debug, Clone)]
+pub struct Checkpoint {
+    /// How far it is.
+    pub state: State,
+    /// Weights and moments.
+    pub trainer: TrainerState,
+    /// Best weights so far, burnpack.
+    pub best: Option<Vec<u8>>,
+}
+
+const STATE: &str = "state.json";
+const PREFIX: &str = "checkpoint-";
+const UNFINISHED: &str = "unfinished-checkpoint";
+
+/// Writes a checkpoint into the training's folder.
+pub fn save(folder: &Path, identity: &Identity, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
+    let at = |path: &Path| {
+        let path = path.to_owned();
+        move |source| CheckpointError::Io { path, source }
+    };
+    let earlier = numbers(folder);
+    let number = earlier.last().map_or(1, |last| last + 1);
+    let unfinished = folder.join(UNFINISHED);
+    if unfinished.exists() {
+        std::fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
+    }
+    std::fs::create_dir_all(&unfinished).map_err(at(&unfinished))?;
+    let trainer = &checkpoint.trainer;
+    let mut parts: Vec<(&str, &[u8])> = vec![
+        ("model.bpk", &trainer.model),
+        ("optimizer.bpk", &trainer.optimizer),
+        ("centers.bpk", &trainer.centers),
+    ];
+    if let Some(best) = &checkpoint.best {
+        parts.push(("best.bpk", best));
+    }
+    let mut files = BTreeMap::new();
+    for (name, bytes) in parts {
+        let path = unfinished.join(name);
+        write_atomically(&path, bytes).map_err(at(&path))?;
+        files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
+    }
+    let document = Document { identity: identity.clone(), state: checkpoint.state.clone(), files };
+    let path = unfinished.join(STATE);
+    let text = serde_json::to_vec_pretty(&document)
+        .map_err(|e| CheckpointError::Damaged { path: path.clone(), problem: e.to_string() })?;
+    write_atomically(&path, &text).map_err(at(&path))?;
+    let finished = folder.join(format!("{PREFIX}{number}"));
+    std::fs::rename(&unfinished, &finished).map_err(at(&finished))?;
+    for old in earlier {
+        let path = folder.join(format!("{PREFIX}{old}"));
+        std::fs::remove_dir_all(&path).map_err(at(&path))?;
+    }
+    Ok(())
+}
+
+/// The latest whole checkpoint of a folder; `None` where there is none.
+///
+/// # Errors
+/// There are checkpoints but none is whole, or it belongs to another training.
+pub fn load(folder: &Path, identity: &Identity) -> Result<Option<Checkpoint>, CheckpointError> {
+    let mut first = None;
+    for number in numbers(folder).into_iter().rev() {
+        match read(&folder.join(format!("{PREFIX}{number}")), identity) {
+            Ok(checkpoint) => return Ok(Some(checkpoint)),
+            Err(e @ CheckpointError::Other { .. }) => return Err(e),
+            Err(e) => {
+                first.get_or_insert(e);
+            }
+        }
+    }
+    first.map_or(Ok(None), Err)
+}
+
+fn read(folder: &Path, identity: &Identity) -> Result<Checkpoint, CheckpointError> {
+    let bytes_of = |name: &str| {
+        let path = folder.join(name);
+        std::fs::read(&path).map_err(|source| CheckpointError::Io { path, source })
+    };
+    let damaged = |name: &str, problem: String| CheckpointError::Damaged { path: folder.join(name), problem };
+    let document: Document =
+        serde_json::from_slice(&bytes_of(STATE)?).map_err(|e| damaged(STATE, e.to_string()))?;
+    let other = |what| CheckpointError::Other { path: folder.to_owned(), what };
+    if document.identity.config != identity.config {
+        return Err(other("configuration"));
+    }
+    if document.identity.data != identity.data {
+        return Err(other("set of rows"));
+    }
+    if document.identity.start != identity.start {
+        return Err(other("model to start from"));
+    }
+    let part = |name: &str| -> Result<Vec<u8>, CheckpointError> {
+        let bytes = bytes_of(name)?;
+        let hash = blake3::hash(&bytes).to_hex().to_string();
+        if document.files.get(name) == Some(&hash) {
+            Ok(bytes)
+        } else {
+            Err(damaged(name, "its content is not what was written".to_owned()))
+        }
+    };
+    let best = document.files.contains_key("best.bpk").then(|| part("best.bpk")).transpose()?;
+    let trainer = TrainerState {
+        model: part("model.bpk")?,
+        optimizer: part("optimizer.bpk")?,
+        centers: part("centers.bpk")?,
+    };
+    Ok(Checkpoint { state: document.state, trainer, best })
+}
+
+/// Removes all checkpoints, once the training is finished.
+pub fn clear(folder: &Path) -> Result<(), CheckpointError> {
+    for number in numbers(folder) {
+        let path = folder.join(format!("{PREFIX}{number}"));
+        std::fs::remove_dir_all(&path).map_err(|source| CheckpointError::Io { path, source })?;
+    }
+    Ok(())
+}
+
+/// Numbers of the checkpoints that are there, ascending.
+fn numbers(folder: &Path) -> Vec<u64> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.ok()?.file_name().to_str()?.strip_prefix(PREFIX)?.parse().ok()
+    };
+    let mut numbers: Vec<u64> = entries.filter_map(number).collect();
+    numbers.sort_unstable();
+    numbers
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(config: &str) -> Identity {
+        Identity { config: config.into(), data: "d".into(), start: String::new() }
+    }
+
+    fn checkpoint(step: usize) -> Checkpoint {
+        let part = |name: &str| format!("{name}{step}").into_bytes();
+        Checkpoint {
+            state: State { step, ..State::default() },
+            trainer: TrainerState { model: part("m"), optimizer: part("o"), centers: part("c") },
+            best: (step > 1).then(|| part("b")),
+        }
+    }
+
+    #[test]
+    fn the_latest_whole_one_is_loaded_and_the_one_before_is_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(load(folder.path(), &identity("a")).unwrap().is_none());
+        for step in 1..=3 {
+            save(folder.path(), &identity("a"), &checkpoint(step)).unwrap();
+        }
+        let loaded = load(folder.path(), &identity("a")).unwrap().unwrap();
+        assert_eq!((loaded.state.step, loaded.best.as_deref()), (3, Some(&b"b3"[..])));
+        assert_eq!(numbers(folder.path()), [3]);
+        // Killed while the next was written.
+        std::fs::create_dir(folder.path().join(UNFINISHED)).unwrap();
+        std::fs::write(folder.path().join(UNFINISHED).join("model.bpk"), "half").unwrap();
+        assert_eq!(load(folder.path(), &identity("a")).unwrap().unwrap().state.step, 3);
+        save(folder.path(), &identity("a"), &checkpoint(4)).unwrap();
+        assert_eq!(load(folder.path(), &identity("a")).unwrap().unwrap().state.step, 4);
+        clear(folder.path()).unwrap();
+        assert!(load(folder.path(), &identity("a")).unwrap().is_none());
+    }
+
+    #[test]
+    fn damage_and_other_trainings_are_said() {
+        let folder = tempfile::tempdir().unwrap();
+        save(folder.path(), &identity("a"), &checkpoint(1)).unwrap();
+        let text = load(folder.path(), &identity("b")).unwrap_err().to_string();
+        assert!(text.contains("another configuration"), "{text}");
+        std::fs::write(folder.path().join("checkpoint-1/model.bpk"), "x").unwrap();
+        let text = load(folder.path(), &identity("a")).unwrap_err().to_string();
+        assert!(text.contains("model.bpk") && text.contains("not what was written"), "{text}");
+    }
+}

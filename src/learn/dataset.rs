@@ -1,0 +1,303 @@
+//! What is learnt from: rows with labels, their videos, how their intensities are scaled.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::config::{Config, ConfigError};
+use super::light::{Dark, Light, Place, scale};
+use super::sampler::Labelled;
+use super::store::{ClipStore, LoadError, clip_budget};
+use crate::analysis::items::{Item, Items};
+use crate::analysis::split::Split;
+use crate::experiment::Experiment;
+use crate::export::{ExportError, Progress};
+use crate::model::card::{DrugClass, InputSpec};
+use crate::model::input::{Intensity, View, fill};
+
+/// An experiment cannot be learnt from.
+#[derive(Debug, thiserror::Error)]
+pub enum DatasetError {
+    /// The configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Too little is labelled.
+    #[error("{found} in the training split; at least two are needed. {remedy}")]
+    TooFew {
+        /// What was found.
+        found: String,
+        /// What to do, a whole sentence.
+        remedy: &'static str,
+    },
+    /// Most videos cannot be read.
+    #[error("{failed} of {rows} videos cannot be read, the first: {first}")]
+    Unreadable {
+        /// How many.
+        failed: usize,
+        /// Of how many.
+        rows: usize,
+        /// Why the first one.
+        first: LoadError,
+    },
+    /// There is no light in the videos that the intensity is measured on.
+    #[error(transparent)]
+    Dark(#[from] Dark),
+    /// The user stopped it.
+    #[error(transparent)]
+    Stopped(#[from] ExportError),
+}
+
+/// A row to learn from or to embed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Row of the table.
+    pub row: usize,
+    /// Its name.
+    pub row_id: String,
+    /// Its compound's place in the experiment's list.
+    pub compound: usize,
+    /// Class of the drug classifier; `None` for a drug that is not trained on.
+    pub drug: Option<usize>,
+    /// Classes of the MoA classifier.
+    pub moas: Vec<usize>,
+    /// Index into the intensity scalings.
+    pub group: usize,
+    /// A negative control.
+    pub control: bool,
+}
+
+/// Rows with labels, videos and scalings.
+#[derive(Debug)]
+pub struct Dataset {
+    /// What the network gets.
+    pub spec: InputSpec,
+    /// Rows to train on.
+    pub train: Vec<Sample>,
+    /// Rows to validate on; drugs that are not trained on.
+    pub validation: Vec<Sample>,
+    /// Classes of drugs.
+    pub drugs: Vec<DrugClass>,
+    /// Classes of mechanisms.
+    pub moas: Vec<String>,
+    /// Scalings of each group and channel.
+    pub intensities: Vec<Vec<Intensity>>,
+    /// Rows that were left out and why.
+    pub problems: Vec<(String, String)>,
+    /// BLAKE3 of each row's clip, for the search for copies.
+    pub contents: HashMap<usize, [u8; 32]>,
+    store: ClipStore,
+}
+
+/// The rows that are used, with what is known of each.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    items: &'a [&'a Item],
+    splits: &'a [Split],
+    groups: &'a [usize],
+    lights: &'a [Option<Light>],
+}
+
+impl Dataset {
+    /// Reads all videos of the training and validation split once, and measures them. `fixed` is the input of a model
+    /// that is trained further; without it the configuration says what the input is, and mean and deviation are measured.
+    ///
+    /// Steps of `progress` are videos.
+    pub fn new(
+        experiment: &Arc<Experiment>,
+        all: &Items,
+        splits: &[Option<Split>],
+        config: &Config,
+        fixed: Option<InputSpec>,
+        progress: &Progress,
+    ) -> Result<Self, DatasetError> {
+        config.check()?;
+        let parts = all.items.iter().zip(splits).filter_map(|(item, split)| Some((item, (*split)?)));
+        let (asked, parts): (Vec<_>, Vec<_>) = parts.partition(|(_, split)| !split.is_seen());
+        let (items, splits): (Vec<&Item>, Vec<Split>) = parts.into_iter().unzip();
+        let is_fixed = fixed.is_some();
+        let spec = fixed.unwrap_or_else(|| config.spec(usual_interval(experiment, &items)));
+        let channels = spec.channels.len();
+        let store = ClipStore::new(Arc::clone(experiment), spec.clone(), clip_budget());
+        progress.set_total((items.len() + asked.len()) as u64);
+        let read: Vec<Result<Light, LoadError>> = items
+            .par_iter()
+            .map(|item| {
+                progress.check()?;
+                let light = store.get(item.row).map(|clip| Light::of(&clip, channels));
+                progress.add(1);
+                Ok(light)
+            })
+            .collect::<Result<_, ExportError>>()?;
+        // Nothing of queries and gallery is used but the hash of their content, to find copies in training.
+        let others = ClipStore::new(Arc::clone(experiment), spec.clone(), 0);
+        let contents: HashMap<usize, [u8; 32]> = asked
+            .par_iter()
+            .map(|(item, _)| {
+                progress.check()?;
+                let content = others.get(item.row).ok().map(|clip| (item.row, Light::of(&clip, 0).content));
+                progress.add(1);
+                Ok(content)
+            })
+            .filter_map(Result::transpose)
+            .collect::<Result<_, ExportError>>()?;
+        let mut problems = Vec::new();
+        let mut first = None;
+        let mut lights = Vec::with_capacity(read.len());
+        for (item, light) in items.iter().zip(read) {
+            match light {
+                Ok(light) => lights.push(Some(light)),
+                Err(e) => {
+                    problems.push((item.row_id.clone(), e.to_string()));
+                    first.get_or_insert(e);
+                    lights.push(None);
+                }
+            }
+        }
+        if let Some(first) = first
+            && problems.len() * 2 > items.len()
+        {
+            return Err(DatasetError::Unreadable { failed: problems.len(), rows: items.len(), first });
+        }
+        let places: Vec<Place> =
+            items.iter().map(|item| Place::of_row(experiment, item.row, Some(item))).collect();
+        let (groups, intensities) = scale(&places, &lights, channels)?;
+        let mut data = Self {
+            spec,
+            train: Vec::new(),
+            validation: Vec::new(),
+            drugs: Vec::new(),
+            moas: Vec::new(),
+            intensities,
+            problems,
+            contents,
+            store,
+        };
+        data.label(all, &Rows { items: &items, splits: &splits, groups: &groups, lights: &lights });
+        if !is_fixed {
+            data.normalise(&Rows { items: &items, splits: &splits, groups: &groups, lights: &lights });
+        }
+        data.check()?;
+        Ok(data)
+    }
+
+    fn label(&mut self, all: &Items, rows: &Rows) {
+        let Rows { items, splits, groups, lights } = *rows;
+        let readable = || (0..items.len()).filter(|&index| lights[index].is_some());
+        let trained = || readable().filter(|&index| splits[index] == Split::Train);
+        let mut moas_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
+        for index in trained() {
+            moas_of.entry(items[index].compound).or_default().extend(&items[index].moas);
+        }
+        let used: BTreeSet<usize> = moas_of.values().flatten().copied().collect();
+        let class_of: HashMap<usize, usize> = moas_of.keys().copied().zip(0..).collect();
+        let moa_of: HashMap<usize, usize> = used.iter().copied().zip(0..).collect();
+        for index in readable() {
+            let item = items[index];
+            let sample = Sample {
+                row: item.row,
+                row_id: item.row_id.clone(),
+                compound: item.compound,
+                drug: class_of.get(&item.compound).copied(),
+                moas: item.moas.iter().filter_map(|moa| moa_of.get(moa).copied()).collect(),
+                group: groups[index],
+                control: item.control,
+            };
+            if let Some(light) = &lights[index] {
+                self.contents.insert(item.row, light.content);
+            }
+            if splits[index] == Split::Train {
+                self.train.push(sample);
+            } else {
+                self.validation.push(sample);
+            }
+        }
+        self.moas = used.iter().map(|&moa| all.moas[moa].clone()).collect();
+        let class = |(compound, moas): (usize, BTreeSet<usize>)| {
+            let compound = &all.compounds[compound];
+            DrugClass {
+                name: compound.name.clone(),
+                skeleton: compound.skeleton.clone().unwrap_or_default(),
+                smiles: compound.smiles.clone().unwrap_or_default(),
+                moas: moas.iter().map(|&moa| all.moas[moa].clone()).collect(),
+            }
+        };
+        self.drugs = moas_of.into_iter().map(class).collect();
+    }
+
+    /// Mean and deviation of the scaled training videos.
+    fn normalise(&mut self, rows: &Rows) {
+        let Rows { splits, groups, lights, .. } = *rows;
+        for channel in 0..self.spec.channels.len() {
+            let (mut sum, mut squares, mut n) = (0.0, 0.0, 0.0);
+            for (index, split) in splits.iter().enumerate() {
+                let Some(light) = &lights[index] else { continue };
+                if *split == Split::Train {
+                    let (mean, square) =
+                        light.channels[channel].scaled(self.intensities[groups[index]][channel]);
+                    (sum, squares, n) = (sum + mean, squares + square, n + 1.0);
+                }
+            }
+            let n = f64::max(n, 1.0);
+            let mean = sum / n;
+            self.spec.mean[channel] = mean as f32;
+            self.spec.std[channel] = (squares / n - mean * mean).max(1e-12).sqrt() as f32;
+        }
+    }
+
+    fn check(&self) -> Result<(), DatasetError> {
+        if self.drugs.len() < 2 {
+            return Err(DatasetError::TooFew {
+                found: format!("{} compounds", self.drugs.len()),
+                remedy: "Name the compounds, or choose another split.",
+            });
+        }
+        if self.moas.len() < 2 {
+            return Err(DatasetError::TooFew {
+                found: format!("{} mechanisms of action", self.moas.len()),
+                remedy: "Fill in the column moa, or train on drugs alone.",
+            });
+        }
+        Ok(())
+    }
+
+    /// What the sampler needs of the training rows.
+    pub fn labelled(&self) -> Vec<Labelled> {
+        let label =
+            |sample: &Sample| Labelled { drug: sample.drug.unwrap_or(usize::MAX), moas: sample.moas.clone() };
+        self.train.iter().map(label).collect()
+    }
+
+    /// Floats of one input.
+    pub fn input_len(&self) -> usize {
+        self.spec.channels.len() * self.spec.frames * self.spec.size * self.spec.size
+    }
+
+    /// Writes what the network sees of a sample.
+    pub fn fill(&self, sample: &Sample, view: &View, out: &mut [f32]) -> Result<(), LoadError> {
+        let clip = self.store.get(sample.row)?;
+        fill(&clip, &self.intensities[sample.group], &self.spec, view, out);
+        Ok(())
+    }
+}
+
+/// Median of the intervals that rows or, for the first rows, files give; 1 s if none does.
+fn usual_interval(experiment: &Experiment, items: &[&Item]) -> f64 {
+    let positive = |value: &f64| value.is_finite() && *value > 0.0;
+    let mut known: Vec<f64> = items
+        .iter()
+        .filter_map(|item| experiment.table.number(item.row, "interval_s"))
+        .filter(positive)
+        .collect();
+    if known.is_empty() {
+        let of_file = |item: &&Item| {
+            let address = experiment.address(item.row).ok()?;
+            let recording = crate::video::Recording::open(&address, crate::video::Limits::default()).ok()?;
+            let times = recording.times_s()?;
+            Some((times.last()? - times.first()?) / (times.len() - 1).max(1) as f64)
+        };
+        known = items.iter().take(20).filter_map(of_file).filter(positive).collect();
+    }
+    known.sort_by(f64::total_cmp);
+    known.get(known.len() / 2).copied().unwrap_or(1.0)
+}

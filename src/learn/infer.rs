@@ -1,0 +1,101 @@
+//! A trained model in use: videos to embeddings and logits, structures to the common space.
+
+use burn::tensor::activation::softmax;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::gpu::{Compute, ComputeThread, GpuError};
+use crate::model::molclip::MolClip;
+use crate::model::molecule_encoder::MoleculeFeatures;
+
+/// Videos that are encoded at once.
+pub const BATCH: usize = 32;
+
+/// What some videos become, one after the other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Encodings {
+    /// Length of an embedding.
+    pub dim: usize,
+    /// `f_i`, `[videos, dim]`.
+    pub embeddings: Vec<f32>,
+    /// `v_i` in the common space, length 1, `[videos, projection]`.
+    pub projections: Vec<f32>,
+    /// Probabilities of the mechanisms, `[videos, moas]`.
+    pub moas: Vec<f32>,
+    /// Probabilities of the drugs, `[videos, drugs]`.
+    pub drugs: Vec<f32>,
+}
+
+impl Encodings {
+    /// Appends others of the same model.
+    pub fn append(&mut self, mut other: Self) {
+        self.dim = other.dim;
+        self.embeddings.append(&mut other.embeddings);
+        self.projections.append(&mut other.projections);
+        self.moas.append(&mut other.moas);
+        self.drugs.append(&mut other.drugs);
+    }
+}
+
+/// Encodes a batch. On the compute thread.
+pub fn encode(model: &MolClip, device: &Device, videos: Vec<f32>, shape: [usize; 5]) -> Encodings {
+    let videos: Tensor<5> = Tensor::from_data(TensorData::new(videos, shape), device);
+    let embedding = model.encode(videos).embedding;
+    let projection = unit(model.project_video(embedding.clone()));
+    let moas = softmax(model.moa_classifier.forward(embedding.clone()), 1);
+    let drugs = softmax(model.drug_classifier.forward(embedding.clone()), 1);
+    let [_, dim] = embedding.dims();
+    let read = |tensor: Tensor<2>| tensor.into_data().iter::<f32>().collect();
+    Encodings {
+        dim,
+        embeddings: read(embedding),
+        projections: read(projection),
+        moas: read(moas),
+        drugs: read(drugs),
+    }
+}
+
+/// `m_j` of structures, length 1, `[structures, projection]`; zeros where there is none. On the compute thread.
+pub fn encode_molecules(model: &MolClip, device: &Device, molecules: &MoleculeFeatures) -> Vec<f32> {
+    let batch = molecules.all();
+    if batch.is_empty() {
+        return Vec::new();
+    }
+    let projected = unit(model.project_molecules(&batch.to_device(device)));
+    batch.spread(projected).into_data().iter::<f32>().collect()
+}
+
+fn unit(rows: Tensor<2>) -> Tensor<2> {
+    let length = rows.clone().square().sum_dim(1).clamp_min(1e-12).sqrt();
+    rows / length
+}
+
+/// A model at its place of work.
+#[derive(Debug, Clone)]
+pub struct Encoder {
+    model: MolClip,
+    compute: Compute,
+    thread: ComputeThread,
+}
+
+impl Encoder {
+    /// A model that is on `compute` already.
+    pub const fn new(model: MolClip, compute: Compute, thread: ComputeThread) -> Self {
+        Self { model, compute, thread }
+    }
+
+    /// Encodes a batch and waits for it. Not for the window's thread.
+    pub fn encode(&self, videos: Vec<f32>, shape: [usize; 5]) -> Result<Encodings, GpuError> {
+        let (model, device) = (self.model.clone(), self.compute.device().clone());
+        let encodings = self.thread.run(move || encode(&model, &device, videos, shape)).wait()?;
+        self.compute.check()?;
+        Ok(encodings)
+    }
+
+    /// Encodes structures and waits for it. Not for the window's thread.
+    pub fn encode_molecules(&self, molecules: MoleculeFeatures) -> Result<Vec<f32>, GpuError> {
+        let (model, device) = (self.model.clone(), self.compute.device().clone());
+        let projections = self.thread.run(move || encode_molecules(&model, &device, &molecules)).wait()?;
+        self.compute.check()?;
+        Ok(projections)
+    }
+}

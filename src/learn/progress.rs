@@ -1,0 +1,136 @@
+//! How far a training is, and what it reached on the way.
+
+use serde::{Deserialize, Serialize};
+
+use super::config::{Config, Schedule};
+use super::sampler::Stage;
+use super::trainer::Terms;
+
+/// Rounds without a better validation until a plateau lowers the learning rate.
+const PLATEAU_ROUNDS: usize = 5;
+
+/// What one epoch gave.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EpochRecord {
+    /// Stage.
+    pub stage: Stage,
+    /// Number in its stage, from 1.
+    pub epoch: usize,
+    /// Steps so far.
+    pub step: usize,
+    /// Mean of the loss terms.
+    pub losses: Terms,
+    /// Learning rate of the last step.
+    pub rate: f64,
+    /// Validation, if there was one.
+    pub validation: Option<Validation>,
+}
+
+/// What a validation gave: each held-out drug asks for its mechanism among other compounds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Validation {
+    /// Mean average precision.
+    pub map: f64,
+    /// What random rankings give.
+    pub chance: f64,
+    /// Queries.
+    pub queries: usize,
+}
+
+/// Where a training is; with the weights all that is needed to go on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Index of the stage among those that have epochs.
+    pub stage: usize,
+    /// Epoch of the stage, from 0.
+    pub epoch: usize,
+    /// Next batch of the epoch.
+    pub batch: usize,
+    /// Steps so far.
+    pub step: usize,
+    /// Sum of the loss terms of this epoch's steps.
+    pub sum: Terms,
+    /// Epochs that are over.
+    pub history: Vec<EpochRecord>,
+    /// Best validation of the last stage, and its place in the history.
+    pub best: Option<(f64, usize)>,
+    /// Validations since the best.
+    pub rounds: usize,
+    /// How often a plateau lowered the learning rate.
+    pub plateaus: u32,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+impl State {
+    /// Takes note of a validation; true if it is the best of its stage.
+    pub fn judge(&mut self, map: f64, place: usize) -> bool {
+        let better = self.best.is_none_or(|(best, _)| map > best);
+        if better {
+            self.best = Some((map, place));
+            self.rounds = 0;
+        } else {
+            self.rounds += 1;
+            if self.rounds.is_multiple_of(PLATEAU_ROUNDS) {
+                self.plateaus += 1;
+            }
+        }
+        better
+    }
+
+    /// Learning rate of the next step, in an epoch of `batches` and a stage of `epochs`.
+    pub fn rate(&self, config: &Config, batches: usize, epochs: usize) -> f64 {
+        let done = self.epoch as f64 + (self.batch as f64 + 1.0) / batches.max(1) as f64;
+        let warm = (done / config.warmup_epochs.max(1e-9)).min(1.0);
+        let mut part = done / epochs.max(1) as f64;
+        if let Some(limit) = config.time_limit_s {
+            // The schedule ends with the time.
+            part = part.max(self.seconds / limit);
+        }
+        let fall = match config.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Plateau => 0.1_f64.powi(self.plateaus as i32),
+            Schedule::Cosine => 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos()),
+        };
+        config.learning_rate * warm * fall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_warms_up_and_falls_along_a_cosine() {
+        let config = Config { learning_rate: 1.0, warmup_epochs: 1.0, ..Config::default() };
+        let at = |epoch, batch| State { epoch, batch, ..State::default() }.rate(&config, 10, 10);
+        assert!(
+            (at(0, 0) - 0.1 * (0.01 + 0.99 * 0.5 * (1.0 + (0.01 * std::f64::consts::PI).cos()))).abs()
+                < 1e-12
+        );
+        assert!((at(4, 9) - (0.01 + 0.99 * 0.5)).abs() < 1e-12);
+        assert!((at(9, 9) - 0.01).abs() < 1e-12);
+        let limited = Config { time_limit_s: Some(60.0), ..config };
+        let late = State { seconds: 60.0, epoch: 1, ..State::default() };
+        assert!((late.rate(&limited, 10, 10) - 0.01).abs() < 1e-12, "time is up");
+    }
+
+    #[test]
+    fn five_rounds_without_a_better_one_lower_the_rate() {
+        let mut state = State::default();
+        assert!(state.judge(0.5, 0));
+        for _ in 0..5 {
+            assert!(!state.judge(0.4, 1));
+        }
+        assert_eq!((state.plateaus, state.best), (1, Some((0.5, 0))));
+        let config = Config {
+            schedule: Schedule::Plateau,
+            warmup_epochs: 0.0,
+            learning_rate: 1.0,
+            ..Config::default()
+        };
+        assert!((state.rate(&config, 1, 1) - 0.1).abs() < 1e-12);
+        assert!(state.judge(0.6, 2));
+        assert_eq!(state.rounds, 0);
+    }
+}

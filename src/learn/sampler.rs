@@ -1,0 +1,151 @@
+//! Which videos come together in a batch: P drugs with K videos each (Hermans et al., arXiv 1703.07737).
+
+use std::collections::BTreeMap;
+
+use rand::seq::SliceRandom;
+
+use crate::random::stream;
+
+/// What is learnt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// Drugs.
+    Drug,
+    /// Mechanisms.
+    Moa,
+}
+
+impl Stage {
+    /// Name in files and random streams.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Drug => "drug",
+            Self::Moa => "moa",
+        }
+    }
+}
+
+/// What the sampler knows of a video.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labelled {
+    /// Its drug.
+    pub drug: usize,
+    /// Its mechanisms.
+    pub moas: Vec<usize>,
+}
+
+/// The batches of one epoch: indices into `items`, K of a drug in a row. Depends on the arguments alone.
+///
+/// Every video comes at least once; drugs whose videos do not divide by K fill up with some of them again. In the
+/// second stage drugs of one mechanism come in pairs where there are any, so that a batch holds what is to be drawn
+/// together.
+pub fn batches(
+    items: &[Labelled],
+    stage: Stage,
+    drugs: usize,
+    videos: usize,
+    seed: u64,
+    epoch: usize,
+) -> Vec<Vec<usize>> {
+    let epoch = epoch.to_string();
+    let mut by_drug: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (index, item) in items.iter().enumerate() {
+        // The second stage learns from what has a mechanism.
+        if stage == Stage::Drug || !item.moas.is_empty() {
+            by_drug.entry(item.drug).or_default().push(index);
+        }
+    }
+    let mut chunks: Vec<Vec<usize>> = Vec::new();
+    for (drug, mut own) in by_drug {
+        own.shuffle(&mut stream(seed, &["sampler", stage.name(), &epoch, &drug.to_string()]));
+        for part in own.chunks(videos) {
+            // Fill up with the first ones: another part, or, in a small drug, the same again.
+            chunks.push(part.iter().chain(own.iter().cycle()).take(videos).copied().collect());
+        }
+    }
+    chunks.shuffle(&mut stream(seed, &["sampler", stage.name(), &epoch]));
+    let label = |chunk: &[usize]| &items[chunk[0]];
+    let mut open = std::collections::VecDeque::from(chunks);
+    let mut batches: Vec<Vec<Vec<usize>>> = Vec::new();
+    while let Some(first) = open.pop_front() {
+        let mut batch = vec![first];
+        while batch.len() < drugs {
+            let fresh = |chunk: &Vec<usize>| batch.iter().all(|in_it| label(in_it).drug != label(chunk).drug);
+            let last = label(&batch[batch.len() - 1]);
+            let shares = |chunk: &Vec<usize>| label(chunk).moas.iter().any(|moa| last.moas.contains(moa));
+            let wants_partner = stage == Stage::Moa && batch.len() % 2 == 1;
+            let partner =
+                wants_partner.then(|| open.iter().position(|chunk| fresh(chunk) && shares(chunk))).flatten();
+            let Some(at) = partner.or_else(|| open.iter().position(fresh)) else { break };
+            batch.extend(open.remove(at));
+        }
+        batches.push(batch);
+    }
+    // A batch of one drug has no negatives; its videos join the batch before.
+    let lonely =
+        |batch: &Vec<Vec<usize>>| batch.iter().all(|chunk| label(chunk).drug == label(&batch[0]).drug);
+    let kept: Vec<_> = if batches.iter().all(lonely) {
+        batches
+    } else {
+        batches.into_iter().filter(|batch| !lonely(batch)).collect()
+    };
+    kept.into_iter().map(|batch| batch.concat()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// Twelve drugs of four mechanisms, 10 videos each.
+    fn items() -> Vec<Labelled> {
+        (0..120).map(|i| Labelled { drug: i / 10, moas: vec![i / 10 % 4] }).collect()
+    }
+
+    #[test]
+    fn a_batch_has_k_videos_of_each_of_p_different_drugs() {
+        let items = items();
+        let all = batches(&items, Stage::Drug, 4, 4, 1, 0);
+        for batch in &all {
+            let drugs: Vec<usize> = batch.chunks(4).map(|chunk| items[chunk[0]].drug).collect();
+            assert!(batch.chunks(4).all(|c| c.iter().all(|&i| items[i].drug == items[c[0]].drug)));
+            assert_eq!(drugs.iter().collect::<HashSet<_>>().len(), drugs.len());
+            assert!((2..=4).contains(&drugs.len()));
+        }
+        let seen: HashSet<usize> = all.iter().flatten().copied().collect();
+        assert!(seen.len() >= 116, "{} of 120", seen.len());
+    }
+
+    #[test]
+    fn the_second_stage_pairs_drugs_of_one_mechanism() {
+        let items = items();
+        let all = batches(&items, Stage::Moa, 4, 4, 1, 0);
+        let paired = |batch: &Vec<usize>| {
+            let moa = |chunk: &[usize]| items[chunk[0]].moas[0];
+            batch.len() >= 8 && moa(&batch[..4]) == moa(&batch[4..8])
+        };
+        let pairs = all.iter().filter(|batch| paired(batch)).count();
+        assert!(pairs * 10 >= all.len() * 8, "{pairs} of {}", all.len());
+    }
+
+    #[test]
+    fn an_epoch_is_the_same_each_time_and_the_next_is_another() {
+        let items = items();
+        let of = |seed, epoch| batches(&items, Stage::Drug, 4, 4, seed, epoch);
+        assert_eq!(of(1, 3), of(1, 3));
+        assert_ne!(of(1, 3), of(1, 4));
+        assert_ne!(of(1, 3), of(2, 3));
+    }
+
+    #[test]
+    fn a_drug_with_one_video_fills_its_chunk_with_it() {
+        let items: Vec<Labelled> =
+            (0..5).map(|i| Labelled { drug: usize::from(i > 0), moas: vec![0] }).collect();
+        let all = batches(&items, Stage::Drug, 2, 4, 1, 0);
+        assert_eq!(all.len(), 1);
+        assert_eq!(all[0].iter().filter(|&&i| i == 0).count(), 4);
+        assert!(batches(&[], Stage::Drug, 2, 4, 1, 0).is_empty());
+    }
+}

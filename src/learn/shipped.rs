@@ -1,0 +1,39 @@
+//! The model that comes with the program.
+
+use std::io;
+
+use crate::gpu::{Compute, ComputeThread, GpuError};
+use crate::model::card::Card;
+use crate::model::molclip::{MolClip, Sizes};
+use crate::model::weights::{self, WeightsError};
+
+const CARD: &[u8] = include_bytes!("../../models/light-simulated/model.json");
+const WEIGHTS: &[u8] = include_bytes!("../../models/light-simulated/model.safetensors");
+
+/// The shipped model cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ShippedError {
+    /// Its files.
+    #[error("the shipped model: {0}")]
+    Weights(#[from] WeightsError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] GpuError),
+    /// The temporary folder.
+    #[error("the shipped model could not be unpacked: {0}. Check the temporary folder and its space")]
+    Unpack(#[from] io::Error),
+}
+
+/// Loads it onto a device. Waits; not for the window's thread.
+pub fn load(compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ShippedError> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join(weights::CARD), CARD)?;
+    std::fs::write(folder.path().join(weights::WEIGHTS), WEIGHTS)?;
+    let card = weights::read_card(folder.path())?;
+    let (device, own) = (compute.device().clone(), card.clone());
+    let loaded = thread.run(move || {
+        let mut model = MolClip::new(&Sizes::of(&own), &device);
+        weights::load(folder.path(), &own, &mut model).map(|()| model)
+    });
+    Ok((loaded.wait()??, card))
+}
