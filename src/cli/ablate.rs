@@ -49,7 +49,7 @@ pub fn run(args: &AblateArgs) -> anyhow::Result<ExitCode> {
     };
     base.check()?;
     let (compute, thread) = compute(args.compute)?;
-    let screen = simulate::Config { size: 64, ..simulate::Config::default() };
+    let screen = simulate::Config::default();
     let ablation = Ablation { folder: args.out.clone(), screen, base, compute, thread };
     let arms = if args.arm.is_empty() { Arm::CORE.to_vec() } else { args.arm.clone() };
     let mut results = BTreeMap::new();
