@@ -124,7 +124,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     figure::write(&LossCurves(&outcome.history), &args.out)?;
     figure::write(&Scores(report), &args.out)?;
     if let Some(nearest) = report.confusion.get("nearest") {
-        figure::write(&ConfusionMatrix(nearest), &args.out)?;
+        figure::write(&ConfusionMatrix { confusion: nearest, simulated: report.simulated }, &args.out)?;
     }
     let verdict = Verdict::of(report)?;
     let seconds = started.elapsed().as_secs_f64();

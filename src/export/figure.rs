@@ -142,11 +142,12 @@ impl Figure for LossCurves<'_> {
             .margin(8 * unit)
             .x_label_area_size(32 * unit)
             .y_label_area_size(40 * unit)
-            .build_cartesian_2d(0.5..epochs + 0.5, 0.0..top * 1.05)
+            .build_cartesian_2d(0.5..epochs + 0.5, 0.0..top * 1.35)
             .map_err(|e| e.to_string())?;
         chart
             .configure_mesh()
             .disable_x_mesh()
+            .x_label_formatter(&|epoch| if epoch.fract() == 0.0 { format!("{epoch}") } else { String::new() })
             .x_desc("epoch, both stages")
             .y_desc("loss, weighted")
             .label_style(font(10, unit))
@@ -202,7 +203,7 @@ impl Figure for Scores<'_> {
             .margin(8 * unit)
             .x_label_area_size(32 * unit)
             .y_label_area_size(110 * unit)
-            .build_cartesian_2d(0.0..top, (0..count).into_segmented())
+            .build_cartesian_2d(0.0..top, (0..count.saturating_sub(1)).into_segmented())
             .map_err(|e| e.to_string())?;
         let label = |segment: &SegmentValue<usize>| match segment {
             SegmentValue::CenterOf(place) => {
@@ -238,7 +239,12 @@ impl Figure for Scores<'_> {
 
 /// Which mechanism was taken for which, as parts of the true one.
 #[derive(Debug)]
-pub struct ConfusionMatrix<'a>(pub &'a Confusion);
+pub struct ConfusionMatrix<'a> {
+    /// Counts.
+    pub confusion: &'a Confusion,
+    /// Whether any recording is simulated.
+    pub simulated: bool,
+}
 
 impl Figure for ConfusionMatrix<'_> {
     fn name(&self) -> &'static str {
@@ -246,17 +252,18 @@ impl Figure for ConfusionMatrix<'_> {
     }
 
     fn size(&self) -> (u32, u32) {
-        let side = 22 * self.0.labels.len().max(2) as u32;
+        let side = 22 * self.confusion.labels.len().max(2) as u32;
         (side + 190, side + 150)
     }
 
     fn draw<B: DrawingBackend>(&self, root: &DrawingArea<B, Shift>, unit: u32) -> Result<(), String> {
         let cell = 22 * unit as i32;
         let (left, top) = (180 * unit as i32, 10 * unit as i32);
-        let side = cell * self.0.labels.len() as i32;
+        let side = cell * self.confusion.labels.len() as i32;
         let right = Pos::new(HPos::Right, VPos::Center);
         let draw = |e: plotters::drawing::DrawingAreaErrorKind<B::ErrorType>| e.to_string();
-        for (row, (label, counts)) in self.0.labels.iter().zip(&self.0.counts).enumerate() {
+        let Confusion { labels, counts } = self.confusion;
+        for (row, (label, counts)) in labels.iter().zip(counts).enumerate() {
             let sum: usize = counts.iter().sum();
             let y = top + cell * row as i32;
             let text = Text::new(
@@ -280,7 +287,7 @@ impl Figure for ConfusionMatrix<'_> {
                 }
             }
         }
-        for (column, label) in self.0.labels.iter().enumerate() {
+        for (column, label) in labels.iter().enumerate() {
             let x = left + cell * column as i32 + cell / 2;
             let style = font(9, unit)
                 .transform(plotters::style::FontTransform::Rotate90)
@@ -289,8 +296,9 @@ impl Figure for ConfusionMatrix<'_> {
         }
         let frame = Rectangle::new([(left, top), (left + side, top + side)], BLACK.stroke_width(unit));
         root.draw(&frame).map_err(draw)?;
+        let simulated = if self.simulated { "; simulated" } else { "" };
         let note = Text::new(
-            "percent of a mechanism's videos; rows true, columns nearest",
+            format!("percent of a mechanism's videos; rows true, columns nearest{simulated}"),
             (6 * unit as i32, top + side + 135 * unit as i32),
             font(9, unit).pos(Pos::new(HPos::Left, VPos::Bottom)),
         );
@@ -322,8 +330,10 @@ mod tests {
             labels: vec!["uncoupler".into(), "proteasome inhibitor".into()],
             counts: vec![vec![9, 1], vec![2, 8]],
         };
-        write(&ConfusionMatrix(&confusion), folder.path()).unwrap();
-        for (name, word) in [("loss", "video-molecule"), ("confusion", "uncoupler (10)")] {
+        write(&ConfusionMatrix { confusion: &confusion, simulated: true }, folder.path()).unwrap();
+        for (name, word) in
+            [("loss", "video-molecule"), ("confusion", "uncoupler (10)"), ("confusion", "simulated")]
+        {
             let svg = std::fs::read_to_string(folder.path().join(name).with_extension("svg")).unwrap();
             assert!(svg.contains(word), "{name}");
             roxmltree::Document::parse(&svg).unwrap();
