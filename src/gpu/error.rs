@@ -41,6 +41,12 @@ pub enum GpuError {
         /// What wgpu or Burn said.
         message: String,
     },
+    /// Frames or numbers that cannot be made into a network's input.
+    #[error("These frames cannot be resampled: {detail}.")]
+    Frames {
+        /// What does not fit.
+        detail: String,
+    },
     /// A job on the compute thread stopped in the middle.
     #[error("Computing stopped: {message}")]
     Job {

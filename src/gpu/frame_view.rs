@@ -292,7 +292,7 @@ fn next_up(v: f32) -> f32 {
     v + (v.abs() * f32::EPSILON).max(f32::MIN_POSITIVE)
 }
 
-const fn dtype_code(dtype: SampleType) -> u32 {
+pub(super) const fn dtype_code(dtype: SampleType) -> u32 {
     match dtype {
         SampleType::U8 => 0,
         SampleType::I8 => 1,
@@ -317,7 +317,7 @@ fn lut_buffer(device: &wgpu::Device, queue: &wgpu::Queue, lut: &Lut) -> (Lut, wg
     (Arc::clone(lut), buffer)
 }
 
-fn upload(queue: &wgpu::Queue, buffer: &wgpu::Buffer, offset: u64, plane: &Plane, narrow: bool) {
+pub(super) fn upload(queue: &wgpu::Queue, buffer: &wgpu::Buffer, offset: u64, plane: &Plane, narrow: bool) {
     if narrow {
         let mut values = Vec::with_capacity(plane.bytes.len() / 8);
         plane.for_each(|v| values.push(v as f32));

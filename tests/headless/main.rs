@@ -9,6 +9,7 @@ mod frame;
 mod gpu;
 mod model;
 mod project;
+mod resample;
 mod simulate;
 mod tiff;
 mod train;
