@@ -31,6 +31,7 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
                 Pane::Table => panels::table::show(ui, self.state, self.out),
                 Pane::Plate => panels::plate::show(ui, self.state, self.out),
                 Pane::ContactSheet => panels::contact_sheet::show(ui, self.state, self.out),
+                Pane::Training => panels::training::show(ui, self.state, self.out),
                 Pane::Structures => panels::structures::show(ui, self.state, self.out),
                 Pane::Compound => panels::structures::compound(ui, self.state, self.out),
                 Pane::Log | Pane::Viewer => panels::log::show(ui),

@@ -4,6 +4,7 @@ use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
+use super::training::TrainingCommand;
 use crate::gpu::ComputeChoice;
 use crate::video::display::{Display, Projection};
 use crate::video::edits::Edits;
@@ -76,6 +77,7 @@ pub enum Command {
     CopyRows,
     BlindMode,
     ShowReport,
+    TrainModel,
 
     OpenAddresses(Vec<Address>),
     Activate(usize),
@@ -99,6 +101,9 @@ pub enum Command {
     CancelJob(u64),
     Export(Box<super::panels::export::ExportForm>),
     Screen(ScreenCommand),
+    Training(TrainingCommand),
+    /// Ask for a file or folder.
+    Choose(super::jobs::Choice),
     /// Import the table of the open form.
     ConfirmImport,
     /// A text was pasted for the selected rows.
@@ -165,7 +170,7 @@ pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
 
 impl Command {
     /// The commands of menus, palette and help, in their order there.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 63] = [
         Self::Open,
         Self::OpenFolder,
         Self::OpenPath,
@@ -196,6 +201,7 @@ impl Command {
         Self::TagRows,
         Self::AttachStructure,
         Self::BlindMode,
+        Self::TrainModel,
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -235,6 +241,7 @@ impl Command {
         const FILE: &str = "File";
         const EDIT: &str = "Edit";
         const ROWS: &str = "Rows";
+        const MODEL: &str = "Model";
         const PLAY: &str = "Playing";
         const VIEW: &str = "View";
         const HELP: &str = "Help";
@@ -358,6 +365,12 @@ impl Command {
                 "Blind mode",
                 "Hide treatments, wells and paths, and list videos in random order",
                 ctrl(Key::B),
+            ),
+            Self::TrainModel => (
+                MODEL,
+                "Train a model…",
+                "Teach a model to recognise mechanisms of action from the videos of this experiment",
+                None,
             ),
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),
             Self::StepBack => (PLAY, "Step back", "One frame back; held, it repeats", key(Key::ArrowLeft)),

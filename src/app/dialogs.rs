@@ -13,7 +13,8 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         Choice::Experiment | Choice::ExperimentFolder => "Waiting for an experiment",
         Choice::SaveProject => "Waiting for a name",
         Choice::Join => "Waiting for a table",
-        Choice::MovedData => "Waiting for a folder",
+        Choice::MovedData | Choice::StartModel | Choice::ModelsFolder => "Waiting for a folder",
+        Choice::SaveConfig | Choice::LoadConfig => "Waiting for a configuration",
     };
     jobs.spawn(name, true, move |_, reply| {
         let before = log_store::latest();
@@ -43,6 +44,18 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
             Choice::MovedData => {
                 dialog.set_title("Where are the recordings now?").pick_folder().map(|f| vec![f])
             }
+            Choice::StartModel => dialog.set_title("Start from a model").pick_folder().map(|f| vec![f]),
+            Choice::ModelsFolder => dialog.set_title("Keep models in").pick_folder().map(|f| vec![f]),
+            Choice::SaveConfig => dialog
+                .set_title("Save the configuration of the training")
+                .set_file_name("training.json")
+                .save_file()
+                .map(|f| vec![f]),
+            Choice::LoadConfig => dialog
+                .set_title("Load a configuration of a training")
+                .add_filter("Configurations", &["json"])
+                .pick_file()
+                .map(|f| vec![f]),
             Choice::SaveProject => dialog
                 .set_title("Save the experiment as a project")
                 .set_file_name("experiment.molclip")

@@ -34,6 +34,8 @@ pub enum Event {
     Chosen(Choice, Vec<PathBuf>),
     /// The file dialog did not answer: ask in the window.
     NoDialog(Choice),
+    /// From a job about training.
+    Training(Box<super::training::Message>),
     /// Something is on disk.
     Written(PathBuf),
 }
@@ -82,6 +84,14 @@ pub enum Choice {
     Join,
     /// Where recordings lie now.
     MovedData,
+    /// A model to start a training from.
+    StartModel,
+    /// A folder for models.
+    ModelsFolder,
+    /// Where a training's configuration is written.
+    SaveConfig,
+    /// A training's configuration.
+    LoadConfig,
     /// A look-up table for a view's channel.
     Lut {
         /// Index of the view.
@@ -94,10 +104,7 @@ pub enum Choice {
 impl Choice {
     /// True for what is asked about the experiment, not about recordings.
     pub const fn is_about_experiments(self) -> bool {
-        matches!(
-            self,
-            Self::Experiment | Self::ExperimentFolder | Self::SaveProject | Self::Join | Self::MovedData
-        )
+        !matches!(self, Self::Open | Self::Folder | Self::Lut { .. })
     }
 
     /// Heading of the path box.
@@ -109,6 +116,10 @@ impl Choice {
             Self::SaveProject => "Save the experiment as a project (NAME.molclip)",
             Self::Join => "Join a table",
             Self::MovedData => "Where are the recordings now?",
+            Self::StartModel => "Start from the model in this folder",
+            Self::ModelsFolder => "Keep models in this folder",
+            Self::SaveConfig => "Save the training's configuration (NAME.json)",
+            Self::LoadConfig => "Load a training's configuration",
         }
     }
 }

@@ -20,6 +20,7 @@ pub mod sketches;
 pub mod state;
 mod theme;
 pub mod thumbnails;
+pub mod training;
 pub mod widgets;
 
 use std::path::PathBuf;
@@ -166,7 +167,8 @@ impl Studio {
     fn describe_device(&mut self) {
         if let Some(gpu) = &self.gpu {
             self.state.draws = gpu.summary();
-            self.state.computes = match gpu.who_computes(self.state.settings.compute) {
+            self.state.training.target = gpu.who_computes(self.state.settings.compute);
+            self.state.computes = match self.state.training.target {
                 crate::gpu::ComputeTarget::Gpu => gpu.summary(),
                 crate::gpu::ComputeTarget::Cpu => "processor (Flex)".to_owned(),
             };
@@ -192,6 +194,7 @@ impl Studio {
         let ctx = ui.ctx().clone();
         self.watch_device(&ctx);
         self.take_events();
+        self.follow_training();
         self.dragging = ctx.input(|i| i.pointer.any_down() && !i.pointer.any_pressed());
         self.state.dropping = ctx.input(|i| !i.raw.hovered_files.is_empty());
         let mut out = Outbox::default();

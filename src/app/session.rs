@@ -16,6 +16,7 @@ impl Studio {
             return;
         }
         self.state.settings.closed_cleanly = self.fatal.is_none();
+        self.end_training();
         self.end_experiment();
         self.save_now();
     }

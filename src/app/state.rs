@@ -16,6 +16,7 @@ use super::panels::join::JoinForm;
 use super::panels::simulate::SimulateForm;
 use super::screen::Screen;
 use super::settings::{Settings, Viewport};
+use super::training::Training;
 use crate::experiment::Table;
 use crate::experiment::import::report::Report;
 use crate::experiment::project::recovery::Recoverable;
@@ -258,6 +259,8 @@ pub struct AppState {
     pub report: Option<Report>,
     /// Experiments that were never saved under a name, from earlier runs.
     pub recoverable: Vec<Recoverable>,
+    /// Training: the form, and the training that runs.
+    pub training: Training,
     /// Under the pointer.
     pub hover: Option<Hover>,
     /// Open windows.
@@ -293,6 +296,7 @@ impl AppState {
             saving: String::new(),
             report: None,
             recoverable: Vec::new(),
+            training: Training::default(),
             hover: None,
             dialogs: Dialogs::default(),
             undo: Vec::new(),

@@ -172,6 +172,13 @@ fn read(folder: &Path, identity: &Identity) -> Result<Checkpoint, CheckpointErro
     Ok(Checkpoint { state: document.state, trainer, best })
 }
 
+/// How far the training in a folder is, without its weights; `None` where there is none.
+pub fn peek(folder: &Path) -> Option<State> {
+    let number = *numbers(folder).last()?;
+    let text = std::fs::read(folder.join(format!("{PREFIX}{number}")).join(STATE)).ok()?;
+    serde_json::from_slice::<Document>(&text).ok().map(|document| document.state)
+}
+
 /// Removes all checkpoints, once the training is finished.
 pub fn clear(folder: &Path) -> Result<(), CheckpointError> {
     for number in numbers(folder) {

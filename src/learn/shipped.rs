@@ -24,11 +24,14 @@ pub enum ShippedError {
     Unpack(#[from] io::Error),
 }
 
+/// What it is and what it was trained on.
+pub fn card() -> Result<Card, ShippedError> {
+    Ok(weights::read_card(unpack()?.path())?)
+}
+
 /// Loads it onto a device. Waits; not for the window's thread.
 pub fn load(compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ShippedError> {
-    let folder = tempfile::tempdir()?;
-    std::fs::write(folder.path().join(weights::CARD), CARD)?;
-    std::fs::write(folder.path().join(weights::WEIGHTS), WEIGHTS)?;
+    let folder = unpack()?;
     let card = weights::read_card(folder.path())?;
     let (device, own) = (compute.device().clone(), card.clone());
     let loaded = thread.run(move || {
@@ -36,4 +39,11 @@ pub fn load(compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card)
         weights::load(folder.path(), &own, &mut model).map(|()| model)
     });
     Ok((loaded.wait()??, card))
+}
+
+fn unpack() -> Result<tempfile::TempDir, io::Error> {
+    let folder = tempfile::tempdir()?;
+    std::fs::write(folder.path().join(weights::CARD), CARD)?;
+    std::fs::write(folder.path().join(weights::WEIGHTS), WEIGHTS)?;
+    Ok(folder)
 }

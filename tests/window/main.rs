@@ -6,3 +6,4 @@ mod panels;
 #[cfg(target_os = "linux")]
 mod real_window;
 mod support;
+mod training;

@@ -3,6 +3,8 @@
 //! Run before training. An error makes scores void; a warning is for people to judge. What cannot be checked
 //! is said.
 
+pub mod contents;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -304,6 +304,9 @@ impl Studio {
                 });
             }
             Choice::MovedData => self.find_moved_data(path),
+            Choice::StartModel | Choice::ModelsFolder | Choice::SaveConfig | Choice::LoadConfig => {
+                self.training_path(choice, path);
+            }
             _ => self.open_experiment(path),
         }
     }

@@ -5,6 +5,7 @@ mod export;
 mod look;
 mod metadata;
 mod screen;
+mod training;
 mod undo;
 mod views;
 
@@ -162,6 +163,9 @@ impl Studio {
             Command::DiscardExperiment => self.discard_experiment(),
             Command::Recover(path) => self.open_experiment(path),
             Command::Screen(command) => self.apply_to_screen(command),
+            Command::TrainModel => self.show_pane(Pane::Training),
+            Command::Training(command) => self.apply_to_training(command),
+            Command::Choose(choice) => self.choose(choice),
         }
     }
 
@@ -233,6 +237,7 @@ impl Studio {
                 Event::Experiment(opened) => self.take_experiment(*opened),
                 Event::Guessed(form) => self.state.dialogs.import = Some(*form),
                 Event::SavedAs(project) => self.saved_as(*project),
+                Event::Training(message) => self.take_training(*message),
                 Event::Written(path) => log::info!("Written: {}", path.display()),
             }
         }

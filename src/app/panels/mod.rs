@@ -23,6 +23,7 @@ pub mod simulate;
 pub mod status;
 pub mod structures;
 pub mod table;
+pub mod training;
 pub mod transport;
 pub mod viewer;
 
@@ -51,6 +52,8 @@ pub enum Pane {
     Structures,
     /// What is known of the selected row's compound.
     Compound,
+    /// Training of a model.
+    Training,
 }
 
 impl Pane {
@@ -66,6 +69,7 @@ impl Pane {
             Self::ContactSheet => "Contact sheet",
             Self::Structures => "Structures",
             Self::Compound => "Compound",
+            Self::Training => "Training",
         }
     }
 }
@@ -73,7 +77,7 @@ impl Pane {
 impl Pane {
     /// The panels of a window without an experiment.
     pub const RECORDINGS: [Self; 4] = [Self::Viewer, Self::Display, Self::Info, Self::Log];
-    /// The panels of a window with one.
+    /// The panels that a window with one cannot do without.
     pub const EXPERIMENT: [Self; 9] = [
         Self::Viewer,
         Self::ContactSheet,
@@ -101,7 +105,8 @@ pub fn default_layout() -> Tree<Pane> {
 /// With an experiment: pictures above, the table below, what is known of the selected row at the right.
 pub fn experiment_layout() -> Tree<Pane> {
     let mut tiles = Tiles::default();
-    let pictures = tabs(&mut tiles, &[Pane::Viewer, Pane::ContactSheet, Pane::Plate, Pane::Structures]);
+    let pictures =
+        tabs(&mut tiles, &[Pane::Viewer, Pane::ContactSheet, Pane::Plate, Pane::Structures, Pane::Training]);
     let table = tabs(&mut tiles, &[Pane::Table]);
     let main = split(&mut tiles, LinearDir::Vertical, pictures, table, 0.62);
     let upper = tabs(&mut tiles, &[Pane::Compound, Pane::Display]);

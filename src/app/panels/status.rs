@@ -5,6 +5,7 @@ use eframe::egui::{self, ProgressBar, RichText, Ui};
 use crate::app::command::Command;
 use crate::app::jobs::Jobs;
 use crate::app::state::{AppState, Outbox};
+use crate::app::training::form::duration;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay;
 use crate::video::cache::CacheStats;
@@ -90,8 +91,9 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                 if icon::button(ui, Icon::Close, &tip, &tip, true, 16.0).clicked() {
                     out.send(Command::CancelJob(job.id));
                 }
-                let left =
-                    job.time_left().map_or_else(String::new, |t| format!(" {:.0} s left", t.as_secs_f64()));
+                let left = job
+                    .time_left()
+                    .map_or_else(String::new, |t| format!(" {} left", duration(t.as_secs_f64())));
                 match job.progress.fraction() {
                     Some(done) => {
                         let bar = ProgressBar::new(done).desired_width(70.0).desired_height(10.0);

@@ -8,7 +8,7 @@ use crate::experiment::{Kind, Table};
 use crate::video::lut::{self, Lut, LutName};
 
 /// Okabe and Ito's colours (2008) without black and white, which are the backgrounds here.
-const COLORS: [Color32; 7] = [
+pub const COLORS: [Color32; 7] = [
     Color32::from_rgb(230, 159, 0),
     Color32::from_rgb(86, 180, 233),
     Color32::from_rgb(0, 158, 115),

@@ -1,10 +1,16 @@
 //! What colours mean: values with their counts, or a bar with its ends.
 
-use eframe::egui::{Mesh, Rect, RichText, ScrollArea, Sense, Shape, Ui, vec2};
+use eframe::egui::{
+    Mesh, Rect, RichText, Role, ScrollArea, Sense, Shape, TextStyle, TextWrapMode, Ui, Vec2, WidgetInfo,
+    WidgetText, pos2, vec2,
+};
 
 use super::swatch;
 use crate::app::screen::scale::{Legend, Scale};
 use crate::app::screen::selection::Gesture;
+
+/// Width of a patch, points.
+const PATCH: f32 = 12.0;
 
 /// Height of a legend with values, points.
 const HEIGHT: f32 = 44.0;
@@ -17,11 +23,26 @@ pub fn show(ui: &mut Ui, scale: &Scale, mut clicked: impl FnMut(&str, Gesture)) 
                 ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().item_spacing.x = 5.0;
                     for (value, look, count) in values {
-                        let (rect, patch) = ui.allocate_exact_size(vec2(12.0, 12.0), Sense::click());
-                        swatch::paint(ui.painter(), rect, *look);
-                        let text = ui.label(RichText::new(value).small()).interact(Sense::click());
-                        let text = text.on_hover_text(format!("{count} rows; click to select them"));
-                        if patch.clicked() || text.clicked() {
+                        let text = RichText::new(value).small();
+                        let galley = WidgetText::from(text).into_galley(
+                            ui,
+                            Some(TextWrapMode::Extend),
+                            0.0,
+                            TextStyle::Small,
+                        );
+                        // One widget, so that a line never ends between a patch and its text.
+                        let size = vec2(PATCH + 5.0 + galley.size().x, galley.size().y.max(PATCH));
+                        let (rect, entry) = ui.allocate_exact_size(size, Sense::click());
+                        let patch = Rect::from_center_size(
+                            pos2(rect.left() + PATCH / 2.0, rect.center().y),
+                            Vec2::splat(PATCH),
+                        );
+                        swatch::paint(ui.painter(), patch, *look);
+                        let at = pos2(patch.right() + 5.0, rect.center().y - galley.size().y / 2.0);
+                        ui.painter().galley(at, galley, ui.visuals().text_color());
+                        entry.widget_info(|| WidgetInfo::labeled(Role::Button, true, value));
+                        let entry = entry.on_hover_text(format!("{count} rows; click to select them"));
+                        if entry.clicked() {
                             clicked(value, Gesture::of(ui.input(|i| i.modifiers)));
                         }
                         ui.add_space(6.0);
@@ -64,8 +85,8 @@ fn bar(ui: &Ui, rect: Rect, scale: &Scale) {
     for step in 0..=STEPS {
         let share = step as f32 / STEPS as f32;
         let x = rect.left() + share * rect.width();
-        mesh.colored_vertex(eframe::egui::pos2(x, rect.top()), scale.at(share));
-        mesh.colored_vertex(eframe::egui::pos2(x, rect.bottom()), scale.at(share));
+        mesh.colored_vertex(pos2(x, rect.top()), scale.at(share));
+        mesh.colored_vertex(pos2(x, rect.bottom()), scale.at(share));
         if step > 0 {
             let i = 2 * step;
             mesh.add_triangle(i - 2, i - 1, i);

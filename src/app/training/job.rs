@@ -1,0 +1,171 @@
+//! The jobs of training: measuring how fast it goes, and training itself.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::bail;
+
+use super::kept::{self, Start, Started};
+use super::progress::Finish;
+use super::{Ended, Message};
+use crate::analysis::items::Items;
+use crate::analysis::split::Split;
+use crate::app::jobs::{Event, Reply};
+use crate::experiment::Experiment;
+use crate::export::Progress;
+use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
+use crate::learn::config::Config;
+use crate::learn::dataset::DatasetError;
+use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, Steering, TrainError};
+use crate::learn::{checkpoint, estimate, shipped};
+use crate::model::card::Card;
+use crate::model::molclip::{MolClip, Sizes};
+use crate::model::weights;
+
+/// Shortest time between two messages to the window.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// Who computes, asked for on a job: starting a GPU takes seconds.
+#[derive(Clone)]
+pub struct Device {
+    /// That of the window; `None` in tests without one.
+    pub gpu: Option<GpuDevice>,
+    /// What the user wants.
+    pub choice: ComputeChoice,
+}
+
+impl Device {
+    fn open(&self) -> anyhow::Result<Compute> {
+        Ok(match &self.gpu {
+            Some(gpu) => gpu.compute(self.choice)?,
+            None => Compute::flex(),
+        })
+    }
+}
+
+/// A training as its job gets it.
+pub struct Task {
+    /// What it is started with.
+    pub started: Started,
+    /// Its rows.
+    pub experiment: Arc<Experiment>,
+    /// The same with labels.
+    pub items: Arc<Items>,
+    /// Made anew, for a training that goes on.
+    pub splits: Option<Vec<Option<Split>>>,
+    /// Where the model goes.
+    pub folder: PathBuf,
+    /// Who computes.
+    pub device: Device,
+    /// Pause and stop.
+    pub steering: Arc<Steering>,
+    /// Steps that are done already.
+    pub done: u64,
+}
+
+/// Seconds per video of a training step.
+pub fn measured(device: &Device, config: Config) -> anyhow::Result<f64> {
+    let compute = device.open()?;
+    let on = compute.device().clone();
+    let pace = ComputeThread::shared().run(move || estimate::measure(&config, &on)).wait()??;
+    compute.check()?;
+    Ok(pace)
+}
+
+/// The job of a training.
+pub fn work(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<()> {
+    let send = |message| reply.send(Event::Training(Box::new(message)));
+    let (steering, folder, name) =
+        (Arc::clone(&task.steering), task.folder.clone(), task.started.name.clone());
+    let outcome = train(task, progress, reply);
+    let stopped = steering.is_stopped();
+    match outcome {
+        Ok(outcome) => {
+            if !stopped && let Err(e) = checkpoint::clear(&folder) {
+                log::warn!("{e}");
+            }
+            send(Message::Ended(Ended::Finished(Finish::of(&outcome, stopped))));
+            log::info!("Training {name}: the model is in {}.", folder.display());
+            Ok(())
+        }
+        Err(e) if stopped && is_cancelled(&e) => {
+            send(Message::Ended(Ended::Cancelled));
+            Ok(())
+        }
+        Err(e) => {
+            send(Message::Ended(Ended::Failed(format!("{e:#}"))));
+            Err(e)
+        }
+    }
+}
+
+fn is_cancelled(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(TrainError::Stopped(_) | TrainError::Data(DatasetError::Stopped(_))))
+}
+
+fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outcome> {
+    let Task { started, experiment, items, splits, folder, device, steering, done } = task;
+    let Started { name, start, config, .. } = started.clone();
+    kept::note(&folder, &started)?;
+    let splits = match splits {
+        Some(splits) => splits,
+        None => run::splits(&items, &config)?.0,
+    };
+    let trains = items.items.iter().zip(&splits).filter(|(_, split)| **split == Some(Split::Train));
+    let send = |message| reply.send(Event::Training(Box::new(message)));
+    send(Message::Trained(trains.map(|(item, _)| item.row).collect()));
+    let compute = device.open()?;
+    let thread = ComputeThread::shared();
+    let start = load(&start, &compute, &thread)?;
+    let run = Run {
+        config,
+        experiment,
+        items: Items::clone(&items),
+        splits,
+        out: folder,
+        name,
+        start,
+        compute,
+        thread,
+        checkpoint_every: CHECKPOINT_EVERY,
+    };
+    let (mut waiting, mut told) = (Vec::new(), Instant::now());
+    let mut report = |event: run::Event| {
+        if progress.is_cancelled() {
+            steering.stop();
+        }
+        if let run::Event::Step(step) = &event {
+            progress.set((step.step as u64).saturating_sub(done), (step.steps as u64).saturating_sub(done));
+        }
+        // Steps may be quick: they are told together. A map comes just before its epoch.
+        let can_wait = matches!(event, run::Event::Step(_) | run::Event::Map { .. });
+        waiting.push(event);
+        if !can_wait || told.elapsed() >= TELL_EVERY {
+            send(Message::Events(std::mem::take(&mut waiting)));
+            told = Instant::now();
+        }
+    };
+    let outcome = run::train(run, &steering, &mut report);
+    send(Message::Events(waiting));
+    Ok(outcome?)
+}
+
+/// The model to start from, on the compute device.
+fn load(start: &Start, compute: &Compute, thread: &ComputeThread) -> anyhow::Result<Option<(MolClip, Card)>> {
+    let folder = match start {
+        Start::Fresh => return Ok(None),
+        Start::Shipped => return Ok(Some(shipped::load(compute, thread)?)),
+        Start::Model(folder) => folder,
+    };
+    if !folder.is_dir() {
+        bail!("{}: there is no such folder. Choose another model to start from", folder.display());
+    }
+    let card = weights::read_card(folder)?;
+    let (device, own, folder) = (compute.device().clone(), card.clone(), folder.clone());
+    let loaded = thread.run(move || {
+        let mut model = MolClip::new(&Sizes::of(&own), &device);
+        weights::load(&folder, &own, &mut model).map(|()| model)
+    });
+    Ok(Some((loaded.wait()??, card)))
+}
