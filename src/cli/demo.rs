@@ -20,7 +20,7 @@ use crate::analysis::items::Items;
 use crate::analysis::split::Protocol;
 use crate::experiment::import;
 use crate::export::Progress;
-use crate::export::figure::{self, ConfusionMatrix, LossCurves, Scores};
+use crate::export::figure::{self, ConfusionMatrix, LossCurves, Origin, Scores};
 use crate::export::predictions;
 use crate::gpu::ComputeChoice;
 use crate::learn::ablation::primary;
@@ -121,10 +121,15 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let predicted = with_bar("videos", |progress| predict(&experiment, &encoder, &outcome.card, progress))?;
     predictions::write(&predicted, &args.out.join("predictions.csv"))?;
     let report = primary(&assessed.reports).context("the screen gave no report on mechanisms")?;
-    figure::write(&LossCurves(&outcome.history), &args.out)?;
+    figure::write(&LossCurves { history: &outcome.history, simulated: true }, &args.out)?;
     figure::write(&Scores(report), &args.out)?;
     if let Some(nearest) = report.confusion.get("nearest") {
-        figure::write(&ConfusionMatrix { confusion: nearest, simulated: report.simulated }, &args.out)?;
+        let origin = Origin {
+            model: outcome.card.hash.clone(),
+            data: predicted.fingerprint.clone(),
+            simulated: report.simulated,
+        };
+        figure::write(&ConfusionMatrix { confusion: nearest, by: "nearest video", origin }, &args.out)?;
     }
     let verdict = Verdict::of(report)?;
     let seconds = started.elapsed().as_secs_f64();
