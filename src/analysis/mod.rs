@@ -6,7 +6,7 @@ pub mod image;
 pub mod items;
 pub mod lda;
 pub mod leakage;
-pub mod pca;
+pub mod projection;
 pub mod ranking;
 pub mod split;
 #[cfg(test)]

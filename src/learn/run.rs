@@ -21,7 +21,7 @@ use super::trainer::{Batch, StepError, Terms, Trainer, TrainerState};
 use super::validate::Plan;
 use crate::analysis::items::{DMSO, Items};
 use crate::analysis::leakage::{self, Finding, Severity};
-use crate::analysis::pca;
+use crate::analysis::projection;
 use crate::analysis::split::{Part, Plan as Protocols, ProtocolError, Split, take_validation};
 use crate::experiment::Experiment;
 use crate::export::{ExportError, Progress};
@@ -624,7 +624,7 @@ impl Session {
         let samples = &self.plan.samples;
         report(Event::Map {
             rows: samples.iter().map(|sample| sample.row).collect(),
-            points: pca::plane(&embeddings, dim),
+            points: projection::plane(&embeddings, dim),
             moas: samples.iter().map(|sample| sample.moas.first().copied()).collect(),
         });
         Ok(self.plan.measure(&embeddings, dim))
