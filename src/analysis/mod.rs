@@ -8,6 +8,7 @@ pub mod lda;
 pub mod leakage;
 pub mod projection;
 pub mod ranking;
+pub mod search;
 pub mod split;
 #[cfg(test)]
 mod testing;
