@@ -40,8 +40,9 @@ use dot::Cpu;
 /// Bytes of vectors that a thread takes at once: large enough that what it costs to take them does not count,
 /// small enough that they are still in the second cache when the next queries come.
 const BLOCK: usize = 512 << 10;
-/// Bytes of queries that go over the gallery together, and how many at most: they stay in the second cache.
-const GROUP: usize = 256 << 10;
+/// Bytes of queries that go over the gallery together, and how many at most. More mean that the gallery is read less
+/// often; but all of them are read for every few rows, so they must not leave the cache.
+const GROUP: usize = 1 << 20;
 const MAX_GROUP: usize = 128;
 /// Norms with which products of f32 are safe from overflow and underflow; other vectors are compared in f64.
 const USUAL_NORMS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
