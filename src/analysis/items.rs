@@ -113,6 +113,16 @@ pub fn skeleton(smiles: &str) -> Result<String, ChemError> {
 impl Items {
     /// The rows of an experiment but those that are excluded or name no compound.
     pub fn of(experiment: &Experiment) -> Self {
+        Self::read(experiment, false)
+    }
+
+    /// The rows of an experiment but those that are excluded. Rows that name no compound share one without any
+    /// name, which says nothing about them.
+    pub fn with_unnamed(experiment: &Experiment) -> Self {
+        Self::read(experiment, true)
+    }
+
+    fn read(experiment: &Experiment, unnamed: bool) -> Self {
         let table = &experiment.table;
         let text = |row: usize, column: &str| table.text(row, column).trim().to_owned();
         let mut items = Self::default();
@@ -136,7 +146,8 @@ impl Items {
         for row in rows {
             let (name, smiles) = (text(row, "compound"), text(row, "smiles"));
             let negative = table.text(row, "control") == "negative";
-            if name.is_empty() && smiles.is_empty() && !negative {
+            let is_unnamed = name.is_empty() && smiles.is_empty() && !negative;
+            if is_unnamed && !unnamed {
                 items.count("no compound", 1);
                 continue;
             }
@@ -150,13 +161,16 @@ impl Items {
                 Some(skeleton) => format!("skeleton {skeleton}"),
                 None if !short.is_empty() => format!("name {short}"),
                 None if !smiles.is_empty() => format!("smiles {smiles}"),
+                None if is_unnamed => "unnamed".to_owned(),
                 None => "negative control".to_owned(),
             };
             let compound = number(&mut compounds, key);
             if compound == items.compounds.len() {
                 let shown = [&name, &smiles].into_iter().find(|text| !text.is_empty()).cloned();
                 items.compounds.push(Compound {
-                    name: shown.unwrap_or_else(|| "negative control".to_owned()),
+                    name: shown.unwrap_or_else(|| {
+                        if is_unnamed { String::new() } else { "negative control".to_owned() }
+                    }),
                     skeleton: skeleton.cloned(),
                     ..Compound::default()
                 });

@@ -1,5 +1,6 @@
 //! What can be measured in recordings and in rankings, without learning.
 
+pub mod answers;
 pub mod biomarkers;
 pub mod evaluate;
 pub mod image;

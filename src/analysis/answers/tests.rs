@@ -1,0 +1,153 @@
+//! Screens with a planted truth.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::*;
+use crate::analysis::items::{Compound, plain};
+use crate::export::Progress;
+use crate::random::{normal, stream};
+
+/// Length of a vector.
+pub(super) const DIM: usize = 24;
+
+/// A screen to be drawn.
+#[derive(Clone)]
+pub(super) struct Plan {
+    pub seed: u64,
+    /// Names the compounds `name 0`, …, so that two screens can share them or not.
+    pub name: &'static str,
+    pub moas: usize,
+    pub drugs_per_moa: usize,
+    /// Compounds that do nothing, without a mechanism.
+    pub idle: usize,
+    pub replicates: usize,
+    pub videos_per_well: usize,
+    pub dmso_wells: usize,
+    /// Length of a mechanism's effect; noise of a video has a length of about 1.
+    pub effect: f64,
+    /// Mechanism dealt to each drug, `None`: in their order.
+    pub labels: Option<Vec<usize>>,
+}
+
+impl Default for Plan {
+    fn default() -> Self {
+        Self {
+            seed: 1,
+            name: "drug",
+            moas: 5,
+            drugs_per_moa: 4,
+            idle: 4,
+            replicates: 3,
+            videos_per_well: 3,
+            dmso_wells: 10,
+            effect: 1.5,
+            labels: None,
+        }
+    }
+}
+
+fn random(path: &[&str], seed: u64, length: f64) -> Vec<f64> {
+    let mut rng = stream(seed, path);
+    (0..DIM).map(|_| normal(&mut rng) * length / (DIM as f64).sqrt()).collect()
+}
+
+impl Plan {
+    /// Subjects and raw vectors. Directions of mechanisms depend on their number alone, all else on the seed.
+    pub fn draw(&self) -> (Arc<Subjects>, Vec<f32>) {
+        let drugs = self.moas * self.drugs_per_moa;
+        let (mut subjects, mut raw) = (Vec::new(), Vec::new());
+        let mut add = |compound: usize, replicate: usize, well: &str, moas: Vec<usize>, effect: &[f64]| {
+            let place = format!("{replicate} {well}");
+            let shift = random(&["replicate", &replicate.to_string()], self.seed, 4.0);
+            let of_well = random(&["well", &place], self.seed, 0.5);
+            for video in 0..self.videos_per_well {
+                let noise = random(&["video", &place, &video.to_string()], self.seed, 1.0);
+                // Two directions vary much more than the others, and say nothing.
+                raw.extend((0..DIM).map(|i| {
+                    let scale = if i < 2 { 4.0 } else { 1.0 };
+                    (shift[i] + effect[i] + scale * (of_well[i] + noise[i])) as f32
+                }));
+                subjects.push(Subject {
+                    row: subjects.len(),
+                    row_id: format!("{place} {video}"),
+                    compound: Some(compound),
+                    dose: Some(1.0),
+                    replicate,
+                    plate: format!("p{replicate}"),
+                    well: well.to_owned(),
+                    control: compound == 0,
+                    moas: moas.clone(),
+                    simulated: true,
+                });
+            }
+        };
+        for replicate in 0..self.replicates {
+            for well in 0..self.dmso_wells {
+                add(0, replicate, &format!("D{well}"), Vec::new(), &[0.0; DIM]);
+            }
+            for drug in 0..drugs + self.idle {
+                let moa = drug / self.drugs_per_moa;
+                let mut effect = vec![0.0; DIM];
+                let mut moas = Vec::new();
+                if drug < drugs {
+                    let shared = random(&["mechanism", &moa.to_string()], 99, self.effect);
+                    let own = random(&["drug", &drug.to_string()], self.seed, 0.3 * self.effect);
+                    effect = shared.iter().zip(own).map(|(a, b)| a + b).collect();
+                    moas.push(self.labels.as_ref().map_or(moa, |labels| labels[drug]));
+                }
+                add(drug + 1, replicate, &format!("W{drug}"), moas, &effect);
+            }
+        }
+        let compound = |i: usize| {
+            let name = if i == 0 { "DMSO".to_owned() } else { format!("{} {i}", self.name) };
+            Compound { names: BTreeSet::from([plain(&name)]), name, ..Compound::default() }
+        };
+        let compounds = (0..=drugs + self.idle).map(compound).collect();
+        let moas = (0..self.moas).map(|i| format!("m{i}")).collect();
+        let replicates = (1..=self.replicates).map(|i| i.to_string()).collect();
+        (Arc::new(Subjects::new(subjects, compounds, moas, replicates)), raw)
+    }
+
+    pub fn library(&self, options: &Options) -> Arc<Library> {
+        let (subjects, raw) = self.draw();
+        let library = Library::new(subjects, &raw, DIM, origin("h"), options, &Progress::default());
+        Arc::new(library.unwrap())
+    }
+}
+
+pub(super) fn origin(hash: &str) -> Origin {
+    Origin { name: "screen".to_owned(), model_hash: hash.to_owned(), simulated: false }
+}
+
+fn itself(plan: &Plan, options: &Options) -> Answers {
+    Answers::itself(plan.library(options))
+}
+
+#[test]
+fn planted_mechanisms_are_called_and_idle_drugs_are_dmso_like() {
+    let plan = Plan::default();
+    let answers = itself(&plan, &Options::default());
+    let subjects = Arc::clone(answers.subjects());
+    let mut right = 0;
+    for compound in 1..=20 {
+        let answer = answers.ask(&Query::Compound(compound), Exclude::default(), 3).unwrap();
+        right += usize::from(answer.call == Call::Moa(subjects.compound_moas[compound][0]));
+        assert_eq!((answer.n.wells, answer.n.videos, answer.n.replicates, answer.n.doses), (3, 9, 3, 1));
+        assert_eq!((answer.moas.len(), answer.videos.len(), answer.drugs.len()), (5, 3, 3));
+        let sum: f64 = answer.moas.iter().filter_map(|moa| moa.probability).sum();
+        assert!((sum - 1.0).abs() < 1e-9);
+        assert!(answer.simulated);
+    }
+    assert!(right >= 18, "{right} of 20");
+    for compound in 21..=24 {
+        let answer = answers.ask(&Query::Compound(compound), Exclude::default(), 3).unwrap();
+        assert_eq!(answer.call, Call::DmsoLike, "{:?}", answer.activity);
+        assert_eq!(answer.moas.len(), 5, "mechanisms to show anyway");
+    }
+    let dmso = answers.ask(&Query::Compound(0), Exclude::default(), 0).unwrap();
+    assert_eq!((dmso.call, dmso.activity, dmso.n.wells), (Call::DmsoLike, None, 30));
+    let reliability = answers.library().calibration(Level::Video).reliability.clone().unwrap();
+    assert!(reliability.top1 > 0.7 && reliability.top3 > reliability.top1, "{reliability:?}");
+    assert!((reliability.chance1 - 0.2).abs() < 1e-9 && (reliability.chance3 - 0.6).abs() < 1e-9);
+}
