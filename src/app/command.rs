@@ -2,6 +2,7 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::map::MapCommand;
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
 use super::training::TrainingCommand;
@@ -78,6 +79,7 @@ pub enum Command {
     BlindMode,
     ShowReport,
     TrainModel,
+    ShowMap,
 
     OpenAddresses(Vec<Address>),
     Activate(usize),
@@ -102,6 +104,7 @@ pub enum Command {
     Export(Box<super::panels::export::ExportForm>),
     Screen(ScreenCommand),
     Training(TrainingCommand),
+    Map(MapCommand),
     /// Ask for a file or folder.
     Choose(super::jobs::Choice),
     /// Import the table of the open form.
@@ -170,7 +173,7 @@ pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
 
 impl Command {
     /// The commands of menus, palette and help, in their order there.
-    pub const ALL: [Self; 63] = [
+    pub const ALL: [Self; 64] = [
         Self::Open,
         Self::OpenFolder,
         Self::OpenPath,
@@ -202,6 +205,7 @@ impl Command {
         Self::AttachStructure,
         Self::BlindMode,
         Self::TrainModel,
+        Self::ShowMap,
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -370,6 +374,12 @@ impl Command {
                 MODEL,
                 "Train a model…",
                 "Teach a model to recognise mechanisms of action from the videos of this experiment",
+                None,
+            ),
+            Self::ShowMap => (
+                MODEL,
+                "Map of embeddings",
+                "Show videos or compounds as points: what the model finds alike lies together",
                 None,
             ),
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),

@@ -36,6 +36,8 @@ pub enum Event {
     NoDialog(Choice),
     /// From a job about training.
     Training(Box<super::training::Message>),
+    /// From the job that makes a map.
+    Map(Box<super::map::Message>),
     /// Something is on disk.
     Written(PathBuf),
 }

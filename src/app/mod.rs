@@ -10,6 +10,7 @@ pub mod frame;
 pub mod jobs;
 mod keys;
 pub mod log_store;
+pub mod map;
 pub mod offscreen;
 pub mod panels;
 pub mod profile;

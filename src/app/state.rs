@@ -9,6 +9,7 @@ use eframe::egui::Rect;
 use super::command::Command;
 use super::frame::{self, LutCache};
 use super::jobs::Choice;
+use super::map::{Gate, Map};
 use super::panels::attach::AttachForm;
 use super::panels::export::ExportForm;
 use super::panels::import::ImportForm;
@@ -159,6 +160,8 @@ pub enum Undo {
     Edits(u64, Edits),
     /// A look as it was.
     Display(u64, Display),
+    /// The map's gates as they were.
+    Gates(Vec<Gate>),
     /// The experiment's table as it was, and what was changed.
     Table(Table, String),
 }
@@ -261,6 +264,8 @@ pub struct AppState {
     pub recoverable: Vec<Recoverable>,
     /// Training: the form, and the training that runs.
     pub training: Training,
+    /// The map of embeddings.
+    pub map: Map,
     /// Under the pointer.
     pub hover: Option<Hover>,
     /// Open windows.
@@ -297,6 +302,7 @@ impl AppState {
             report: None,
             recoverable: Vec::new(),
             training: Training::default(),
+            map: Map::default(),
             hover: None,
             dialogs: Dialogs::default(),
             undo: Vec::new(),

@@ -9,6 +9,7 @@ mod device;
 mod error;
 mod frame_pipeline;
 pub mod frame_view;
+pub mod points;
 pub mod resample;
 pub mod self_test;
 pub mod target;

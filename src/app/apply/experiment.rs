@@ -14,7 +14,7 @@ use crate::app::screen::{Look, Screen};
 use crate::app::session::saved_view;
 use crate::app::settings::SavedView;
 use crate::app::state::Undo;
-use crate::app::{Studio, arrangement, sketches, thumbnails};
+use crate::app::{Studio, arrangement, map, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
 use crate::experiment::import::{self, Imported, Mapping, Source, plate_map, structures};
 use crate::experiment::project::{self, Autosaver, Origin, Project, Snapshot, autosave, recovery};
@@ -28,6 +28,7 @@ struct ViewState {
     /// None for a new import.
     look: Option<Look>,
     layout: Option<egui_tiles::Tree<Pane>>,
+    map: map::Look,
     /// Row ids.
     selected: Vec<String>,
     /// Row ids of the recordings in the player, with how they were shown.
@@ -129,6 +130,7 @@ impl Studio {
         let layout = whole.unwrap_or_else(panels::experiment_layout);
         self.recordings_layout = Some(std::mem::replace(&mut self.layout, layout));
         self.state.screen = Some(screen);
+        self.state.map = map::Map::new(view.map);
         self.state.report = report;
         self.state.dialogs.report = self.state.report.as_ref().is_some_and(|r| !r.is_clean());
         if let Some(project) = project {
@@ -171,6 +173,7 @@ impl Studio {
         let view = ViewState {
             look: Some(screen.look().clone()),
             layout: Some(self.layout.clone()),
+            map: self.state.map.look.clone(),
             selected: screen.selection.rows().map(id).collect(),
             playing,
         };
@@ -283,9 +286,12 @@ impl Studio {
         }
         self.kept = Kept::default();
         self.state.screen = None;
+        if let Some(running) = std::mem::take(&mut self.state.map).running {
+            self.jobs.cancel(running.job);
+        }
         self.state.project = None;
-        self.state.undo.retain(|step| !matches!(step, Undo::Table(..)));
-        self.state.redo.retain(|step| !matches!(step, Undo::Table(..)));
+        self.state.undo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
+        self.state.redo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
         true
     }
 

@@ -3,6 +3,7 @@
 mod experiment;
 mod export;
 mod look;
+mod map;
 mod metadata;
 mod screen;
 mod training;
@@ -165,6 +166,8 @@ impl Studio {
             Command::Screen(command) => self.apply_to_screen(command),
             Command::TrainModel => self.show_pane(Pane::Training),
             Command::Training(command) => self.apply_to_training(command),
+            Command::ShowMap => self.show_map(),
+            Command::Map(command) => self.apply_to_map(command),
             Command::Choose(choice) => self.choose(choice),
         }
     }
@@ -237,6 +240,7 @@ impl Studio {
                 Event::Experiment(opened) => self.take_experiment(*opened),
                 Event::Guessed(form) => self.state.dialogs.import = Some(*form),
                 Event::SavedAs(project) => self.saved_as(*project),
+                Event::Map(message) => self.take_map(*message),
                 Event::Training(message) => self.take_training(*message),
                 Event::Written(path) => log::info!("Written: {}", path.display()),
             }

@@ -41,6 +41,7 @@ impl Studio {
                 self.set_edits(index, edits, false);
                 Undo::Edits(id, now)
             }),
+            Undo::Gates(gates) => Some(Undo::Gates(std::mem::replace(&mut self.state.map.look.gates, gates))),
             Undo::Table(table, label) => self.swap_table(table).map(|now| Undo::Table(now, label)),
             Undo::Display(id, display) => find(&self.state, id).map(|index| {
                 let now = std::mem::replace(&mut self.state.views[index].display, display);

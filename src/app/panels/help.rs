@@ -5,7 +5,7 @@ use eframe::egui::{self, Align2, Context, Grid, RichText, ScrollArea, Window};
 use crate::app::command::{Command, shortcut_text};
 use crate::app::state::AppState;
 
-const MOUSE: [(&str, &str); 9] = [
+const MOUSE: [(&str, &str); 11] = [
     ("Wheel over a picture", "Zoom at the pointer"),
     ("Shift + wheel", "Next or previous z plane"),
     ("Drag", "Move the picture"),
@@ -13,6 +13,8 @@ const MOUSE: [(&str, &str); 9] = [
     ("Double click", "Fit"),
     ("Click", "Make a recording the active one"),
     ("1 – 9", "Show or hide a channel"),
+    ("Box or lasso on the map", "Select points; Shift adds, Ctrl or Alt takes away"),
+    ("Click on the map", "Select a point and play its video"),
     ("Drop files or folders", "Open them side by side"),
     ("Ctrl + and Ctrl −", "Larger or smaller window contents"),
 ];

@@ -45,7 +45,8 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         | Command::NextRow
         | Command::PreviousRow
         | Command::BlindMode
-        | Command::TrainModel => state.screen.is_some(),
+        | Command::TrainModel
+        | Command::ShowMap => state.screen.is_some(),
         Command::ShowReport => state.report.is_some(),
         Command::PlaySelected | Command::ExcludeRows | Command::IncludeRows | Command::TagRows => selected,
         // While blind, neither a name nor a path may reach the clipboard or the screen.
@@ -163,7 +164,10 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             let blind = state.screen.as_ref().is_some_and(|s| s.look().blind);
             check(ui, &Command::BlindMode, blind, out);
         });
-        ui.menu_button("Model", |ui| item(ui, Command::TrainModel, out));
+        ui.menu_button("Model", |ui| {
+            item(ui, Command::TrainModel, out);
+            item(ui, Command::ShowMap, out);
+        });
         ui.menu_button("View", |ui| {
             for command in
                 [Command::Fit, Command::OneToOne, Command::ZoomIn, Command::ZoomOut, Command::ClearRoi]

@@ -12,6 +12,7 @@ pub mod import;
 pub mod info;
 pub mod join;
 pub mod log;
+pub mod map;
 pub mod menu;
 pub mod palette;
 pub mod path_box;
@@ -54,6 +55,8 @@ pub enum Pane {
     Compound,
     /// Training of a model.
     Training,
+    /// Embeddings as points.
+    Map,
 }
 
 impl Pane {
@@ -70,6 +73,7 @@ impl Pane {
             Self::Structures => "Structures",
             Self::Compound => "Compound",
             Self::Training => "Training",
+            Self::Map => "Map",
         }
     }
 }

@@ -103,6 +103,10 @@ impl Scale {
         };
         let min = known().fold(f64::INFINITY, f64::min);
         let max = known().fold(f64::NEG_INFINITY, f64::max);
+        // A dose of nothing has no logarithm: among doses it gets the colour of the lowest one.
+        let is_dose = unit.as_deref().is_some_and(|unit| ["pM", "nM", "µM", "mM"].contains(&unit));
+        let lowest = known().filter(|n| *n > 0.0).fold(f64::INFINITY, f64::min);
+        let min = if is_dose && min == 0.0 && max / lowest > 50.0 { lowest } else { min };
         let log = min > 0.0 && max / min > 50.0;
         let missing = numbers.len() - numbers.iter().flatten().count();
         self.legend = Legend::Range(min, max, log, unit, missing);
@@ -151,5 +155,31 @@ impl Scale {
     pub fn at(&self, share: f32) -> Color32 {
         let index = (share.clamp(0.0, 1.0) * 255.0).round() as usize;
         self.lut.get(index).map_or(OTHER, |[r, g, b]| Color32::from_rgb(*r, *g, *b))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+
+    use super::*;
+
+    #[test]
+    fn doses_over_decades_are_coloured_by_their_logarithm_and_none_is_as_the_lowest() {
+        let doses = [Some(0.0), Some(0.01), Some(1.0), Some(100.0), None];
+        let frame = df!(
+            "row_id" => ["a", "b", "c", "d", "e"],
+            "concentration_uM" => doses,
+            "count" => [Some(0.0), Some(0.01), Some(1.0), Some(100.0), None],
+        );
+        let table = Table::from_frame(frame.unwrap()).unwrap();
+        let scale = Scale::new(&table, "concentration_uM");
+        assert_eq!(scale.legend, Legend::Range(0.01, 100.0, true, Some("µM".into()), 1));
+        assert_eq!(scale.rows[0], scale.rows[1]);
+        assert_eq!(scale.rows[2].color, scale.at(0.5));
+        assert_eq!(scale.rows[3].color, scale.at(1.0));
+        assert_eq!(scale.rows[4], UNKNOWN);
+        let count = Scale::new(&table, "count");
+        assert_eq!(count.legend, Legend::Range(0.0, 100.0, false, None, 1), "no dose: zero is a number");
     }
 }

@@ -1,6 +1,7 @@
 //! The one set of selected rows that table, plate, contact sheet, structures and player share.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a click does to the set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,11 +33,20 @@ pub struct Selection {
     rows: BTreeSet<u32>,
     /// Where a range starts.
     anchor: Option<u32>,
+    version: u64,
+}
+
+/// Counts changes of selections.
+static CHANGES: AtomicU64 = AtomicU64::new(1);
+
+fn next_version() -> u64 {
+    CHANGES.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Selection {
     /// Takes a click on a row; `shown` is the order in which the clicked view lists rows.
     pub fn click(&mut self, row: u32, gesture: Gesture, shown: &[u32]) {
+        self.version = next_version();
         let range = || {
             let anchor = self.anchor?;
             let from = shown.iter().position(|&r| r == anchor)?;
@@ -60,6 +70,7 @@ impl Selection {
 
     /// Takes several rows at once (a well, a box, a compound).
     pub fn take(&mut self, rows: &[u32], gesture: Gesture) {
+        self.version = next_version();
         match gesture {
             Gesture::Replace => self.rows = rows.iter().copied().collect(),
             Gesture::Toggle if rows.iter().all(|r| self.rows.contains(r)) => {
@@ -68,6 +79,11 @@ impl Selection {
             Gesture::Extend | Gesture::Toggle => self.rows.extend(rows),
         }
         self.anchor = rows.first().copied();
+    }
+
+    /// Another number after each change; 0 for the empty selection of the start.
+    pub const fn version(&self) -> u64 {
+        self.version
     }
 
     /// True for a selected row.

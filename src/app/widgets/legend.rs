@@ -80,7 +80,8 @@ pub fn show(ui: &mut Ui, scale: &Scale, mut clicked: impl FnMut(&str, Gesture)) 
 /// Parts of the colour bar.
 const STEPS: u32 = 32;
 
-fn bar(ui: &Ui, rect: Rect, scale: &Scale) {
+/// Paints the colours of a range.
+pub fn bar(ui: &Ui, rect: Rect, scale: &Scale) {
     let mut mesh = Mesh::default();
     for step in 0..=STEPS {
         let share = step as f32 / STEPS as f32;

@@ -7,6 +7,7 @@ pub mod legend;
 pub mod molecule;
 pub mod overlay;
 pub mod roi;
+pub mod scatter;
 pub mod swatch;
 pub mod timeline_bar;
 

@@ -1,0 +1,60 @@
+//! Puts points into an egui picture: a paint callback around [`PointsRenderer`].
+
+use eframe::egui::{PaintCallbackInfo, Painter, Rect};
+use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
+
+use crate::gpu::points::{PointsDraw, PointsRenderer};
+
+struct PointsCallback {
+    rect: Rect,
+    /// In points of the screen, until its scale is known.
+    draw: PointsDraw,
+    format: wgpu::TextureFormat,
+}
+
+impl CallbackTrait for PointsCallback {
+    fn prepare(
+        &self,
+        device: &wgpu::Device,
+        queue: &wgpu::Queue,
+        screen: &ScreenDescriptor,
+        _encoder: &mut wgpu::CommandEncoder,
+        resources: &mut CallbackResources,
+    ) -> Vec<wgpu::CommandBuffer> {
+        let renderer =
+            resources.entry::<PointsRenderer>().or_insert_with(|| PointsRenderer::new(device, self.format));
+        let scale = screen.pixels_per_point;
+        let viewport = PaintCallbackInfo {
+            viewport: self.rect,
+            clip_rect: self.rect,
+            pixels_per_point: scale,
+            screen_size_px: screen.size_in_pixels,
+        }
+        .viewport_in_pixels();
+        let mut draw = self.draw.clone();
+        draw.corner = [viewport.left_px as f32, viewport.top_px as f32];
+        draw.size = [viewport.width_px as f32, viewport.height_px as f32];
+        draw.scale *= scale;
+        draw.radius *= scale;
+        renderer.prepare(device, queue, &draw);
+        Vec::new()
+    }
+
+    fn paint(
+        &self,
+        _info: PaintCallbackInfo,
+        pass: &mut wgpu::RenderPass<'static>,
+        resources: &CallbackResources,
+    ) {
+        if let Some(renderer) = resources.get::<PointsRenderer>() {
+            renderer.paint(pass, self.draw.view);
+        }
+    }
+}
+
+/// Adds points to the picture; `draw` counts in points of the screen.
+pub fn paint(painter: &Painter, rect: Rect, draw: PointsDraw, format: wgpu::TextureFormat) {
+    if rect.is_positive() {
+        painter.add(Callback::new_paint_callback(rect, PointsCallback { rect, draw, format }));
+    }
+}
