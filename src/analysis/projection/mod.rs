@@ -77,6 +77,12 @@ pub enum ProjectionError {
     /// t-SNE found no rest.
     #[error("The points of t-SNE flew apart. Choose another perplexity, UMAP or PCA.")]
     Astray,
+    /// t-SNE could not start.
+    #[error("The system gave t-SNE no thread: {problem}. Close other programs or choose UMAP.")]
+    Thread {
+        /// What the system said.
+        problem: String,
+    },
     /// A setting that means nothing.
     #[error("{name} is {value}; it must be {must}.")]
     Setting {

@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::*;
@@ -73,23 +74,40 @@ fn planted_groups_stay_apart() {
 
 #[test]
 fn the_same_seed_draws_the_same_picture_on_any_number_of_threads() {
-    let (values, _) = groups(4, 200, 12);
+    // More rows than a block of neighbours.
+    let (values, _) = groups(4, 80, 12);
     for method in methods() {
-        let on = |threads: usize| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| map(&values, 12, method)).unwrap()
-        };
-        let one = on(1);
-        assert!(one == on(2) && one == on(3), "{method:?}");
+        let one = on_threads(1, || map(&values, 12, method)).unwrap();
+        assert!(one == on_threads(2, || map(&values, 12, method)).unwrap(), "{method:?}");
         let settings = Settings { method, seed: 8, cosine: false };
         let other = project(&values, 12, &settings, &Progress::default()).unwrap();
         assert_eq!(one == other, method == Method::Pca, "{method:?}");
     }
 }
 
+fn on_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
+}
+
+#[test]
+fn interpolated_repulsion_maps_as_the_tree_does() {
+    let (values, _) = groups(4, 80, 12);
+    let rows = Rows::new(&values, 12, false).unwrap();
+    let trust = |interpolate: bool, threads: usize| {
+        let progress = Progress::default();
+        let points =
+            on_threads(threads, || tsne::layout_by(&rows, 30.0, 7, interpolate, &Phase::new(&progress)))
+                .unwrap();
+        (trustworthiness(&values, 12, &points, 15).unwrap(), points)
+    };
+    let (tree, grid) = (trust(false, 2), trust(true, 2));
+    assert!(grid == trust(true, 1));
+    assert!(tree.1 != grid.1 && (tree.0 - grid.0).abs() < 0.01, "{} {}", tree.0, grid.0);
+}
+
 #[test]
 fn a_map_that_is_no_longer_wanted_stops_within_a_second() {
-    let (values, _) = groups(10, 400, 40);
+    let (values, _) = groups(10, 200, 40);
     for (method, phase) in methods().into_iter().zip([0.0, 0.5, 0.7]) {
         let progress = Progress::default();
         let settings = Settings { method, seed: 7, cosine: true };
@@ -176,6 +194,81 @@ fn neighbours_are_those_of_a_plain_search() {
                 assert_eq!(found.indices[at] as usize, *other, "{n} {row} {place}");
                 assert!((f64::from(found.distances[at]) - square(*other).sqrt()).abs() < 1e-5);
             }
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Fixture {
+    trustworthiness: Trust,
+    digits: Digits,
+}
+
+#[derive(serde::Deserialize)]
+struct Trust {
+    dim: usize,
+    values: Vec<f32>,
+    planes: HashMap<String, Vec<f32>>,
+    cases: Vec<Case>,
+}
+
+#[derive(serde::Deserialize)]
+struct Case {
+    plane: String,
+    k: usize,
+    value: f64,
+}
+
+#[derive(serde::Deserialize)]
+struct Digits {
+    dim: usize,
+    values: Vec<f32>,
+    labels: Vec<usize>,
+    peers: HashMap<String, f64>,
+}
+
+fn fixture() -> Fixture {
+    serde_json::from_str(include_str!("../../../tests/fixtures/projection/projection.json")).unwrap()
+}
+
+#[test]
+fn trustworthiness_is_that_of_scikit_learn() {
+    let Trust { dim, values, planes, cases } = fixture().trustworthiness;
+    assert_eq!(cases.len(), 12);
+    for Case { plane, k, value } in cases {
+        let points: Vec<[f32; 2]> = planes[&plane].chunks_exact(2).map(|p| [p[0], p[1]]).collect();
+        let own = trustworthiness(&values, dim, &points, k).unwrap();
+        assert!((own - value).abs() < 1e-9, "{plane} {k}: {own} {value}");
+        // Rows by and by come to the same.
+        let halves = [(0..75).collect(), (75..150).collect::<Vec<usize>>()];
+        let halves = halves.map(|rows| trustworthiness_of(&values, dim, &points, k, &rows).unwrap());
+        assert!((f64::midpoint(halves[0], halves[1]) - value).abs() < 1e-9, "{plane} {k}");
+    }
+    let points = vec![[0.0; 2]; 150];
+    assert_eq!(trustworthiness(&values, dim, &points, 0), None);
+    assert_eq!(trustworthiness(&values, dim, &points, 75), None);
+    assert_eq!(trustworthiness(&values, dim, &points[1..], 5), None);
+    assert_eq!(trustworthiness(&values, dim, &vec![[f32::NAN; 2]; 150], 5), None);
+}
+
+#[test]
+fn maps_of_digits_are_as_trustworthy_as_those_of_others() {
+    let Digits { dim, values, labels, peers } = fixture().digits;
+    for (method, peer) in methods().into_iter().zip(["pca", "tsne", "umap"]) {
+        for seed in 0..2 {
+            let settings = Settings { method, seed, cosine: false };
+            let points = project(&values, dim, &settings, &Progress::default()).unwrap();
+            let (own, other) = (trustworthiness(&values, dim, &points, 15).unwrap(), peers[peer]);
+            println!("{peer} seed {seed}: {own:.4}, peer {other:.4}");
+            assert!(own >= other - 0.02, "{peer}, seed {seed}: {own} {other}");
+            // Most points lie beside their like; of ten classes, one in ten would by chance.
+            let nearest = |row: usize| {
+                let far = |i: &usize| (points[*i][0] - points[row][0]).hypot(points[*i][1] - points[row][1]);
+                (0..labels.len()).filter(|i| *i != row).min_by(|a, b| far(a).total_cmp(&far(b))).unwrap()
+            };
+            let right = (0..labels.len()).filter(|row| labels[nearest(*row)] == labels[*row]).count();
+            let wanted = if method == Method::Pca { 0.4 } else { 0.9 };
+            assert!(right as f64 >= wanted * labels.len() as f64, "{peer}: {right}");
         }
     }
 }

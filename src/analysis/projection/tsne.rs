@@ -24,11 +24,11 @@ const LATE: usize = 500;
 /// Part of a step that goes on into the next.
 const MOMENTUM: f32 = 0.8;
 /// Rows from which repulsion is interpolated; a tree is quicker for fewer.
-const INTERPOLATE: usize = 2000;
+const INTERPOLATE: usize = 5000;
 /// How coarse the tree may be.
 const THETA: f32 = 0.5;
-/// Points farther out have gone astray; maps of a million rows reach a tenth as far.
-const ASTRAY: f32 = 3000.0;
+/// Points farther out have gone astray; maps of a hundred thousand rows reach about a tenth as far.
+const ASTRAY: f32 = 1000.0;
 /// What the learning rate is divided by after that.
 const SLOWER: [f32; 3] = [1.0, 8.0, 64.0];
 /// Deviation of the first layout (Kobak & Berens, Nature Communications 2019, 10:5416).
@@ -45,32 +45,38 @@ pub(super) fn layout(
     seed: u64,
     phase: &Phase,
 ) -> Result<Vec<[f32; 2]>, ProjectionError> {
+    layout_by(rows, perplexity, seed, rows.len() >= INTERPOLATE, phase)
+}
+
+/// [`layout`], with interpolated repulsion or by a tree.
+pub(super) fn layout_by(
+    rows: &Rows,
+    perplexity: f32,
+    seed: u64,
+    interpolate: bool,
+    phase: &Phase,
+) -> Result<Vec<[f32; 2]>, ProjectionError> {
     let perplexity = perplexity.min((rows.len() - 1) as f32 / 3.0);
     let near = Neighbours::find(rows, (3.0 * perplexity) as usize, &phase.part(0.0, 0.2))?;
     let start = start(&pca::plane_until(&rows.values, rows.dim, &phase.part(0.2, 0.22))?, seed);
     let phase = phase.part(0.22, 1.0);
     let shared = Arc::new(Shared::default());
     let (sender, receiver) = channel();
-    // If no thread can be made, the work is done on this one's pool.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).thread_name(|_| "t-SNE".to_owned()).build();
-    let work = {
-        let shared = Arc::clone(&shared);
-        move || {
-            let points = SLOWER.iter().find_map(|slower| {
-                let descent = AssertUnwindSafe(|| descend(&near, perplexity, &start, *slower, &shared));
-                match catch_unwind(descent) {
-                    Err(panic) if panic.is::<Astray>() => None,
-                    other => Some(other),
-                }
-            });
-            // Nobody listens once it was stopped.
-            let _ = sender.send(points);
-        }
-    };
-    match pool {
-        Ok(pool) => pool.spawn(work),
-        Err(_) => work(),
-    }
+    let pool = pool.map_err(|e| ProjectionError::Thread { problem: e.to_string() })?;
+    let at_work = Arc::clone(&shared);
+    pool.spawn(move || {
+        let points = SLOWER.iter().find_map(|slower| {
+            let rate = 1.0 / slower;
+            let descent = || descend(&near, perplexity, &start, rate, interpolate, &at_work);
+            match catch_unwind(AssertUnwindSafe(descent)) {
+                Err(panic) if panic.is::<Astray>() => None,
+                other => Some(other),
+            }
+        });
+        // Nobody listens once it was stopped.
+        let _ = sender.send(points);
+    });
     loop {
         let going = phase.at(shared.epochs.load(Ordering::Relaxed) as f64 / (EARLY.0 + LATE) as f64);
         if going.is_err() {
@@ -110,7 +116,8 @@ fn descend(
     near: &Neighbours,
     perplexity: f32,
     start: &[f32],
-    slower: f32,
+    rate: f32,
+    interpolate: bool,
     shared: &Arc<Shared>,
 ) -> Vec<[f32; 2]> {
     let table: Vec<Vec<Neighbor<f32>>> = near
@@ -124,7 +131,7 @@ fn descend(
         .collect();
     // The crate counts samples and asks nothing else of them.
     let samples = vec![(); table.len()];
-    let rate = |exaggeration: f32| samples.len() as f32 / exaggeration / slower;
+    let rate = |exaggeration: f32| samples.len() as f32 / exaggeration * rate;
     let count = |before: usize| {
         let shared = Arc::clone(shared);
         move |epoch: usize, points: &[f32]| {
@@ -141,7 +148,6 @@ fn descend(
     let mut early: tSNE<f32, (), 2> = tSNE::new(&samples);
     early.perplexity(perplexity).early_exaggeration(EARLY.1).stop_lying_epoch(EARLY.0).epochs(EARLY.0);
     early.learning_rate(rate(EARLY.1)).momentum(MOMENTUM).initial_embedding(start).epoch_callback(count(0));
-    let interpolate = samples.len() >= INTERPOLATE;
     if interpolate {
         early.fit_sne_with_neighbors(&table);
     } else {

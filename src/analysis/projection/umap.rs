@@ -94,7 +94,7 @@ fn step(
     let mut at = points[own];
     for (other, share) in graph.of(own) {
         // A neighbour with a share of ⅓ pulls in every third epoch.
-        if (share * (epoch + 1) as f32).floor() <= (share * epoch as f32).floor() {
+        if (share * (epoch + 1) as f32) as u32 == (share * epoch as f32) as u32 {
             continue;
         }
         // An edge is drawn from both of its ends, and moves both ends each time.
