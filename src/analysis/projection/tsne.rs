@@ -3,7 +3,7 @@
 //!
 //! Its sums depend on how threads share them, and it knows no way to stop. So it runs on one thread of its own, which
 //! nobody waits for once the user stops it, and which ends itself with the next epoch. One thread is enough: it takes
-//! a fifth of openTSNE's time on two.
+//! less of a CPU than openTSNE does.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
