@@ -190,7 +190,7 @@ fn one(found: Option<f64>, wells: usize, controls: usize, null: Option<&Null>) -
 
 /// Mean over wells `[k, dim]` of the average precision with which each ranks the others before `dmso`, `[n, dim]`;
 /// vectors of length 1.
-fn mean_average_precision(wells: &[f32], dmso: &[f32], dim: usize) -> f64 {
+pub(super) fn mean_average_precision(wells: &[f32], dmso: &[f32], dim: usize) -> f64 {
     let (k, n) = (wells.len() / dim, dmso.len() / dim);
     let (mut own, mut other) = (vec![0.0; k * k], vec![0.0; k * n]);
     products(wells, wells, dim, &mut own);
@@ -206,11 +206,11 @@ fn mean_average_precision(wells: &[f32], dmso: &[f32], dim: usize) -> f64 {
 }
 
 /// Mean average precisions of shuffled similarities, ascending.
-struct Null(Vec<f64>);
+pub(super) struct Null(pub(super) Vec<f64>);
 
 impl Null {
     /// Draws for `wells` wells against `controls`: every pair has one similarity, uniform and independent.
-    fn draw(wells: usize, controls: usize, permutations: usize, seed: u64) -> Self {
+    pub(super) fn draw(wells: usize, controls: usize, permutations: usize, seed: u64) -> Self {
         let (k, n) = (wells.to_string(), controls.to_string());
         let starts: Vec<usize> = (0..permutations).step_by(DRAWN_TOGETHER).collect();
         let mut all: Vec<f64> = starts
@@ -262,7 +262,7 @@ impl Null {
     }
 
     /// `(1 + #null ≥ observed)/(1 + permutations)`; a rounding error below counts as equal.
-    fn p(&self, observed: f64) -> f64 {
+    pub(super) fn p(&self, observed: f64) -> f64 {
         let below = self.0.partition_point(|x| *x < observed - 1e-9);
         (1 + self.0.len() - below) as f64 / (1 + self.0.len()) as f64
     }

@@ -14,6 +14,7 @@ use super::novelty::Novelty;
 use super::space::profile;
 use super::{AnswersError, Level, Options, Origin, Subjects, Treatment, Verdict};
 use crate::analysis::evaluate::normalise;
+use crate::analysis::search::Gallery;
 use crate::export::Progress;
 
 /// An experiment that is asked about. Never changed once made; share it among threads.
@@ -203,7 +204,9 @@ impl Answers {
         let near = library.gallery.by_compound(&similarities);
         let found = by_moa(theirs, &near, left);
         let calibration = library.calibration(asked.level);
-        let probabilities = calibration.beta.map(|beta| probabilities(&found, beta));
+        // Nothing that is left out of the answer has a part in its calibration.
+        let beta = calibration.beta_for(same.first().copied());
+        let probabilities = beta.map(|beta| probabilities(&found, beta));
         let moas: Vec<MoaScore> = found
             .iter()
             .enumerate()
@@ -242,7 +245,7 @@ impl Answers {
             let compound = theirs.subjects[place].compound;
             compound.is_some_and(|compound| !left(compound)) && !silent.contains(&place)
         };
-        let videos = nearest(library.vectors(), &asked.vector, k, may);
+        let videos = nearest(&library.videos, &asked.vector, k, may);
         let simulated = self.simulated();
         Ok(Answer {
             level: asked.level,
@@ -418,27 +421,14 @@ fn call(
     }
 }
 
-/// The `k` vectors of `[n, dim]` for which `may` is true that are nearest to one, all of length 1; equal ones in their
-/// order.
-fn nearest(vectors: &[f32], query: &[f32], k: usize, may: impl Fn(usize) -> bool + Sync) -> Vec<Neighbour> {
+/// The `k` videos for which `may` is true that are nearest to a vector of length 1; equal ones in their order.
+fn nearest(videos: &Gallery, query: &[f32], k: usize, may: impl Fn(usize) -> bool + Sync) -> Vec<Neighbour> {
     if k == 0 {
         return Vec::new();
     }
-    let mut all: Vec<Neighbour> = vectors
-        .par_chunks_exact(query.len())
-        .enumerate()
-        .filter(|(place, _)| may(*place))
-        .map(|(subject, vector)| Neighbour { subject, similarity: dot(vector, query) })
-        .collect();
-    let order = |a: &Neighbour, b: &Neighbour| {
-        b.similarity.total_cmp(&a.similarity).then_with(|| a.subject.cmp(&b.subject))
-    };
-    if all.len() > k {
-        all.select_nth_unstable_by(k, order);
-        all.truncate(k);
-    }
-    all.sort_by(order);
-    all
+    // The lengths were made equal, so the search cannot refuse.
+    let hits = videos.top_k(query, k, may).unwrap_or_default();
+    hits.into_iter().map(|hit| Neighbour { subject: hit.index, similarity: hit.score }).collect()
 }
 
 /// Sum of products in sixteen strands, which the compiler keeps in registers.

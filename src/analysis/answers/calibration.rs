@@ -44,6 +44,15 @@ pub struct Calibration {
     pub novelty: Option<Conformal>,
     /// Why something is missing.
     pub notes: Vec<String>,
+    cross: CrossFit,
+}
+
+/// β without the compounds of each part.
+#[derive(Debug, Clone, Default)]
+struct CrossFit {
+    /// Part of each compound, ascending.
+    folds: Vec<(usize, usize)>,
+    betas: Vec<f64>,
 }
 
 /// Accuracy on compounds that were left out, and β fitted on others.
@@ -117,7 +126,8 @@ impl Calibration {
         let known: Vec<&LeftOut> = answers.iter().filter(|answer| !answer.right.is_empty()).collect();
         let fits = fit_for_probabilities(subjects, &known, &mut notes);
         let beta = fits.then(|| fit(&known));
-        let reliability = fits.then(|| assess(&known, options.seed));
+        let cross = if fits { CrossFit::new(&known, options.seed) } else { CrossFit::default() };
+        let reliability = fits.then(|| assess(&known, &cross));
         let references = known.iter().filter_map(|answer| {
             Some(Reference { score: answer.near.first()?.score, compound: answer.compound })
         });
@@ -130,7 +140,27 @@ impl Calibration {
                 options.alpha
             ));
         }
-        Self { level, beta, reliability, novelty, notes }
+        Self { level, beta, reliability, novelty, notes, cross }
+    }
+
+    /// β for a question about a compound of the library, which had no part in it; [`Self::beta`] for others.
+    pub fn beta_for(&self, compound: Option<usize>) -> Option<f64> {
+        compound.and_then(|compound| self.cross.beta(compound)).or(self.beta)
+    }
+}
+
+impl CrossFit {
+    fn new(known: &[&LeftOut], seed: u64) -> Self {
+        let folds = folds(known.iter().map(|answer| answer.compound), seed);
+        let others = |part: usize| -> Vec<&LeftOut> {
+            known.iter().copied().filter(|answer| fold(&folds, answer.compound) != Some(part)).collect()
+        };
+        let betas = (0..FOLDS).map(|part| fit(&others(part))).collect();
+        Self { folds, betas }
+    }
+
+    fn beta(&self, compound: usize) -> Option<f64> {
+        self.betas.get(fold(&self.folds, compound)?).copied()
     }
 }
 
@@ -318,22 +348,17 @@ pub(super) fn folds(compounds: impl IntoIterator<Item = usize>, seed: u64) -> Ve
     folds
 }
 
-/// The part of a compound.
-pub(super) fn fold(folds: &[(usize, usize)], compound: usize) -> usize {
-    folds.binary_search_by_key(&compound, |(compound, _)| *compound).map_or(0, |at| folds[at].1)
+/// The part of a compound, if it has one.
+pub(super) fn fold(folds: &[(usize, usize)], compound: usize) -> Option<usize> {
+    folds.binary_search_by_key(&compound, |(compound, _)| *compound).ok().map(|at| folds[at].1)
 }
 
-fn assess(known: &[&LeftOut], seed: u64) -> Reliability {
-    let folds = folds(known.iter().map(|answer| answer.compound), seed);
-    let fold = |answer: &LeftOut| fold(&folds, answer.compound);
-    let betas: Vec<f64> = (0..FOLDS)
-        .map(|part| fit(&known.iter().copied().filter(|answer| fold(answer) != part).collect::<Vec<_>>()))
-        .collect();
+fn assess(known: &[&LeftOut], cross: &CrossFit) -> Reliability {
     let n = known.len() as f64;
     let (mut top1, mut top3, mut chance1, mut chance3, mut nll) = (0.0, 0.0, 0.0, 0.0, 0.0);
     let mut firsts = Vec::new();
     for answer in known {
-        let beta = betas[fold(answer)];
+        let beta = cross.beta(answer.compound).unwrap_or(1.0);
         let right = |near: &Near| answer.right.contains(&near.moa);
         let hit = answer.near.first().is_some_and(right);
         top1 += f64::from(u8::from(hit)) / n;
@@ -346,21 +371,26 @@ fn assess(known: &[&LeftOut], seed: u64) -> Reliability {
     let bins = bins(&firsts);
     Reliability {
         n: known.len(),
-        compounds: folds.len(),
+        compounds: cross.folds.len(),
         moas: known.iter().map(|answer| answer.near.len()).max().unwrap_or(0),
         top1,
         top3,
         chance1,
         chance3,
         ece: bins.iter().map(|bin| bin.n as f64 / n * (bin.probability - bin.accuracy).abs()).sum(),
-        brier: firsts.iter().map(|&(p, hit)| (p - f64::from(u8::from(hit))).powi(2)).sum::<f64>() / n,
+        brier: brier(&firsts),
         nll,
         bins,
     }
 }
 
+/// Mean squared difference of probabilities from whether they were right.
+pub(super) fn brier(answers: &[(f64, bool)]) -> f64 {
+    answers.iter().map(|&(p, hit)| (p - f64::from(u8::from(hit))).powi(2)).sum::<f64>() / answers.len() as f64
+}
+
 /// Reliability diagram of probabilities and whether they were right.
-fn bins(answers: &[(f64, bool)]) -> Vec<Bin> {
+pub(super) fn bins(answers: &[(f64, bool)]) -> Vec<Bin> {
     let edge = |i: usize| i as f64 / BINS as f64;
     let mut bins: Vec<Bin> = (0..BINS)
         .map(|i| Bin { from: edge(i), to: edge(i + 1), n: 0, probability: 0.0, accuracy: 0.0 })

@@ -10,6 +10,7 @@ use super::mechanism::Gallery;
 use super::space::{Centres, Whitening, Whitenings};
 use super::{AnswersError, Level, Options, Origin, Subjects};
 use crate::analysis::evaluate::normalise;
+use crate::analysis::search::{self, Similarity};
 use crate::export::Progress;
 
 /// Vectors that are whitened between two looks at whether somebody cancelled.
@@ -22,7 +23,7 @@ pub(super) struct Placed {
     pub origin: Origin,
     pub centres: Centres,
     /// Centred, whitened, of length 1: `[subject, dim]`.
-    pub vectors: Vec<f32>,
+    pub vectors: Arc<[f32]>,
     pub activity: Vec<Activity>,
     pub notes: Vec<String>,
 }
@@ -34,6 +35,8 @@ pub struct Library {
     pub(super) placed: Arc<Placed>,
     pub(super) whitening: Option<Whitening>,
     pub(super) gallery: Gallery,
+    /// The same vectors as `placed` holds, to search in.
+    pub(super) videos: search::Gallery,
     pub(super) dim: usize,
     calibration: [Calibration; 3],
     notes: Vec<String>,
@@ -77,8 +80,10 @@ impl Library {
         };
         let calibration = [measure(Level::Video)?, measure(Level::Treatment)?, measure(Level::Compound)?];
         progress.set(6 * n, 6 * n);
+        let videos = search::Gallery::new(Arc::clone(&vectors), dim, Similarity::UnitCosine)
+            .map_err(|_| AnswersError::Shape { videos: subjects.len(), dim, len: vectors.len() })?;
         let placed = Placed { subjects, origin, centres, vectors, activity, notes: notes.clone() };
-        Ok(Self { placed: Arc::new(placed), whitening, gallery, dim, calibration, notes })
+        Ok(Self { placed: Arc::new(placed), whitening, gallery, videos, dim, calibration, notes })
     }
 
     /// The videos.
@@ -119,6 +124,11 @@ impl Library {
         self.whitening.is_some()
     }
 
+    /// Degrees of freedom of the scatter that vectors are whitened by; `None` where they are not.
+    pub fn freedom(&self) -> Option<usize> {
+        self.whitening.as_ref().map(|whitening| whitening.freedom)
+    }
+
     /// The treatments that answer, ascending.
     pub fn answering(&self) -> &[usize] {
         &self.gallery.treatments
@@ -157,12 +167,12 @@ pub(super) fn place_in(
 
 /// Whitens centred vectors and brings them to length 1.
 fn place(
-    mut centred: Vec<f32>,
+    mut centred: Arc<[f32]>,
     dim: usize,
     whitening: Option<&Whitening>,
     progress: &Progress,
-) -> Result<Vec<f32>, AnswersError> {
-    for chunk in centred.chunks_mut(AT_ONCE * dim) {
+) -> Result<Arc<[f32]>, AnswersError> {
+    for chunk in Arc::make_mut(&mut centred).chunks_mut(AT_ONCE * dim) {
         progress.check().map_err(|_| AnswersError::Cancelled)?;
         if let Some(whitening) = whitening {
             whitening.apply(chunk);

@@ -6,6 +6,8 @@
 //! normalisation (Ando et al., bioRxiv 161422, 2017), which measures the scatter on controls alone. No mechanism
 //! is looked at.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::linear::{Lower, add_scatter};
@@ -70,12 +72,14 @@ impl Centres {
         Self { of, all }
     }
 
-    /// Centres the subjects' vectors.
-    pub fn apply(&self, subjects: &Subjects, raw: &[f32], dim: usize) -> Vec<f32> {
-        let mut values = raw.to_vec();
-        values.par_chunks_exact_mut(dim).zip(&subjects.subjects).for_each(|(vector, subject)| {
-            vector.iter_mut().zip(&self.of[subject.replicate]).for_each(|(x, mean)| *x -= mean);
-        });
+    /// The subjects' vectors, centred.
+    pub fn apply(&self, subjects: &Subjects, raw: &[f32], dim: usize) -> Arc<[f32]> {
+        let mut values: Arc<[f32]> = raw.into();
+        Arc::make_mut(&mut values).par_chunks_exact_mut(dim).zip(&subjects.subjects).for_each(
+            |(vector, subject)| {
+                vector.iter_mut().zip(&self.of[subject.replicate]).for_each(|(x, mean)| *x -= mean);
+            },
+        );
         values
     }
 

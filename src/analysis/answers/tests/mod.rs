@@ -1,5 +1,9 @@
 //! Screens with a planted truth.
 
+mod planted;
+mod reference;
+mod rules;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -120,34 +124,19 @@ pub(super) fn origin(hash: &str) -> Origin {
     Origin { name: "screen".to_owned(), model_hash: hash.to_owned(), simulated: false }
 }
 
-fn itself(plan: &Plan, options: &Options) -> Answers {
+/// Few shuffles.
+pub(super) fn quick() -> Options {
+    Options { permutations: 1000, ..Options::default() }
+}
+
+pub(super) fn itself(plan: &Plan, options: &Options) -> Answers {
     Answers::itself(plan.library(options))
 }
 
-#[test]
-fn planted_mechanisms_are_called_and_idle_drugs_are_dmso_like() {
-    let plan = Plan::default();
-    let answers = itself(&plan, &Options::default());
-    let subjects = Arc::clone(answers.subjects());
-    let mut right = 0;
-    for compound in 1..=20 {
-        let answer = answers.ask(&Query::Compound(compound), Exclude::default(), 3).unwrap();
-        right += usize::from(answer.call == Call::Moa(subjects.compound_moas[compound][0]));
-        assert_eq!((answer.n.wells, answer.n.videos, answer.n.replicates, answer.n.doses), (3, 9, 3, 1));
-        assert_eq!((answer.moas.len(), answer.videos.len(), answer.drugs.len()), (5, 3, 3));
-        let sum: f64 = answer.moas.iter().filter_map(|moa| moa.probability).sum();
-        assert!((sum - 1.0).abs() < 1e-9);
-        assert!(answer.simulated);
-    }
-    assert!(right >= 18, "{right} of 20");
-    for compound in 21..=24 {
-        let answer = answers.ask(&Query::Compound(compound), Exclude::default(), 3).unwrap();
-        assert_eq!(answer.call, Call::DmsoLike, "{:?}", answer.activity);
-        assert_eq!(answer.moas.len(), 5, "mechanisms to show anyway");
-    }
-    let dmso = answers.ask(&Query::Compound(0), Exclude::default(), 0).unwrap();
-    assert_eq!((dmso.call, dmso.activity, dmso.n.wells), (Call::DmsoLike, None, 30));
-    let reliability = answers.library().calibration(Level::Video).reliability.clone().unwrap();
-    assert!(reliability.top1 > 0.7 && reliability.top3 > reliability.top1, "{reliability:?}");
-    assert!((reliability.chance1 - 0.2).abs() < 1e-9 && (reliability.chance3 - 0.6).abs() < 1e-9);
+/// The experiment of a plan, answered by a library.
+pub(super) fn by(plan: &Plan, library: &Arc<Library>) -> Answers {
+    let (subjects, raw) = plan.draw();
+    let library = Some(Arc::clone(library));
+    Answers::new(subjects, &raw, DIM, origin("h"), library, &Options::default(), &Progress::default())
+        .unwrap()
 }
