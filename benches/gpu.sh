@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What a machine with a GPU should be asked, in one report: does the GPU compute what the CPU computes, how fast are the
-# encoders on it, and how fast are the same networks in PyTorch (where python has torch with CUDA).
+# encoders on it, how smooth is a map of a million points, and how fast are the same networks in PyTorch (where python has
+# torch with CUDA).
 #   benches/gpu.sh [--batch N] [--encoder NAME]…
 # MOLCLIP_GPU_SH_COMPUTE=cpu tries the script itself on a machine without a GPU. Python is python3, or that of the folder
 # MOLCLIP_PEERS_VENV. Fails if a part fails; ends with 2 where there is no GPU.
@@ -37,11 +38,12 @@ executable() { sed -n "s/.*\"name\":\"$1\".*\"executable\":\"\([^\"]*\)\".*/\1/p
 
 echo "gpu.sh: building (minutes, the first time)" >&2
 # In one command, so that the library is built once.
-cargo build --release --locked --bin molclip --bench encoders --message-format json >"$work/build.json"
+cargo build --release --locked --bin molclip --bench encoders --bench points --message-format json >"$work/build.json"
 program=$(executable molclip "$work/build.json")
 bench=$(executable encoders "$work/build.json")
-if [[ ! -x $program || ! -x $bench ]]; then
-    echo "gpu.sh: cargo did not say where it put molclip (\"$program\") and the bench (\"$bench\")" >&2
+points=$(executable points "$work/build.json")
+if [[ ! -x $program || ! -x $bench || ! -x $points ]]; then
+    echo "gpu.sh: cargo did not say where it put molclip (\"$program\") and the benches (\"$bench\", \"$points\")" >&2
     exit 1
 fi
 
@@ -69,6 +71,9 @@ cat "$work/gpu.json"
 
 heading "Encoders, ms per batch of $batch"
 "$bench" --compute "$compute" --batch "$batch" ${encoders[@]+"${encoders[@]}"} || failed "the encoders"
+
+heading "The map: points panned and zoomed"
+"$points" || failed "the map's points"
 
 heading "The same networks in PyTorch"
 python=${MOLCLIP_PEERS_VENV:+$MOLCLIP_PEERS_VENV/bin/}python3

@@ -2,6 +2,7 @@
 //! Both need a graphics adapter; without one they fail and say what to install.
 
 mod experiment;
+mod map;
 mod panels;
 #[cfg(target_os = "linux")]
 mod real_window;

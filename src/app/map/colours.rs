@@ -109,16 +109,19 @@ pub struct Painted {
 impl Painted {
     /// Puts together what is drawn. `rows`: those that the filters let through.
     pub fn new(colours: &Colours, plan: &Plan, selection: &Selection, rows: &[u32], dark: bool) -> Self {
-        let mut passes = vec![false; rows.iter().max().map_or(0, |&row| row as usize + 1)];
+        let size = rows.iter().copied().chain(selection.rows()).max().map_or(0, |row| row as usize + 1);
+        let (mut passes, mut chosen) = (vec![false; size], vec![false; size]);
         for &row in rows {
             passes[row as usize] = true;
         }
-        let any = |point: usize, test: &dyn Fn(u32) -> bool| plan.rows_of(point).iter().any(|&row| test(row));
-        let shown: Vec<bool> = (0..plan.len())
-            .map(|point| any(point, &|row| passes.get(row as usize).copied().unwrap_or(false)))
-            .collect();
-        let selected: Vec<bool> =
-            (0..plan.len()).map(|p| shown[p] && any(p, &|row| selection.contains(row))).collect();
+        for row in selection.rows() {
+            chosen[row as usize] = true;
+        }
+        let any = |point: usize, among: &[bool]| {
+            plan.rows_of(point).iter().any(|&row| among.get(row as usize).copied().unwrap_or(false))
+        };
+        let shown: Vec<bool> = (0..plan.len()).map(|point| any(point, &passes)).collect();
+        let selected: Vec<bool> = (0..plan.len()).map(|point| shown[point] && any(point, &chosen)).collect();
         let count = selected.iter().filter(|s| **s).count();
         // One point alone is the video that plays: it stands out without taking the others' colours away.
         let greys = count > 1;

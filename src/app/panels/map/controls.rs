@@ -61,7 +61,7 @@ pub fn show(ui: &mut Ui, screen: &Screen, map: &Map, asked: &Asked, out: &mut Ou
 fn embedding(ui: &mut Ui, screen: &Screen, asked: &Asked, look: &mut Look) {
     let all = &screen.experiment().embeddings;
     let choice =
-        ComboBox::from_id_salt("map embedding").selected_text(shorten(&asked.name, 24)).show_ui(ui, |ui| {
+        ComboBox::from_id_salt("map embedding").selected_text(shorten(&asked.name, 18)).show_ui(ui, |ui| {
             for (name, table) in all {
                 let tip = format!("{} vectors of length {}", table.row_ids.len(), table.dim);
                 if ui.selectable_label(*name == asked.name, name).on_hover_text(tip).clicked() {

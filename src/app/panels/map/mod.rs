@@ -13,8 +13,11 @@ use crate::app::map::{Asked, Kind, Map, MapCommand, Picture};
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
 
-/// Narrower than this, points, legend and gates stand below the picture.
+/// Narrower than this, points of the screen, legend and gates stand below the picture.
 const WIDE: f32 = 420.0;
+
+/// Lower than this, there is no room below it either.
+const LOW: f32 = 300.0;
 
 /// Shows the panel.
 pub fn show(ui: &mut Ui, state: &AppState, format: wgpu::TextureFormat, out: &mut Outbox) {
@@ -47,7 +50,7 @@ pub fn show(ui: &mut Ui, state: &AppState, format: wgpu::TextureFormat, out: &mu
     let bare = Frame::NONE.inner_margin(eframe::egui::Margin::symmetric(0, 4));
     Panel::bottom("map note").frame(bare).show_separator_line(false).show(ui, |ui| note(ui, shown));
     let side = |ui: &mut Ui, out: &mut Outbox| side::show(ui, screen, map, shown, out);
-    if ui.available_width() > WIDE {
+    if ui.available_width() > WIDE || ui.available_height() < LOW {
         let frame = Frame::NONE.inner_margin(eframe::egui::Margin { left: 8, ..Default::default() });
         let panel = Panel::right("map side").frame(frame).show_separator_line(false);
         panel.default_size(158.0).size_range(110.0..=320.0).show(ui, |ui| side(ui, out));

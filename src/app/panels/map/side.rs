@@ -1,7 +1,9 @@
 //! Legend and gates, beside the picture.
 
+use eframe::egui::text::LayoutJob;
 use eframe::egui::{
-    Label, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui, Vec2, WidgetInfo, pos2, vec2,
+    FontId, Label, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextEdit, Ui, Vec2, WidgetInfo, pos2,
+    vec2,
 };
 
 use super::{picture, rows_of};
@@ -14,7 +16,6 @@ use crate::app::screen::scale::{Legend, Mark, Swatch};
 use crate::app::screen::selection::Gesture;
 use crate::app::state::Outbox;
 use crate::app::widgets::icon::{self, Icon};
-use crate::app::widgets::overlay::shorten;
 use crate::app::widgets::{legend, named, swatch};
 use crate::gpu::points::radius_for;
 
@@ -87,36 +88,30 @@ fn rest(ui: &mut Ui, screen: &Screen, shown: &Picture, colours: &Colours, out: &
     }
 }
 
-/// One line of the legend; true when it was clicked.
+/// One entry of the legend; true when it was clicked.
 fn entry(ui: &mut Ui, name: &str, count: usize, paint: impl FnOnce(&Ui, Rect)) -> bool {
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 17.0), Sense::click());
+    let galley = |text: &str, color, width: f32| {
+        let mut job = LayoutJob::simple(text.to_owned(), FontId::proportional(12.0), color, width);
+        // Mechanisms often differ in their last words only: two lines hold most of them.
+        job.wrap.max_rows = 2;
+        ui.fonts_mut(|f| f.layout_job(job))
+    };
+    let weak = ui.visuals().weak_text_color();
+    let number = galley(&count.to_string(), weak, f32::INFINITY);
+    let room = ui.available_width() - PATCH - number.size().x - 17.0;
+    let text = galley(name, ui.visuals().text_color(), room.max(24.0));
+    let size = vec2(ui.available_width(), text.size().y + 3.0);
+    let (rect, response) = ui.allocate_exact_size(size, Sense::click());
     response.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("{name} ({count})")));
     if response.hovered() {
         ui.painter().rect_filled(rect, 3.0, ui.visuals().widgets.hovered.weak_bg_fill);
     }
-    let patch =
-        Rect::from_center_size(pos2(rect.left() + 1.0 + PATCH / 2.0, rect.center().y), Vec2::splat(PATCH));
+    let first = rect.top() + 1.5 + number.size().y / 2.0;
+    let patch = Rect::from_center_size(pos2(rect.left() + 1.0 + PATCH / 2.0, first), Vec2::splat(PATCH));
     paint(ui, patch);
-    let galley = |text: &str, color, width: f32| {
-        let mut job = eframe::egui::text::LayoutJob::simple_singleline(
-            text.to_owned(),
-            eframe::egui::FontId::proportional(12.0),
-            color,
-        );
-        job.wrap = eframe::egui::text::TextWrapping::truncate_at_width(width);
-        ui.fonts_mut(|f| f.layout_job(job))
-    };
-    let weak = ui.visuals().weak_text_color();
-    let number = galley(&count.to_string(), weak, 80.0);
-    let left = patch.right() + 6.0;
-    let right = rect.right() - number.size().x - 2.0;
-    // Mechanisms often differ in their last words only: the middle goes first.
-    let room = (right - left - 6.0).max(10.0);
-    let short = shorten(name, (room / 5.9) as usize);
-    let text = galley(&short, ui.visuals().text_color(), room);
-    let top = |height: f32| rect.center().y - height / 2.0;
-    ui.painter().galley(pos2(left, top(text.size().y)), text, weak);
-    ui.painter().galley(pos2(right, top(number.size().y)), number, weak);
+    let top = rect.top() + 1.5;
+    ui.painter().galley(pos2(patch.right() + 6.0, top), text, weak);
+    ui.painter().galley(pos2(rect.right() - number.size().x - 4.0, top), number, weak);
     let clicked = response.clicked();
     response.on_hover_text(format!("{name}: {count} points; click to select them"));
     clicked
