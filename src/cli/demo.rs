@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::answer::{answers, both_tables, write_reliability};
 use super::experiment::{compute, with_bar};
 use super::train::follow;
 use crate::analysis::evaluate::{Metrics, Report};
@@ -21,7 +22,6 @@ use crate::analysis::split::Protocol;
 use crate::experiment::import;
 use crate::export::Progress;
 use crate::export::figure::{self, ConfusionMatrix, LossCurves, Origin, Scores};
-use crate::export::predictions;
 use crate::gpu::ComputeChoice;
 use crate::learn::ablation::primary;
 use crate::learn::assess::{Assessment, assess};
@@ -119,7 +119,9 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         with_bar("videos", |progress| assess(&experiment, &encoder, &outcome.card, &how, progress))?;
     lap("Predicting …");
     let predicted = with_bar("videos", |progress| predict(&experiment, &encoder, &outcome.card, progress))?;
-    predictions::write(&predicted, &args.out.join("predictions.csv"))?;
+    let asked = answers(&predicted, &manifest, None)?;
+    let (tables, answered) = both_tables(&asked, &predicted, &outcome.card)?;
+    tables.write(&args.out.join("predictions.csv"))?;
     let report = primary(&assessed.reports).context("the screen gave no report on mechanisms")?;
     figure::write(&LossCurves { history: &outcome.history, simulated: true }, &args.out)?;
     figure::write(&Scores(report), &args.out)?;
@@ -131,6 +133,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         };
         figure::write(&ConfusionMatrix { confusion: nearest, by: "nearest video", origin }, &args.out)?;
     }
+    write_reliability(&asked, &answered, &predicted.fingerprint, &args.out)?;
     let verdict = Verdict::of(report)?;
     let seconds = started.elapsed().as_secs_f64();
     let summary = json!({
@@ -141,6 +144,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         "waited_for_data": outcome.waited,
         "seconds": seconds,
         "verdict": verdict.json(),
+        "answers": answered,
         "reports": assessed.reports,
     });
     let path = args.out.join("summary.json");
@@ -149,7 +153,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     if args.json {
         println!("{summary}");
     } else {
-        println!("{}", verdict.text(report, seconds, &args.out));
+        println!("{}\n{}", answered.text(), verdict.text(report, seconds, &args.out));
     }
     Ok(if verdict.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -240,7 +244,7 @@ impl Verdict {
         let _ = write!(
             text,
             "\nAt least {TIMES_CHANCE} × chance, above mean intensity and single frame: {verdict}. {seconds:.0} s in all.\n\
-             {} holds predictions.csv, summary.json and figures.",
+             {} holds predictions.csv and predictions.treatments.csv, summary.json and figures.",
             out.display()
         );
         text

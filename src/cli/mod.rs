@@ -1,6 +1,7 @@
 //! The command line. Results go to stdout, logs and progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
 
 mod ablate;
+mod answer;
 mod compounds;
 mod demo;
 mod embed;

@@ -1,13 +1,15 @@
-//! `molclip predict`: a model's answers for every video, as a table.
+//! `molclip predict`: a model's answers for every video and every compound × dose, as tables.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
+use serde_json::json;
 
+use super::answer::{answers, both_tables, left_out, library};
 use super::experiment::{compute, load_model, open, with_bar};
-use crate::export::predictions;
+use crate::export::predictions::is_table;
 use crate::gpu::ComputeChoice;
 use crate::learn::infer::Encoder;
 use crate::learn::predict::predict;
@@ -22,18 +24,26 @@ pub struct PredictArgs {
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
 
-    /// File to write: .csv, .parquet or .xlsx
+    /// File to write: .csv and .parquet are one row for each video, with NAME.treatments.csv beside; .xlsx holds both
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
+
+    /// Another experiment whose compounds answer, instead of the experiment's own; the same model encodes it
+    #[arg(long, value_name = "EXPERIMENT")]
+    pub gallery: Option<PathBuf>,
 
     /// Who computes
     #[arg(long, value_enum, default_value_t)]
     pub compute: ComputeChoice,
+
+    /// Print JSON alone on stdout
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
-    if !predictions::is_table(&args.out) {
+    if !is_table(&args.out) {
         eprintln!("error: {}: the name must end in .csv, .parquet or .xlsx", args.out.display());
         return Ok(ExitCode::from(2));
     }
@@ -41,12 +51,17 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let (compute, thread) = compute(args.compute)?;
     let (model, card) = load_model(&args.model, &compute, &thread)?;
     let encoder = Encoder::new(model, compute, thread);
-    let predicted = with_bar("videos", |progress| predict(&experiment, &encoder, &card, progress))?;
-    for (row, problem) in predicted.problems.iter().take(10) {
-        eprintln!("left out {row}: {problem}");
+    let gallery = args.gallery.as_deref().map(|path| library(path, &encoder, &card)).transpose()?;
+    let encoded = with_bar("videos", |progress| predict(&experiment, &encoder, &card, progress))?;
+    left_out(&encoded);
+    let answers = answers(&encoded, &args.experiment, gallery)?;
+    let (tables, summary) = both_tables(&answers, &encoded, &card)?;
+    let files = tables.write(&args.out)?;
+    if args.json {
+        println!("{}", json!({ "files": files, "summary": summary }));
+    } else {
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        println!("{}\n{}", files.join(", "), summary.text().trim_end());
     }
-    predictions::write(&predicted, &args.out)?;
-    let simulated = if predicted.simulated { ", simulated" } else { "" };
-    println!("{}: {} videos{simulated}", args.out.display(), predicted.videos.len());
     Ok(ExitCode::SUCCESS)
 }

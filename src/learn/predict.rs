@@ -1,31 +1,39 @@
-//! What a model says of each video of an experiment.
+//! A model on an experiment: each video's embedding, and what the classifier says of it.
 
 use std::sync::Arc;
 
 use super::infer::Encoder;
 use super::screen::{Screen, ScreenError};
 use crate::analysis::items::Items;
-use crate::experiment::Experiment;
+use crate::experiment::{EmbeddingTable, Experiment};
 use crate::export::Progress;
 use crate::model::card::Card;
 use crate::model::input::Frames;
 
-/// Mechanisms that are named for each video.
-pub const NAMED: usize = 3;
+/// What the classifier says of some videos.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Classified {
+    /// The videos' row names.
+    pub row_ids: Vec<String>,
+    /// Mechanisms of the training.
+    pub moas: Vec<String>,
+    /// Their probabilities, `[video, moa]`.
+    pub probabilities: Vec<f32>,
+    /// Drug of the training that each video looks most like, with the classifier's probability.
+    pub drugs: Vec<Option<(String, f32)>>,
+}
 
-/// One video.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Prediction {
-    /// Table row.
-    pub row: usize,
-    /// Row name.
-    pub row_id: String,
-    /// Mechanisms with the classifier's probabilities, most likely first.
-    pub moas: Vec<(String, f32)>,
-    /// Drug of the training that it looks most like, with the classifier's probability.
-    pub drug: Option<(String, f32)>,
-    /// How its scale differs from the training's; empty where it does not.
-    pub warning: String,
+impl Classified {
+    /// Probabilities of the mechanisms, the mean over some videos.
+    pub fn mean(&self, videos: &[usize]) -> Vec<f64> {
+        let count = self.moas.len();
+        let mut sum = vec![0.0; count];
+        for &video in videos {
+            let of = &self.probabilities[video * count..(video + 1) * count];
+            sum.iter_mut().zip(of).for_each(|(sum, p)| *sum += f64::from(*p));
+        }
+        sum.into_iter().map(|sum| sum / videos.len().max(1) as f64).collect()
+    }
 }
 
 /// All videos of an experiment.
@@ -33,9 +41,13 @@ pub struct Prediction {
 pub struct Predictions {
     /// The experiment.
     pub experiment: Arc<Experiment>,
-    /// Its videos that could be read.
-    pub videos: Vec<Prediction>,
-    /// Those that could not, and why.
+    /// Embeddings of its videos that could be read.
+    pub embeddings: EmbeddingTable,
+    /// The classifier's word on them.
+    pub classified: Classified,
+    /// Videos whose scale differs from the training's, and how.
+    pub warnings: Vec<(String, String)>,
+    /// Videos that could not be read, and why.
     pub problems: Vec<(String, String)>,
     /// Hash of the model's weights.
     pub model: String,
@@ -59,23 +71,22 @@ pub fn predict(
     for (row_id, content) in screen.row_ids.iter().zip(&screen.contents) {
         hasher.update(&(row_id.len() as u64).to_le_bytes()).update(row_id.as_bytes()).update(content);
     }
-    let probabilities = encodings.moas.chunks_exact(card.moas.len().max(1));
-    let drugs = encodings.drugs.chunks_exact(card.drugs.len().max(1));
-    let videos = screen.rows.iter().zip(&screen.row_ids).zip(probabilities.zip(drugs));
-    let videos = videos.map(|((&row, row_id), (moas, drugs))| {
-        let warning = screen.warnings.iter().find(|(warned, _)| warned == row_id);
-        Prediction {
-            row,
-            row_id: row_id.clone(),
-            moas: ranked(moas).take(NAMED).map(|(class, p)| (card.moas[class].clone(), p)).collect(),
-            drug: ranked(drugs).next().map(|(class, p)| (card.drugs[class].name.clone(), p)),
-            warning: warning.map(|(_, text)| text.clone()).unwrap_or_default(),
-        }
-    });
     let simulated = card.trained_on.simulated || screen.rows.iter().any(|&row| experiment.is_simulated(row));
+    let drugs = encodings.drugs.chunks_exact(card.drugs.len().max(1)).map(|drugs| {
+        ranked(drugs.iter().copied().map(f64::from))
+            .next()
+            .map(|(class, p)| (card.drugs[class].name.clone(), p as f32))
+    });
     Ok(Predictions {
         experiment: Arc::clone(experiment),
-        videos: videos.collect(),
+        embeddings: screen.table(&encodings, &card.hash),
+        classified: Classified {
+            row_ids: screen.row_ids.clone(),
+            moas: card.moas.clone(),
+            drugs: drugs.collect(),
+            probabilities: encodings.moas,
+        },
+        warnings: screen.warnings,
         problems: screen.problems,
         model: card.hash.clone(),
         fingerprint: hasher.finalize().to_hex().to_string(),
@@ -84,8 +95,25 @@ pub fn predict(
 }
 
 /// Classes by probability, highest first; equal ones in their order.
-fn ranked(probabilities: &[f32]) -> impl Iterator<Item = (usize, f32)> {
-    let mut order: Vec<(usize, f32)> = probabilities.iter().copied().enumerate().collect();
+pub fn ranked(probabilities: impl IntoIterator<Item = f64>) -> impl Iterator<Item = (usize, f64)> {
+    let mut order: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
     order.sort_by(|a, b| b.1.total_cmp(&a.1));
     order.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_treatments_probabilities_are_the_mean_of_its_videos() {
+        let classified = Classified {
+            moas: vec!["a".to_owned(), "b".to_owned()],
+            probabilities: vec![1.0, 0.0, 0.5, 0.5, 0.25, 0.75],
+            ..Classified::default()
+        };
+        assert_eq!(classified.mean(&[0, 2]), [0.625, 0.375]);
+        assert_eq!(classified.mean(&[]), [0.0, 0.0]);
+        assert_eq!(ranked([0.2, 0.5, 0.2]).collect::<Vec<_>>(), [(1, 0.5), (0, 0.2), (2, 0.2)]);
+    }
 }

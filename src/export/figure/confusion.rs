@@ -6,15 +6,21 @@ use super::page::{FAINT, GRID, INK, Page, Problem, mm, stroke, words};
 use super::{COLOURS, FULL, Figure, Origin, SMALLEST};
 use crate::analysis::evaluate::Confusion;
 
-/// Points for the names of the rows, and of the columns.
-const NAMES: f64 = 138.0;
-const BELOW: f64 = 92.0;
+/// Points for the longest name of a row, and of a column.
+const NAMES: f64 = 200.0;
+const BELOW: f64 = 130.0;
 /// Points for the scale at the right.
 const SCALE: f64 = 54.0;
+/// Size of names where there is room, points.
+const LETTERS: f64 = 8.0;
 /// Cells are no larger, points.
 const LARGEST: f64 = 26.0;
 /// Cells that hold a number are no smaller.
 const NUMBERED: f64 = 14.5;
+/// Cells are no smaller, points: a line of the smallest letters.
+const LEAST: f64 = 8.5;
+/// Points for the names of the axes.
+const AXIS: f64 = 16.0;
 
 /// Which mechanism was taken for which, as parts of the true one.
 #[derive(Debug)]
@@ -28,8 +34,27 @@ pub struct ConfusionMatrix<'a> {
 }
 
 impl ConfusionMatrix<'_> {
+    /// Points left of the cells: for the names if there is room, for numbers in the cells if names can do with less.
+    fn left(&self) -> f64 {
+        let count = self.confusion.labels.len().max(1) as f64;
+        let longest = self.longest(" (1000)") + AXIS + 4.0;
+        let beside = |cell: f64| FULL - SCALE - cell * count;
+        let room = if beside(NUMBERED) > 130.0 { beside(NUMBERED) } else { beside(LEAST).max(100.0) };
+        longest.min(room).clamp(60.0, NAMES)
+    }
+
+    /// Points below the cells for names.
+    fn below(&self) -> f64 {
+        (self.longest("") + 8.0).clamp(40.0, BELOW)
+    }
+
+    fn longest(&self, and: &str) -> f64 {
+        let room = |label: &String| words(LETTERS).room(&format!("{label}{and}"));
+        self.confusion.labels.iter().map(room).fold(0.0, f64::max)
+    }
+
     fn cell(&self) -> f64 {
-        ((FULL - NAMES - SCALE) / self.confusion.labels.len().max(1) as f64).min(LARGEST)
+        ((FULL - self.left() - SCALE) / self.confusion.labels.len().max(1) as f64).min(LARGEST)
     }
 }
 
@@ -67,17 +92,17 @@ impl Figure for ConfusionMatrix<'_> {
 
     fn size(&self) -> (f64, f64) {
         let side = self.cell() * self.confusion.labels.len() as f64;
-        ((NAMES + side + SCALE).max(mm(100.0)), side + BELOW + 14.0)
+        ((self.left() + side + SCALE).max(mm(100.0)), side.max(76.0) + self.below() + AXIS)
     }
 
     fn draw<B: DrawingBackend>(&self, page: &Page<B>) -> Result<(), Problem> {
         let Confusion { labels, counts } = self.confusion;
         let cell = self.cell();
-        let (left, top) = (NAMES, 2.0);
+        let (left, top) = (self.left(), 2.0);
         let side = cell * labels.len() as f64;
         // Letters fit into their line.
-        let style = words(SMALLEST.max((0.8 * cell).min(8.0)));
-        let room = NAMES - 16.0 - style.room(" (1000)");
+        let style = words(SMALLEST.max((0.8 * cell).min(LETTERS)));
+        let room = left - AXIS - 4.0 - style.room(" (1000)");
         for (row, (label, counts)) in style.distinct(labels, room).iter().zip(counts).enumerate() {
             let sum: usize = counts.iter().sum();
             let y = top + cell * row as f64;
@@ -97,13 +122,13 @@ impl Figure for ConfusionMatrix<'_> {
             page.rect([left + cell * row as f64, y, cell, cell], stroke(INK, 0.8))?;
         }
         page.rect([left, top, side, side], stroke(INK, 0.6))?;
-        for (column, label) in style.distinct(labels, BELOW - 8.0).iter().enumerate() {
+        for (column, label) in style.distinct(labels, self.below() - 8.0).iter().enumerate() {
             let x = left + cell * (column as f64 + 0.5);
             page.text(label, [x, top + side + 5.0], style.right().upwards())?;
         }
         let axis = words(8.0).centred().colour(FAINT);
-        page.text("true", [8.0, top + side / 2.0], axis.upwards())?;
-        page.text("predicted", [left + side / 2.0, top + side + BELOW + 6.0], axis)?;
+        page.text("true", [9.0, top + side / 2.0], axis.upwards())?;
+        page.text("predicted", [left + side / 2.0, top + side + self.below() + 8.0], axis)?;
         scale(page, left + side + 14.0, top)
     }
 }

@@ -1,0 +1,98 @@
+//! Prediction tables to take away: one row for each video, and one for each compound × dose. CSV and Parquet are two
+//! files, XLSX is two sheets. One header row, units in the headers, where it is from in every row. A cell is empty
+//! where nothing can be said.
+
+mod grid;
+mod summary;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use polars::prelude::{DataFrame, PolarsError};
+use rust_xlsxwriter::XlsxError;
+
+use crate::video::edits::write_atomically;
+use grid::Format;
+
+pub use summary::Summary;
+pub use tables::{Source, tables};
+
+/// A table cannot be made or written.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictionsError {
+    /// The name says no format.
+    #[error("{}: the name must end in .csv, .parquet or .xlsx", path.display())]
+    Format {
+        /// Name.
+        path: PathBuf,
+    },
+    /// The disk.
+    #[error("{}: {source}. Check the folder and the space on the disk", path.display())]
+    Io {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The table.
+    #[error("the prediction table could not be made: {0}")]
+    Table(#[from] PolarsError),
+    /// The workbook.
+    #[error("the workbook could not be made: {0}")]
+    Workbook(#[from] XlsxError),
+    /// The user stopped it.
+    #[error("Cancelled; nothing was written.")]
+    Cancelled,
+}
+
+/// Both tables.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    /// One row for each video.
+    pub videos: DataFrame,
+    /// One row for each compound × dose.
+    pub treatments: DataFrame,
+}
+
+impl Tables {
+    /// Writes both in the format that the name's ending says; gives the files. `NAME.csv` and `NAME.parquet` are the
+    /// videos, [`treatments_beside`] the treatments; `NAME.xlsx` holds both.
+    ///
+    /// # Errors
+    /// The name says no format, or the disk refuses.
+    pub fn write(&self, path: &Path) -> Result<Vec<PathBuf>, PredictionsError> {
+        let format = Format::of(path).ok_or_else(|| PredictionsError::Format { path: path.to_owned() })?;
+        let make = match format {
+            Format::Csv => grid::csv,
+            Format::Parquet => grid::parquet,
+            Format::Xlsx => {
+                let sheets = [("videos", &self.videos), ("treatments", &self.treatments)];
+                put(path, &grid::workbook(&sheets)?)?;
+                return Ok(vec![path.to_owned()]);
+            }
+        };
+        let beside = treatments_beside(path);
+        // Both are made before one is written.
+        let (videos, treatments) = (make(&self.videos)?, make(&self.treatments)?);
+        put(&beside, &treatments)?;
+        put(path, &videos)?;
+        Ok(vec![path.to_owned(), beside])
+    }
+}
+
+/// `NAME.treatments.csv` for `NAME.csv`.
+pub fn treatments_beside(path: &Path) -> PathBuf {
+    let ending = path.extension().map(|ending| ending.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_extension(format!("treatments.{ending}"))
+}
+
+/// True if a table can be written under this name.
+pub fn is_table(path: &Path) -> bool {
+    Format::of(path).is_some()
+}
+
+fn put(path: &Path, bytes: &[u8]) -> Result<(), PredictionsError> {
+    write_atomically(path, bytes).map_err(|source| PredictionsError::Io { path: path.to_owned(), source })
+}

@@ -1,0 +1,191 @@
+//! The tables in a few lines.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::Tables;
+use super::tables::{Source, in_training, verdict};
+use crate::analysis::answers::{Answers, Calibration, Level, Rate};
+
+/// How many treatments are active and what was called, and how far that can be trusted.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Summary {
+    /// Videos that were asked about.
+    pub videos: usize,
+    /// Compounds × doses that were asked about.
+    pub treatments: usize,
+    /// Treatments by activity: `active`, `DMSO-like`, `undecided`.
+    pub activity: BTreeMap<String, usize>,
+    /// Treatments by call.
+    pub calls: BTreeMap<String, usize>,
+    /// Treatments by the mechanism that was called.
+    pub predicted_moas: BTreeMap<String, usize>,
+    /// The experiment that answered; `None` where it is the one that was asked about.
+    pub library: Option<String>,
+    /// Compounds that answer.
+    pub answering_compounds: usize,
+    /// Those among them that the model was trained with: what is measured on them flatters it.
+    pub answering_compounds_in_training: usize,
+    /// How far answers can be trusted, by level.
+    pub calibration: BTreeMap<&'static str, Trust>,
+    /// True if experiment, library or model is simulated.
+    pub simulated: bool,
+    /// What a reader should know.
+    pub notes: Vec<String>,
+}
+
+/// Errors that were measured on the library's own compounds, each left out. `None` where too little is known.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Trust {
+    /// Answers that were checked.
+    pub n: usize,
+    /// Their compounds.
+    pub compounds: usize,
+    /// Part whose likeliest mechanism is right.
+    pub accuracy: Option<f64>,
+    /// The same of a random choice.
+    pub chance: Option<f64>,
+    /// Expected calibration error, cross-fitted by compound.
+    pub ece: Option<f64>,
+    /// Rate at which known compounds may be called unlike anything known.
+    pub alpha: Option<f64>,
+    /// Part of known compounds' answers that are called so.
+    pub false_alarms: Option<f64>,
+    /// Part called so when their mechanism is left out.
+    pub detected: Option<f64>,
+    /// Part of DMSO called so.
+    pub dmso: Option<f64>,
+    /// Why something is missing.
+    pub notes: Vec<String>,
+}
+
+impl Trust {
+    fn of(calibration: &Calibration) -> Self {
+        let measured = calibration.reliability.as_ref();
+        let novelty = calibration.novelty.as_ref();
+        let rate = |rate: Rate| (rate.n > 0).then_some(rate.share);
+        Self {
+            n: measured.map_or(0, |measured| measured.n),
+            compounds: measured.map_or(0, |measured| measured.compounds),
+            accuracy: measured.map(|measured| measured.top1),
+            chance: measured.map(|measured| measured.chance1),
+            ece: measured.map(|measured| measured.ece),
+            alpha: novelty.map(|novelty| novelty.alpha),
+            false_alarms: novelty.and_then(|novelty| rate(novelty.false_alarms)),
+            detected: novelty.and_then(|novelty| rate(novelty.detected)),
+            dmso: novelty.and_then(|novelty| rate(novelty.dmso)),
+            notes: calibration.notes.clone(),
+        }
+    }
+}
+
+impl Summary {
+    /// Counts what tables of these answers say.
+    pub fn of(answers: &Answers, tables: &Tables, source: &Source) -> Self {
+        let count = |column: &str| {
+            let mut counts = BTreeMap::new();
+            let cells = tables.treatments.column(column).and_then(|column| column.str().cloned());
+            if let Ok(cells) = cells {
+                for cell in cells.iter().flatten() {
+                    *counts.entry(cell.to_owned()).or_default() += 1;
+                }
+            }
+            counts
+        };
+        let mut activity: BTreeMap<String, usize> = BTreeMap::new();
+        for place in 0..answers.treatments().len() {
+            *activity.entry(verdict(&answers.activity(place).verdict).to_owned()).or_default() += 1;
+        }
+        let library = answers.library();
+        let subjects = library.subjects();
+        let answering: BTreeSet<usize> =
+            library.answering().iter().map(|&treatment| subjects.treatments[treatment].compound).collect();
+        let trained = in_training(&subjects.compounds, source.training);
+        let mut notes = answers.notes().to_vec();
+        notes.extend(library.notes().iter().filter(|note| !answers.notes().contains(note)).cloned());
+        Self {
+            videos: tables.videos.height(),
+            treatments: tables.treatments.height(),
+            activity,
+            calls: count("call"),
+            predicted_moas: count("predicted_moa"),
+            answering_compounds: answering.len(),
+            answering_compounds_in_training: answering
+                .into_iter()
+                .filter(|&compound| trained[compound])
+                .count(),
+            library: (!answers.is_itself()).then(|| library.origin().name.clone()),
+            calibration: Level::ALL
+                .map(|level| (level.label(), Trust::of(library.calibration(level))))
+                .into(),
+            simulated: answers.simulated() || source.simulated,
+            notes,
+        }
+    }
+
+    /// Lines to read.
+    pub fn text(&self) -> String {
+        let list = |counts: &BTreeMap<String, usize>| {
+            let mut counts: Vec<(&String, &usize)> = counts.iter().collect();
+            counts.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
+            counts.into_iter().map(|(word, n)| format!("{n} {word}")).collect::<Vec<_>>().join(", ")
+        };
+        let simulated = if self.simulated { ", simulated" } else { "" };
+        let mut text = format!("{} videos, {} compounds × doses{simulated}\n", self.videos, self.treatments);
+        // Writing to a string cannot fail.
+        let mut line = |name: &str, words: String| {
+            if !words.is_empty() {
+                let _ = writeln!(text, "  {name:13} {words}");
+            }
+        };
+        line("activity", list(&self.activity));
+        line("calls", list(&self.calls));
+        line("mechanisms", list(&self.predicted_moas));
+        line("answered by", self.library.clone().unwrap_or_else(|| "the experiment itself".to_owned()));
+        let level = Level::Treatment;
+        if let Some(trust) = self.calibration.get(level.label()) {
+            let percent = |part: Option<f64>| {
+                part.map_or("unknown".to_owned(), |part| format!("{:.0} %", 100.0 * part))
+            };
+            if let (Some(accuracy), Some(chance), Some(ece)) = (trust.accuracy, trust.chance, trust.ece) {
+                line(
+                    "trust",
+                    format!(
+                        "likeliest mechanism right for {:.0} % of {} known compounds × doses ({} compounds, each left \
+                         out; chance {:.0} %), calibration error {ece:.3}",
+                        100.0 * accuracy,
+                        trust.n,
+                        trust.compounds,
+                        100.0 * chance
+                    ),
+                );
+            }
+            if trust.alpha.is_some() {
+                line(
+                    "novelty",
+                    format!(
+                        "false alarms {} (aimed at {}), {} of left-out mechanisms found, {} of DMSO called unlike",
+                        percent(trust.false_alarms),
+                        percent(trust.alpha),
+                        percent(trust.detected),
+                        percent(trust.dmso)
+                    ),
+                );
+            }
+            if self.answering_compounds_in_training > 0 && trust.accuracy.is_some() {
+                line(
+                    "mind",
+                    format!(
+                        "the model was trained with {} of the {} compounds that answer: on new compounds expect less",
+                        self.answering_compounds_in_training, self.answering_compounds
+                    ),
+                );
+            }
+            trust.notes.iter().for_each(|note| line("note", note.clone()));
+        }
+        self.notes.iter().for_each(|note| line("note", note.clone()));
+        text
+    }
+}
