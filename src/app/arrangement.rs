@@ -33,6 +33,7 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
                 Pane::ContactSheet => panels::contact_sheet::show(ui, self.state, self.out),
                 Pane::Training => panels::training::show(ui, self.state, self.out),
                 Pane::Map => panels::map::show(ui, self.state, self.format, self.out),
+                Pane::Answers => panels::answers::show(ui, self.state, self.out),
                 Pane::Structures => panels::structures::show(ui, self.state, self.out),
                 Pane::Compound => panels::structures::compound(ui, self.state, self.out),
                 Pane::Log | Pane::Viewer => panels::log::show(ui),

@@ -2,6 +2,7 @@
 
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
+use super::answers::AnswerCommand;
 use super::map::MapCommand;
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
@@ -80,6 +81,10 @@ pub enum Command {
     ShowReport,
     TrainModel,
     ShowMap,
+    StartTraining,
+    EncodeVideos,
+    ShowAnswers,
+    TakeAnswers,
 
     OpenAddresses(Vec<Address>),
     Activate(usize),
@@ -105,6 +110,7 @@ pub enum Command {
     Screen(ScreenCommand),
     Training(TrainingCommand),
     Map(MapCommand),
+    Answers(AnswerCommand),
     /// Ask for a file or folder.
     Choose(super::jobs::Choice),
     /// Import the table of the open form.
@@ -173,7 +179,7 @@ pub fn shortcut_text(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
 
 impl Command {
     /// The commands of menus, palette and help, in their order there.
-    pub const ALL: [Self; 64] = [
+    pub const ALL: [Self; 68] = [
         Self::Open,
         Self::OpenFolder,
         Self::OpenPath,
@@ -206,6 +212,10 @@ impl Command {
         Self::BlindMode,
         Self::TrainModel,
         Self::ShowMap,
+        Self::StartTraining,
+        Self::EncodeVideos,
+        Self::ShowAnswers,
+        Self::TakeAnswers,
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -382,6 +392,24 @@ impl Command {
                 "Show videos or compounds as points: what the model finds alike lies together",
                 None,
             ),
+            Self::StartTraining => {
+                (MODEL, "Start training", "Start the training that the form describes", None)
+            }
+            Self::EncodeVideos => (
+                MODEL,
+                "Encode videos",
+                "Let the model look at every video, so that any of them can be asked about",
+                None,
+            ),
+            Self::ShowAnswers => (
+                MODEL,
+                "What does this drug do?",
+                "Show what the model says of the selected video",
+                key(Key::W),
+            ),
+            Self::TakeAnswers => {
+                (MODEL, "Take answers away…", "Write prediction tables, figures and embeddings", None)
+            }
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),
             Self::StepBack => (PLAY, "Step back", "One frame back; held, it repeats", key(Key::ArrowLeft)),
             Self::StepForward => {

@@ -13,7 +13,12 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         Choice::Experiment | Choice::ExperimentFolder => "Waiting for an experiment",
         Choice::SaveProject => "Waiting for a name",
         Choice::Join => "Waiting for a table",
-        Choice::MovedData | Choice::StartModel | Choice::ModelsFolder => "Waiting for a folder",
+        Choice::MovedData
+        | Choice::StartModel
+        | Choice::ModelsFolder
+        | Choice::AnswerModel
+        | Choice::Gallery
+        | Choice::Results => "Waiting for a folder",
         Choice::SaveConfig | Choice::LoadConfig => "Waiting for a configuration",
     };
     jobs.spawn(name, true, move |_, reply| {
@@ -45,6 +50,14 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 dialog.set_title("Where are the recordings now?").pick_folder().map(|f| vec![f])
             }
             Choice::StartModel => dialog.set_title("Start from a model").pick_folder().map(|f| vec![f]),
+            Choice::AnswerModel => dialog.set_title("Answer with a model").pick_folder().map(|f| vec![f]),
+            Choice::Gallery => dialog
+                .set_title("Compare with an experiment")
+                .add_filter("Tables", &["csv", "tsv", "xlsx", "parquet"])
+                .add_filter("All files", &["*"])
+                .pick_file()
+                .map(|f| vec![f]),
+            Choice::Results => dialog.set_title("Write results into").pick_folder().map(|f| vec![f]),
             Choice::ModelsFolder => dialog.set_title("Keep models in").pick_folder().map(|f| vec![f]),
             Choice::SaveConfig => dialog
                 .set_title("Save the configuration of the training")

@@ -38,6 +38,8 @@ pub enum Event {
     Training(Box<super::training::Message>),
     /// From the job that makes a map.
     Map(Box<super::map::Message>),
+    /// From a job about answers.
+    Answers(Box<super::answers::Message>),
     /// Something is on disk.
     Written(PathBuf),
 }
@@ -90,6 +92,12 @@ pub enum Choice {
     StartModel,
     /// A folder for models.
     ModelsFolder,
+    /// A model that answers.
+    AnswerModel,
+    /// An experiment whose videos answer.
+    Gallery,
+    /// A folder for results.
+    Results,
     /// Where a training's configuration is written.
     SaveConfig,
     /// A training's configuration.
@@ -120,6 +128,9 @@ impl Choice {
             Self::MovedData => "Where are the recordings now?",
             Self::StartModel => "Start from the model in this folder",
             Self::ModelsFolder => "Keep models in this folder",
+            Self::AnswerModel => "Answer with the model in this folder",
+            Self::Gallery => "Compare with the videos of this experiment",
+            Self::Results => "Write results into this folder",
             Self::SaveConfig => "Save the training's configuration (NAME.json)",
             Self::LoadConfig => "Load a training's configuration",
         }

@@ -1,5 +1,6 @@
 //! The window: reads the inbox, applies commands, draws. State is data; panels read it and send commands.
 
+pub mod answers;
 mod apply;
 mod arrangement;
 pub mod background_cache;
@@ -14,6 +15,7 @@ pub mod map;
 pub mod offscreen;
 pub mod panels;
 pub mod profile;
+pub mod reels;
 pub mod screen;
 mod session;
 pub mod settings;
@@ -196,6 +198,7 @@ impl Studio {
         self.watch_device(&ctx);
         self.take_events();
         self.follow_training();
+        self.follow_answers();
         self.dragging = ctx.input(|i| i.pointer.any_down() && !i.pointer.any_pressed());
         self.state.dropping = ctx.input(|i| !i.raw.hovered_files.is_empty());
         let mut out = Outbox::default();
@@ -314,6 +317,7 @@ impl Studio {
         panels::join::show(&ctx, &mut self.state, out);
         panels::report::show(&ctx, &mut self.state);
         panels::simulate::show(&ctx, &mut self.state, out);
+        panels::answers::take::show(&ctx, &mut self.state, out);
         panels::structures::dragged(&ctx);
         self.confirm_quit(&ctx);
         if self.state.dropping && !self.state.views.is_empty() {

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use eframe::egui::Rect;
 
+use super::answers::Answering;
 use super::command::Command;
 use super::frame::{self, LutCache};
 use super::jobs::Choice;
@@ -266,6 +267,8 @@ pub struct AppState {
     pub training: Training,
     /// The map of embeddings.
     pub map: Map,
+    /// Answers.
+    pub answers: Answering,
     /// Under the pointer.
     pub hover: Option<Hover>,
     /// Open windows.
@@ -303,6 +306,7 @@ impl AppState {
             recoverable: Vec::new(),
             training: Training::default(),
             map: Map::default(),
+            answers: Answering::default(),
             hover: None,
             dialogs: Dialogs::default(),
             undo: Vec::new(),

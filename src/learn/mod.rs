@@ -16,11 +16,13 @@ pub mod light;
 pub mod predict;
 pub mod prefetch;
 pub mod progress;
+pub mod region;
 pub mod run;
 pub mod sampler;
 pub mod screen;
 pub mod shipped;
 pub mod store;
+pub mod structure_query;
 #[cfg(test)]
 mod tests;
 pub mod trainer;

@@ -161,6 +161,20 @@ impl Screen {
         Ok(all)
     }
 
+    /// How the intensities of a row are scaled, by channel; `place` counts the rows that could be read.
+    pub fn intensities(&self, place: usize) -> &[Intensity] {
+        &self.intensities[self.groups[place]]
+    }
+
+    /// BLAKE3 over names and contents of the rows, hexadecimal.
+    pub fn fingerprint(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (row_id, content) in self.row_ids.iter().zip(&self.contents) {
+            hasher.update(&(row_id.len() as u64).to_le_bytes()).update(row_id.as_bytes()).update(content);
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
     /// Mean of the scaled intensity of each channel, `[row, channel]`: the simplest thing that could answer.
     pub fn mean_intensity(&self) -> Vec<f32> {
         let of = |(light, group): (&Light, &usize)| -> Vec<f32> {

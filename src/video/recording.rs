@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::edits::{AxisAssignment, Edits, Sidecar};
-use super::{Address, Limits, Plane, Reader, Series, Shape, VideoError};
+use super::{Address, Crop, Limits, Plane, Reader, Series, Shape, VideoError};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -127,6 +127,31 @@ impl Recording {
     pub fn sibling(&self, series: usize) -> Result<Self, VideoError> {
         let address = Address { path: self.address.path.clone(), series, crop: None };
         Self::from_reader(&address, Arc::clone(&self.reader))
+    }
+
+    /// A rectangle of this recording's picture, without opening the file again.
+    pub fn part(&self, part: Crop) -> Result<Self, VideoError> {
+        let whole = self.address.crop.map_or((0, 0), |crop| (crop.x, crop.y));
+        let crop = Crop { x: whole.0 + part.x, y: whole.1 + part.y, ..part };
+        let shape = self.shape();
+        if part.width == 0
+            || part.height == 0
+            || part.x.saturating_add(part.width) > shape.x
+            || part.y.saturating_add(part.height) > shape.y
+        {
+            return Err(VideoError::new(
+                &self.address.path,
+                format!("rectangle {},{},{},{}", part.x, part.y, part.width, part.height),
+                format!("it does not lie inside the picture of {} × {} px", shape.x, shape.y),
+                "Draw it again.",
+            ));
+        }
+        let mut recording = self.clone();
+        recording.address.crop = Some(crop);
+        recording.series.shape.x = part.width;
+        recording.series.shape.y = part.height;
+        recording.id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Ok(recording)
     }
 
     /// The file.

@@ -1,6 +1,7 @@
 //! The window: panels driven by `egui_kittest`, and the real binary on a virtual display.
 //! Both need a graphics adapter; without one they fail and say what to install.
 
+mod answers;
 mod experiment;
 mod map;
 mod panels;

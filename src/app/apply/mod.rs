@@ -1,5 +1,6 @@
 //! The one place where state changes: applies commands, and takes in what jobs send back.
 
+mod answers;
 mod experiment;
 mod export;
 mod look;
@@ -16,6 +17,7 @@ pub use self::experiment::Kept;
 pub use self::metadata::EditQueue;
 pub use self::screen::rows_text;
 pub use self::views::Playing;
+use super::answers::TakeForm;
 use super::command::Command;
 use super::jobs::{Choice, Event, Opened};
 use super::panels::attach::AttachForm;
@@ -25,6 +27,7 @@ use super::panels::{self, Pane};
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
 use super::state::{PathBox, RowsForm};
+use super::training::TrainingCommand;
 use super::{Studio, dialogs, theme};
 use crate::video::Address;
 use crate::video::display::Projection;
@@ -168,6 +171,18 @@ impl Studio {
             Command::Training(command) => self.apply_to_training(command),
             Command::ShowMap => self.show_map(),
             Command::Map(command) => self.apply_to_map(command),
+            Command::StartTraining => self.apply_to_training(TrainingCommand::Start),
+            Command::EncodeVideos => {
+                self.show_pane(Pane::Answers);
+                self.encode_videos();
+            }
+            Command::ShowAnswers => self.show_pane(Pane::Answers),
+            Command::TakeAnswers => {
+                if let Some(screen) = &self.state.screen {
+                    self.state.answers.taking = Some(TakeForm::first(&self.state, screen));
+                }
+            }
+            Command::Answers(command) => self.apply_to_answers(command),
             Command::Choose(choice) => self.choose(choice),
         }
     }
@@ -242,6 +257,7 @@ impl Studio {
                 Event::SavedAs(project) => self.saved_as(*project),
                 Event::Map(message) => self.take_map(*message),
                 Event::Training(message) => self.take_training(*message),
+                Event::Answers(message) => self.take_answers(*message),
                 Event::Written(path) => log::info!("Written: {}", path.display()),
             }
         }

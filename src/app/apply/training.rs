@@ -31,7 +31,7 @@ const LAST_WORDS: Duration = Duration::from_secs(10);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 impl Studio {
-    fn device(&self) -> Device {
+    pub(in crate::app) fn device(&self) -> Device {
         Device { gpu: self.gpu.clone(), choice: self.state.settings.compute }
     }
 

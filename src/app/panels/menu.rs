@@ -46,7 +46,16 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         | Command::PreviousRow
         | Command::BlindMode
         | Command::TrainModel
-        | Command::ShowMap => state.screen.is_some(),
+        | Command::ShowMap
+        | Command::EncodeVideos
+        | Command::ShowAnswers => state.screen.is_some(),
+        Command::StartTraining => {
+            state.training.job().is_none()
+                && state.screen.as_ref().is_some_and(|s| state.training.form_of(&s.experiment().id).is_some())
+        }
+        Command::TakeAnswers => {
+            state.screen.as_ref().is_some_and(|s| !s.look().blind && state.answers.of(s).is_some())
+        }
         Command::ShowReport => state.report.is_some(),
         Command::PlaySelected | Command::ExcludeRows | Command::IncludeRows | Command::TagRows => selected,
         // While blind, neither a name nor a path may reach the clipboard or the screen.
@@ -165,8 +174,16 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             check(ui, &Command::BlindMode, blind, out);
         });
         ui.menu_button("Model", |ui| {
-            item(ui, Command::TrainModel, out);
-            item(ui, Command::ShowMap, out);
+            for command in [
+                Command::TrainModel,
+                Command::StartTraining,
+                Command::EncodeVideos,
+                Command::ShowAnswers,
+                Command::ShowMap,
+                Command::TakeAnswers,
+            ] {
+                item(ui, command, out);
+            }
         });
         ui.menu_button("View", |ui| {
             for command in

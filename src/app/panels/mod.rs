@@ -1,6 +1,7 @@
 //! The panels: each reads the state and sends commands.
 
 pub mod about;
+pub mod answers;
 pub mod attach;
 pub mod close_experiment;
 pub mod contact_sheet;
@@ -57,6 +58,8 @@ pub enum Pane {
     Training,
     /// Embeddings as points.
     Map,
+    /// What the model says of the selected video.
+    Answers,
 }
 
 impl Pane {
@@ -74,6 +77,7 @@ impl Pane {
             Self::Compound => "Compound",
             Self::Training => "Training",
             Self::Map => "Map",
+            Self::Answers => "Answers",
         }
     }
 }
@@ -109,14 +113,16 @@ pub fn default_layout() -> Tree<Pane> {
 /// With an experiment: pictures above, the table below, what is known of the selected row at the right.
 pub fn experiment_layout() -> Tree<Pane> {
     let mut tiles = Tiles::default();
-    let pictures =
-        tabs(&mut tiles, &[Pane::Viewer, Pane::ContactSheet, Pane::Plate, Pane::Structures, Pane::Training]);
+    let pictures = tabs(
+        &mut tiles,
+        &[Pane::Viewer, Pane::ContactSheet, Pane::Plate, Pane::Structures, Pane::Map, Pane::Training],
+    );
     let table = tabs(&mut tiles, &[Pane::Table]);
     let main = split(&mut tiles, LinearDir::Vertical, pictures, table, 0.62);
-    let upper = tabs(&mut tiles, &[Pane::Compound, Pane::Display]);
+    let upper = tabs(&mut tiles, &[Pane::Answers, Pane::Compound, Pane::Display]);
     let lower = tabs(&mut tiles, &[Pane::Info, Pane::Log]);
-    let side = tiles.insert_vertical_tile(vec![upper, lower]);
-    let root = split(&mut tiles, LinearDir::Horizontal, main, side, 0.74);
+    let side = split(&mut tiles, LinearDir::Vertical, upper, lower, 0.8);
+    let root = split(&mut tiles, LinearDir::Horizontal, main, side, 0.72);
     Tree::new(Id::unique("experiment panels"), root, tiles)
 }
 

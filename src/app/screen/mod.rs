@@ -7,6 +7,7 @@ pub mod selection;
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +18,7 @@ use crate::app::sketches::Sketches;
 use crate::app::thumbnails::{Textures, Thumbnails};
 use crate::experiment::view::{self, Query};
 use crate::experiment::wells::{PlateFormat, Well};
-use crate::experiment::{Column, Experiment, Kind, Role, Table};
+use crate::experiment::{Column, EmbeddingTable, Experiment, Kind, Role, Table};
 use crate::video::Address;
 
 /// What the user chose to see: kept with the project.
@@ -184,6 +185,11 @@ impl Screen {
         let now = &self.experiment.table;
         self.look.hidden.retain(|column| !is_empty(&before, column) || is_empty(now, column));
         before
+    }
+
+    /// Keeps embeddings under a name. The table stays as it is, and so does what was made from it.
+    pub fn keep_embeddings(&mut self, name: String, table: Arc<EmbeddingTable>) {
+        self.experiment.embeddings.insert(name, table);
     }
 
     /// Replaces the whole experiment (relocated paths).

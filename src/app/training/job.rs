@@ -36,7 +36,8 @@ pub struct Device {
 }
 
 impl Device {
-    fn open(&self) -> anyhow::Result<Compute> {
+    /// Starts it.
+    pub fn open(&self) -> anyhow::Result<Compute> {
         Ok(match &self.gpu {
             Some(gpu) => gpu.compute(self.choice)?,
             None => Compute::flex(),
@@ -152,7 +153,11 @@ fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outco
 }
 
 /// The model to start from, on the compute device.
-fn load(start: &Start, compute: &Compute, thread: &ComputeThread) -> anyhow::Result<Option<(MolClip, Card)>> {
+pub fn load(
+    start: &Start,
+    compute: &Compute,
+    thread: &ComputeThread,
+) -> anyhow::Result<Option<(MolClip, Card)>> {
     let folder = match start {
         Start::Fresh => return Ok(None),
         Start::Shipped => return Ok(Some(shipped::load(compute, thread)?)),

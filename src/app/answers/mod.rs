@@ -1,0 +1,315 @@
+//! Answers in the window: a model on the experiment's videos, and what is asked of them.
+//!
+//! Plain data; [`crate::app::panels::answers`] shows it, `apply::answers` changes it and starts the jobs.
+
+pub mod job;
+pub mod models;
+pub mod pictures;
+pub mod structure;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use self::pictures::Pictures;
+use self::structure::{StructureAnswer, StructureQuestion};
+use super::screen::Screen;
+use super::training::kept::Start;
+use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects};
+use crate::experiment::{EmbeddingTable, Experiment};
+use crate::learn::infer::{Encoder, Encodings};
+use crate::learn::region;
+use crate::model::card::Card;
+use crate::model::input::Intensity;
+use crate::video::{Address, Crop};
+
+/// Neighbours that are shown.
+pub const NEIGHBOURS: usize = 12;
+
+/// A model on the videos of an experiment.
+pub struct Encoded {
+    /// Id of the experiment.
+    pub experiment: String,
+    /// Of its table, when labels were read.
+    pub revision: u64,
+    /// The model's place.
+    pub start: Start,
+    /// Its card.
+    pub card: Arc<Card>,
+    /// The model, ready to encode more.
+    pub encoder: Encoder,
+    /// Table rows that were encoded, in the order of `encodings`.
+    pub rows: Arc<Vec<usize>>,
+    /// Their names, in the same order.
+    pub row_ids: Arc<[String]>,
+    /// What they became.
+    pub encodings: Arc<Encodings>,
+    /// How their intensities were scaled, in the same order.
+    pub intensities: Arc<Vec<Vec<Intensity>>>,
+    /// Rows that could not be read, and why.
+    pub problems: Vec<(String, String)>,
+    /// Rows whose scale differs from the model's, and how.
+    pub warnings: Vec<(String, String)>,
+    /// BLAKE3 over names and contents.
+    pub fingerprint: String,
+    /// How long it took, s.
+    pub seconds: f64,
+    /// What can be asked about.
+    pub subjects: Arc<Subjects>,
+    /// Answers about them.
+    pub answers: Arc<Answers>,
+    /// Name of the gallery, where it is another experiment.
+    pub gallery: Option<Arc<Gallery>>,
+}
+
+impl std::fmt::Debug for Encoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Encoded").field("rows", &self.rows.len()).finish_non_exhaustive()
+    }
+}
+
+impl Encoded {
+    /// The subject of a table row; `None` for one that was not encoded.
+    pub fn subject(&self, row: u32) -> Option<usize> {
+        self.subjects.of_row(row as usize)
+    }
+
+    /// The embeddings as a table of the experiment.
+    pub fn table(&self) -> EmbeddingTable {
+        EmbeddingTable {
+            row_ids: self.row_ids.to_vec(),
+            dim: self.encodings.dim,
+            values: self.encodings.embeddings.clone(),
+            model_hash: self.card.hash.clone(),
+        }
+    }
+
+    /// True for the experiment on screen.
+    pub fn is_of(&self, screen: &Screen) -> bool {
+        self.experiment == screen.experiment().id
+    }
+
+    /// True if the table has not changed since.
+    pub fn is_current(&self, screen: &Screen) -> bool {
+        self.is_of(screen) && self.revision == screen.revision()
+    }
+
+    /// Name of a mechanism of the gallery.
+    pub fn moa(&self, moa: usize) -> &str {
+        &self.answers.library().subjects().moas[moa]
+    }
+
+    /// Where a video of the gallery lies.
+    pub fn address(&self, screen: &Screen, subject: usize) -> Option<Address> {
+        let row = self.answers.library().subjects().subjects.get(subject)?.row;
+        match &self.gallery {
+            Some(gallery) => gallery.experiment.address(row).ok(),
+            None => screen.address(row as u32),
+        }
+    }
+
+    /// True if videos, model or gallery are simulated.
+    pub fn is_simulated(&self) -> bool {
+        self.answers.simulated()
+    }
+}
+
+/// Another experiment whose videos answer, read-only.
+pub struct Gallery {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// Name for people.
+    pub name: String,
+    /// Its table, for where its videos lie.
+    pub experiment: Arc<Experiment>,
+    /// Its videos.
+    pub subjects: Arc<Subjects>,
+    /// They, ready to answer.
+    pub library: Arc<Library>,
+}
+
+impl std::fmt::Debug for Gallery {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Gallery").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// What is asked about the selected row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// The video, its treatment or its compound.
+    pub level: Level,
+    /// What may not answer.
+    pub exclude: Exclude,
+    /// Mechanisms are shown for treatments that look like DMSO too.
+    pub show_anyway: bool,
+    /// The drawn rectangle is encoded while the recording plays.
+    pub follow_region: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { level: Level::Treatment, exclude: Exclude::default(), show_anyway: false, follow_region: true }
+    }
+}
+
+/// A question about a row. Its answer is kept until another is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question {
+    /// Table row.
+    pub row: u32,
+    /// Level.
+    pub level: Level,
+    /// What may not answer.
+    pub exclude: Exclude,
+    /// Which answers: grows with every encoding.
+    pub round: u64,
+}
+
+/// Where a rectangle lies, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// Id of the view's recording.
+    pub recording: u64,
+    /// Rectangle; the whole picture without.
+    pub part: Option<Crop>,
+    /// Time point.
+    pub at: usize,
+    /// Which answers.
+    pub round: u64,
+}
+
+/// A region that was encoded.
+#[derive(Debug)]
+pub struct RegionAnswer {
+    /// Where and when.
+    pub place: Place,
+    /// What the network made of it, and how long it took.
+    pub encoded: region::Encoded,
+    /// What is said of it.
+    pub answer: Answer,
+}
+
+/// What the window knows of answers.
+#[derive(Debug, Default)]
+pub struct Answering {
+    /// Model to encode with.
+    pub start: Option<Start>,
+    /// The job that encodes.
+    pub job: Option<u64>,
+    /// Its latest result.
+    pub encoded: Option<Arc<Encoded>>,
+    /// Why the last encoding failed.
+    pub failed: Option<String>,
+    /// Number of encodings.
+    pub round: u64,
+    /// What is asked.
+    pub options: Options,
+    /// Question on its way.
+    pub asking: Option<Question>,
+    /// The latest answer.
+    pub answer: Option<(Question, Result<Arc<Answer>, String>)>,
+    /// Structure to ask by.
+    pub structure: StructureQuestion,
+    /// Structure question on its way.
+    pub asking_structure: Option<StructureQuestion>,
+    /// The latest answer by structure.
+    pub structure_answer: Option<(StructureQuestion, Result<Arc<StructureAnswer>, String>)>,
+    /// Region on its way.
+    pub asking_region: Option<Place>,
+    /// The latest region.
+    pub region: Option<(Place, Result<Arc<RegionAnswer>, String>)>,
+    /// Pictures of neighbours.
+    pub pictures: Option<Pictures>,
+    /// The form that takes results away.
+    pub taking: Option<TakeForm>,
+}
+
+impl Answering {
+    /// The encoding of the experiment on screen.
+    pub fn of(&self, screen: &Screen) -> Option<&Arc<Encoded>> {
+        self.encoded.as_ref().filter(|encoded| encoded.is_of(screen))
+    }
+}
+
+/// What is written, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TakeForm {
+    /// Folder.
+    pub folder: String,
+    /// Tables as CSV, Parquet or XLSX.
+    pub tables: TableFormat,
+    /// Figures as SVG and PNG.
+    pub figures: bool,
+    /// Embeddings as Parquet.
+    pub embeddings: bool,
+}
+
+/// Ending of a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TableFormat {
+    /// For spreadsheets.
+    #[default]
+    Xlsx,
+    /// For everything.
+    Csv,
+    /// For data frames.
+    Parquet,
+}
+
+impl TableFormat {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Xlsx, Self::Csv, Self::Parquet];
+
+    /// Ending of a file's name.
+    pub const fn ending(self) -> &'static str {
+        match self {
+            Self::Xlsx => "xlsx",
+            Self::Csv => "csv",
+            Self::Parquet => "parquet",
+        }
+    }
+}
+
+/// What the panel asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum AnswerCommand {
+    /// Use another model.
+    Model(Start),
+    /// Encode all rows.
+    Encode,
+    /// Read labels and exclusions of the table again.
+    Refresh,
+    /// Ask something else about the selected row.
+    Options(Options),
+    /// Ask about the selected row.
+    Ask(Question),
+    /// Change the question by structure.
+    Structure(StructureQuestion),
+    /// Encode a region.
+    Region(Place),
+    /// Let another experiment answer.
+    Gallery(PathBuf),
+    /// Let the experiment itself answer again.
+    OwnGallery,
+    /// Open, change or close the form that takes results away.
+    Taking(Option<TakeForm>),
+    /// Write what the form says.
+    Take,
+}
+
+/// What jobs send back.
+#[derive(Debug)]
+pub enum Message {
+    /// Videos are encoded.
+    Encoded(Box<Encoded>),
+    /// They could not be.
+    Failed(String),
+    /// The user stopped it.
+    Stopped,
+    /// An answer.
+    Answered(Question, Result<Answer, String>),
+    /// An answer by structure.
+    Structure(StructureQuestion, Result<StructureAnswer, String>),
+    /// A region.
+    Region(Place, Result<RegionAnswer, String>),
+}

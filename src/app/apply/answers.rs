@@ -1,0 +1,228 @@
+//! Answers: models on videos, questions, regions that follow the player.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::app::Studio;
+use crate::app::answers::job::{self, Task};
+use crate::app::answers::models::chosen;
+use crate::app::answers::pictures::Pictures;
+use crate::app::answers::{AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, structure};
+use crate::app::jobs::{Choice, Event};
+use crate::app::training::kept::Start;
+use crate::learn::region::Region;
+use crate::learn::store::calibration;
+use crate::model::clip::Calibration;
+
+impl Studio {
+    /// Carries out what the panel asks for.
+    pub(in crate::app) fn apply_to_answers(&mut self, command: AnswerCommand) {
+        match command {
+            AnswerCommand::Model(start) => self.state.answers.start = Some(start),
+            AnswerCommand::Encode => self.encode_videos(),
+            AnswerCommand::Refresh => {
+                let gallery = self.state.answers.encoded.as_ref().and_then(|e| e.gallery.clone());
+                self.answer_anew("Reading labels again", move |_, _| Ok(gallery));
+            }
+            AnswerCommand::Options(options) => self.state.answers.options = options,
+            AnswerCommand::Ask(question) => self.ask(question),
+            AnswerCommand::Structure(question) => {
+                self.state.answers.structure = question;
+                self.ask_by_structure();
+            }
+            AnswerCommand::Region(place) => self.ask_region(place),
+            AnswerCommand::Gallery(path) => self.open_gallery(path),
+            AnswerCommand::OwnGallery => self.answer_anew("Comparing within the experiment", |_, _| Ok(None)),
+            AnswerCommand::Taking(form) => self.state.answers.taking = form,
+            AnswerCommand::Take => self.take_away(),
+        }
+    }
+
+    /// A file or folder was chosen.
+    pub(in crate::app) fn answer_path(&mut self, choice: Choice, path: PathBuf) {
+        match choice {
+            Choice::Gallery => self.open_gallery(path),
+            Choice::Results => {
+                if let Some(form) = &mut self.state.answers.taking {
+                    form.folder = path.display().to_string();
+                }
+            }
+            _ => self.state.answers.start = Some(Start::Model(path)),
+        }
+    }
+
+    /// Encodes all rows with the chosen model.
+    pub(in crate::app) fn encode_videos(&mut self) {
+        let Some(screen) = &self.state.screen else { return };
+        if self.state.answers.job.is_some() {
+            return;
+        }
+        let task = Task {
+            start: chosen(&self.state),
+            experiment: Arc::new(screen.experiment().clone()),
+            revision: screen.revision(),
+            device: self.device(),
+        };
+        let id = self.jobs.spawn("Encoding videos", true, move |progress, reply| {
+            let message = match job::encode(&task, progress) {
+                Ok(encoded) => Message::Encoded(Box::new(encoded)),
+                Err(e) if job::is_stopped(&e) => Message::Stopped,
+                Err(e) => Message::Failed(format!("{e:#}")),
+            };
+            reply.send(Event::Answers(Box::new(message)));
+            Ok(())
+        });
+        if self.state.answers.pictures.is_none() {
+            self.state.answers.pictures = Some(Pictures::start(self.limits, self.wake()));
+        }
+        self.state.answers.job = Some(id);
+        self.state.answers.failed = None;
+    }
+
+    /// Answers from the same embeddings again: after labels changed, or with another gallery.
+    fn answer_anew(
+        &mut self,
+        name: &str,
+        gallery: impl FnOnce(&Encoded, &crate::export::Progress) -> anyhow::Result<job::GalleryChoice>
+        + Send
+        + 'static,
+    ) {
+        let (Some(screen), Some(encoded)) = (&self.state.screen, &self.state.answers.encoded) else { return };
+        if self.state.answers.job.is_some() || !encoded.is_of(screen) {
+            return;
+        }
+        let (encoded, experiment) = (Arc::clone(encoded), Arc::new(screen.experiment().clone()));
+        let revision = screen.revision();
+        let id = self.jobs.spawn(name, true, move |progress, reply| {
+            let again = gallery(&encoded, progress)
+                .and_then(|gallery| job::again(&encoded, &experiment, revision, gallery, progress));
+            let message = match again {
+                Ok(encoded) => Message::Encoded(Box::new(encoded)),
+                Err(e) if job::is_stopped(&e) => Message::Stopped,
+                Err(e) => Message::Failed(format!("{e:#}")),
+            };
+            reply.send(Event::Answers(Box::new(message)));
+            Ok(())
+        });
+        self.state.answers.job = Some(id);
+        self.state.answers.failed = None;
+    }
+
+    fn open_gallery(&mut self, path: PathBuf) {
+        self.answer_anew("Opening a gallery", move |encoded, progress| {
+            Ok(Some(Arc::new(job::gallery(&path, encoded, progress)?)))
+        });
+    }
+
+    fn ask(&mut self, question: Question) {
+        let Some(encoded) = self.state.answers.encoded.clone() else { return };
+        self.state.answers.asking = Some(question);
+        self.jobs.spawn("Asking", true, move |_, reply| {
+            let answer = job::ask(&encoded, question, NEIGHBOURS);
+            reply.send(Event::Answers(Box::new(Message::Answered(question, answer))));
+            Ok(())
+        });
+    }
+
+    fn ask_by_structure(&mut self) {
+        let answers = &mut self.state.answers;
+        let Some(encoded) = answers.encoded.clone() else { return };
+        if answers.asking_structure.is_some() || answers.structure.text.is_empty() {
+            return;
+        }
+        let question = answers.structure.clone();
+        answers.asking_structure = Some(question.clone());
+        self.jobs.spawn("Asking by structure", true, move |_, reply| {
+            let answer = structure::ask(&encoded, &question, NEIGHBOURS);
+            reply.send(Event::Answers(Box::new(Message::Structure(question, answer))));
+            Ok(())
+        });
+    }
+
+    fn ask_region(&mut self, place: Place) {
+        let state = &mut self.state;
+        let (Some(encoded), Some(screen)) = (state.answers.encoded.clone(), &state.screen) else { return };
+        let Some(view) = state.views.iter().find(|view| view.recording.id == place.recording) else { return };
+        let row = screen.playing.get(&view.recording.address).copied();
+        let row_place = row.and_then(|row| encoded.rows.iter().position(|&r| r == row as usize));
+        let region = Region {
+            part: place.part,
+            at: place.at,
+            calibration: row
+                .map_or_else(Calibration::default, |row| calibration(screen.experiment(), row as usize)),
+            intensities: row_place.map(|at| encoded.intensities[at].clone()),
+        };
+        let recording = Arc::clone(&view.recording);
+        state.answers.asking_region = Some(place);
+        self.jobs.spawn("Encoding a rectangle", true, move |_, reply| {
+            let answer = job::region(&encoded, &recording, place, &region, row);
+            reply.send(Event::Answers(Box::new(Message::Region(place, answer))));
+            Ok(())
+        });
+    }
+
+    /// Takes in what jobs sent.
+    pub(in crate::app) fn take_answers(&mut self, message: Message) {
+        let answers = &mut self.state.answers;
+        match message {
+            Message::Encoded(encoded) => {
+                answers.job = None;
+                answers.round += 1;
+                answers.region = None;
+                answers.structure_answer = None;
+                self.keep_embeddings(&encoded);
+                self.state.answers.encoded = Some(Arc::from(encoded));
+                self.ask_by_structure();
+            }
+            Message::Failed(why) => {
+                answers.job = None;
+                log::error!("{why}");
+                answers.failed = Some(why);
+            }
+            Message::Stopped => answers.job = None,
+            Message::Answered(question, answer) => {
+                if answers.asking == Some(question) {
+                    answers.asking = None;
+                }
+                answers.answer = Some((question, answer.map(Arc::new)));
+            }
+            Message::Structure(question, answer) => {
+                answers.asking_structure = None;
+                let is_latest = answers.structure == question;
+                answers.structure_answer = Some((question, answer.map(Arc::new)));
+                if !is_latest {
+                    self.ask_by_structure();
+                }
+            }
+            Message::Region(place, answer) => {
+                answers.asking_region = None;
+                answers.region = Some((place, answer.map(Arc::new)));
+            }
+        }
+    }
+
+    /// Embeddings go into the experiment, where the map finds them and the project keeps them.
+    fn keep_embeddings(&mut self, encoded: &Encoded) {
+        let Some(screen) = self.state.screen.as_mut().filter(|screen| encoded.is_of(screen)) else { return };
+        let table = encoded.table();
+        let name = encoded.card.name.clone();
+        if screen.experiment().embeddings.get(&name).is_some_and(|known| **known == table) {
+            return;
+        }
+        screen.keep_embeddings(name, Arc::new(table));
+        self.experiment_changed();
+    }
+
+    /// Once per pass: a job that ended without a word must not leave the panel waiting.
+    pub(in crate::app) fn follow_answers(&mut self) {
+        let Some(id) = self.state.answers.job else { return };
+        if !self.jobs.running().iter().any(|job| job.id == id) {
+            self.state.answers.job = None;
+        }
+    }
+
+    /// Writes what the form says.
+    fn take_away(&mut self) {
+        self.state.answers.taking = None;
+    }
+}

@@ -1,0 +1,112 @@
+//! How far answers can be trusted: measured on the experiment's own compounds, each left out in turn.
+
+use eframe::egui::{Color32, RichText, Ui};
+use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoints, Points};
+
+use super::SMALL;
+use super::verdict::percent;
+use crate::analysis::answers::{Bin, Calibration, Level, Rate};
+use crate::app::answers::Encoded;
+use crate::app::widgets::named;
+
+/// Shows the calibration of a level.
+pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
+    let calibration = encoded.answers.library().calibration(level);
+    let what = match level {
+        Level::Video => "single videos",
+        Level::Treatment => "compounds at one dose",
+        Level::Compound => "compounds",
+    };
+    ui.label(format!(
+        "Asked about {what}; each compound was left out of the gallery while it was asked about."
+    ));
+    if encoded.is_simulated() {
+        ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
+    }
+    for note in &calibration.notes {
+        ui.weak(note);
+    }
+    reliability(ui, calibration);
+    lines(ui, calibration);
+}
+
+fn reliability(ui: &mut Ui, calibration: &Calibration) {
+    let Some(reliability) = &calibration.reliability else { return };
+    let bins: Vec<&Bin> = reliability.bins.iter().filter(|bin| bin.n > 0).collect();
+    ui.strong("Reliability");
+    let accent = ui.visuals().selection.stroke.color;
+    let weak = ui.visuals().weak_text_color();
+    let side = ui.available_width().min(240.0);
+    let plot = Plot::new("reliability")
+        .width(side)
+        .height(side * 0.8)
+        .include_x(0.0)
+        .include_x(1.0)
+        .include_y(0.0)
+        .include_y(1.0)
+        .x_axis_label("said")
+        .y_axis_label("right")
+        .allow_drag(false)
+        .allow_zoom(false)
+        .allow_scroll(false)
+        .show(ui, |plot| {
+            let diagonal = Line::new("said = right", PlotPoints::from(vec![[0.0, 0.0], [1.0, 1.0]]));
+            plot.line(diagonal.color(weak).style(LineStyle::Dashed { length: 6.0 }));
+            let most = bins.iter().map(|bin| bin.n).max().unwrap_or(1) as f64;
+            for bin in &bins {
+                let radius = 2.5 + 5.0 * (bin.n as f64 / most).sqrt() as f32;
+                let name = format!("{} calls", bin.n);
+                let point = Points::new(name, PlotPoints::from(vec![[bin.probability, bin.accuracy]]));
+                plot.points(point.radius(radius).shape(MarkerShape::Circle).color(accent));
+            }
+            let line: Vec<[f64; 2]> = bins.iter().map(|bin| [bin.probability, bin.accuracy]).collect();
+            plot.line(Line::new("calls", PlotPoints::from(line)).color(fade(accent)));
+        });
+    named(plot.response, "Reliability plot");
+    ui.weak(
+        RichText::new(
+            "Large dots: many calls. On the dashed line, calls with 70 % are right in 70 % of cases.",
+        )
+        .size(SMALL),
+    );
+}
+
+fn fade(color: Color32) -> Color32 {
+    color.gamma_multiply(0.5)
+}
+
+fn lines(ui: &mut Ui, calibration: &Calibration) {
+    let mut line = |what: &str, value: String, tip: &str| {
+        ui.horizontal_wrapped(|ui| {
+            ui.weak(what);
+            ui.label(value);
+        })
+        .response
+        .on_hover_text(tip);
+    };
+    if let Some(of) = &calibration.reliability {
+        let tip =
+            "Mean distance between what was said and what was right (ECE); the fit never saw the compound";
+        line("Calibration error", format!("{:.3}", of.ece), tip);
+        let text = format!(
+            "{} (chance {}), among the first three {} (chance {}); n = {}, {} compounds, {} mechanisms",
+            percent(of.top1),
+            percent(of.chance1),
+            percent(of.top3),
+            percent(of.chance3),
+            of.n,
+            of.compounds,
+            of.moas
+        );
+        line("Right mechanism first", text, "Of those whose mechanism has another compound in the gallery");
+    }
+    if let Some(novelty) = &calibration.novelty {
+        let rate = |rate: &Rate| format!("{} of {}", percent(rate.share), rate.n);
+        let text = format!("{} (aim {})", rate(&novelty.false_alarms), percent(novelty.alpha));
+        line("False alarms", text, "With a known mechanism, and called unlike anything known");
+        let tip = "Called unlike anything known when their whole mechanism was left out of the gallery";
+        line("Found as new", rate(&novelty.detected), tip);
+        let tip = "DMSO wells that were asked about as if they were a treatment";
+        line("DMSO called unlike", rate(&novelty.dmso), tip);
+    }
+}

@@ -1,0 +1,154 @@
+//! Answers: what the selected video does, according to a model; and the same asked by structure or by region.
+
+mod calibration;
+mod mechanisms;
+mod model;
+mod neighbours;
+mod region;
+mod structure;
+pub mod take;
+mod verdict;
+
+use std::sync::Arc;
+
+use eframe::egui::{CollapsingHeader, RichText, ScrollArea, Ui};
+
+use super::rows;
+use crate::analysis::answers::{Answer, Level};
+use crate::app::answers::{AnswerCommand, Encoded, NEIGHBOURS, Options, Question};
+use crate::app::command::Command;
+use crate::app::screen::Screen;
+use crate::app::state::{AppState, Outbox};
+
+/// Size of what explains, points: egui's own small text cannot be read by tired eyes.
+const SMALL: f32 = 11.5;
+
+/// Shows the panel.
+pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
+    let Some(screen) = &state.screen else {
+        rows::no_experiment(ui, out);
+        return;
+    };
+    if screen.look().blind {
+        ui.add_space(8.0);
+        ui.label("Answers are hidden while you score blind.");
+        return;
+    }
+    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
+        model::show(ui, state, screen, out);
+        let Some(encoded) = state.answers.of(screen) else { return };
+        region::show(ui, state, encoded, out);
+        question(ui, state, screen, encoded, out);
+        ui.add_space(6.0);
+        ui.separator();
+        CollapsingHeader::new("Ask by structure").id_salt("ask by structure").show(ui, |ui| {
+            structure::show(ui, state, screen, encoded, out);
+        });
+        CollapsingHeader::new("How far to trust this").id_salt("trust").show(ui, |ui| {
+            calibration::show(ui, encoded, state.answers.options.level);
+        });
+    });
+}
+
+/// Sends a command of this panel.
+fn send(out: &mut Outbox, command: AnswerCommand) {
+    out.send(Command::Answers(command));
+}
+
+fn options(state: &AppState, out: &mut Outbox, change: impl FnOnce(&mut Options)) {
+    let mut options = state.answers.options;
+    change(&mut options);
+    if options != state.answers.options {
+        send(out, AnswerCommand::Options(options));
+    }
+}
+
+/// What is asked of the selected row, and its answer.
+fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encoded>, out: &mut Outbox) {
+    let asked = state.answers.options;
+    ui.horizontal_wrapped(|ui| {
+        for (level, text, tip) in [
+            (Level::Video, "Video", "This video alone"),
+            (
+                Level::Treatment,
+                "Compound at this dose",
+                "All videos of the compound at this dose: the mean of its wells",
+            ),
+            (Level::Compound, "Compound", "The compound's active doses together: the mean of their wells"),
+        ] {
+            if ui.selectable_label(asked.level == level, text).on_hover_text(tip).clicked() {
+                options(state, out, |options| options.level = level);
+            }
+        }
+    });
+    let Some(row) = screen.selection.current() else {
+        ui.weak("Select a video to ask what its treatment does.");
+        return;
+    };
+    ui.label(RichText::new(title(screen, row, asked.level)).strong().size(15.0));
+    if encoded.subject(row).is_none() {
+        let problem = encoded.problems.iter().find(|(id, _)| id == screen.table().row_id(row as usize));
+        match problem {
+            Some((_, why)) => ui.colored_label(ui.visuals().error_fg_color, why),
+            None => ui.weak(
+                "This video was not encoded: it was excluded, or came later. Update the answers above.",
+            ),
+        };
+        return;
+    }
+    let wanted = Question { row, level: asked.level, exclude: asked.exclude, round: state.answers.round };
+    let known = state.answers.answer.as_ref().filter(|(question, _)| *question == wanted);
+    if known.is_none() && state.answers.asking != Some(wanted) {
+        send(out, AnswerCommand::Ask(wanted));
+    }
+    // While the next answer is on its way the last one stays, fainter: no flicker from row to row.
+    let shown = known.or(state.answers.answer.as_ref());
+    let Some((_, answer)) = shown else {
+        ui.spinner();
+        return;
+    };
+    ui.scope(|ui| {
+        if known.is_none() {
+            ui.set_opacity(0.5);
+        }
+        match answer {
+            Ok(answer) => answered(ui, state, screen, encoded, answer, out),
+            Err(why) => {
+                ui.colored_label(ui.visuals().warn_fg_color, why);
+            }
+        }
+    });
+}
+
+fn title(screen: &Screen, row: u32, level: Level) -> String {
+    match level {
+        Level::Compound => {
+            let name = screen.text(row, "compound");
+            if name.is_empty() { screen.caption(row) } else { name }
+        }
+        Level::Treatment => screen.caption(row),
+        Level::Video => {
+            let place = [screen.text(row, "plate"), screen.text(row, "well")].join(" ");
+            let place = place.trim();
+            if place.is_empty() { screen.caption(row) } else { format!("{}, {place}", screen.caption(row)) }
+        }
+    }
+}
+
+fn answered(
+    ui: &mut Ui,
+    state: &AppState,
+    screen: &Screen,
+    encoded: &Arc<Encoded>,
+    answer: &Answer,
+    out: &mut Outbox,
+) {
+    verdict::show(ui, state, encoded, answer, out);
+    if verdict::may_show(state, answer) {
+        mechanisms::show(ui, encoded, answer);
+    }
+    for note in &answer.notes {
+        ui.weak(RichText::new(note).size(SMALL));
+    }
+    neighbours::show(ui, state, screen, encoded, answer, NEIGHBOURS, out);
+}

@@ -1,0 +1,115 @@
+//! Which model answers, on which videos, and who is in the gallery.
+
+use eframe::egui::{Button, ComboBox, RichText, Ui};
+
+use super::SMALL;
+use super::send;
+use crate::app::answers::AnswerCommand;
+use crate::app::answers::models::{choices, chosen, name};
+use crate::app::command::Command;
+use crate::app::jobs::Choice;
+use crate::app::screen::Screen;
+use crate::app::state::{AppState, Outbox};
+use crate::app::training::kept::Start;
+use crate::app::widgets::named;
+
+/// Shows model, gallery and what can be taken away.
+pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
+    let now = chosen(state);
+    let encoded = state.answers.of(screen);
+    ui.horizontal_wrapped(|ui| {
+        let combo = ComboBox::from_id_salt("model").selected_text(name(&now)).width(190.0).show_ui(ui, |ui| {
+            for choice in choices(state) {
+                if ui.selectable_label(choice == now, name(&choice)).clicked() {
+                    send(out, AnswerCommand::Model(choice));
+                }
+            }
+            if ui.button("Another folder…").clicked() {
+                out.send(Command::Choose(Choice::AnswerModel));
+                ui.close();
+            }
+        });
+        named(combo.response, "Model");
+        if state.answers.job.is_some() {
+            ui.spinner();
+            ui.weak("Working; progress and stop are below");
+            return;
+        }
+        let count = screen.table().len() - screen.excluded();
+        match encoded {
+            Some(encoded) if encoded.start == now => {
+                if !encoded.is_current(screen) {
+                    let tip = "The table was changed since: labels and exclusions are read again, no video is encoded twice";
+                    if ui.button("Update answers").on_hover_text(tip).clicked() {
+                        send(out, AnswerCommand::Refresh);
+                    }
+                }
+            }
+            _ => {
+                let tip = "The model looks at every video once; then each question is answered at once";
+                let button = Button::new(RichText::new(format!("Encode {count} videos")).strong());
+                if ui.add_enabled(count > 0, button).on_hover_text(tip).clicked() {
+                    send(out, AnswerCommand::Encode);
+                }
+            }
+        }
+    });
+    if let Some(why) = &state.answers.failed {
+        ui.colored_label(ui.visuals().error_fg_color, why);
+    }
+    if matches!(now, Start::Shipped) {
+        let text = "Trained on simulated cells only: what it says of real cells is no evidence. Train a model on your own screen (Model › Train a model…).";
+        ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
+    }
+    let Some(encoded) = encoded else {
+        ui.add_space(6.0);
+        ui.label("A model turns each video into a list of numbers, its embedding. Videos whose embeddings lie close look alike to the model, and drugs that do the same should look alike.");
+        return;
+    };
+    ui.horizontal_wrapped(|ui| {
+        let text = format!("{} videos in {:.1} s", encoded.rows.len(), encoded.seconds);
+        ui.weak(RichText::new(text).size(SMALL));
+        if encoded.is_simulated() {
+            let tip = "Model or videos come from the simulator";
+            ui.label(RichText::new("simulated").size(SMALL).strong().color(ui.visuals().warn_fg_color))
+                .on_hover_text(tip);
+        }
+        remark(ui, &encoded.problems, "could not be read", true);
+        remark(ui, &encoded.warnings, "at another scale than the model's", false);
+    });
+    ui.horizontal_wrapped(|ui| {
+        ui.label("Compared with");
+        let own = "this experiment";
+        let text = encoded.gallery.as_ref().map_or(own, |gallery| gallery.name.as_str());
+        let combo = ComboBox::from_id_salt("gallery").selected_text(text).show_ui(ui, |ui| {
+            if ui.selectable_label(encoded.gallery.is_none(), own).clicked() && encoded.gallery.is_some() {
+                send(out, AnswerCommand::OwnGallery);
+            }
+            let tip = "Its videos answer for those of this one; it is opened read-only and encoded with the same model";
+            if ui.button("Another experiment…").on_hover_text(tip).clicked() {
+                out.send(Command::Choose(Choice::Gallery));
+                ui.close();
+            }
+        });
+        named(combo.response, "Compared with");
+        super::super::menu::entry(ui, &Command::TakeAnswers, true, out);
+    });
+    ui.separator();
+}
+
+/// Rows with a remark, counted; which and why on hover.
+fn remark(ui: &mut Ui, rows: &[(String, String)], what: &str, bad: bool) {
+    if rows.is_empty() {
+        return;
+    }
+    let color = if bad { ui.visuals().error_fg_color } else { ui.visuals().warn_fg_color };
+    let label = ui.label(RichText::new(format!("{} {what}", rows.len())).size(SMALL).color(color));
+    label.on_hover_ui(|ui| {
+        for (row, why) in rows.iter().take(10) {
+            ui.label(format!("{row}: {why}"));
+        }
+        if rows.len() > 10 {
+            ui.weak(format!("and {} more", rows.len() - 10));
+        }
+    });
+}

@@ -1,0 +1,105 @@
+//! A rectangle on a playing recording, answered as it plays.
+
+use std::sync::Arc;
+
+use eframe::egui::{CollapsingHeader, RichText, Ui};
+
+use super::SMALL;
+use super::mechanisms::{self, Bar};
+use super::options;
+use super::send;
+use super::verdict::percent;
+use crate::app::answers::{AnswerCommand, Encoded, Place, RegionAnswer};
+use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::roi::size_text;
+
+/// Part of the model's field that a rectangle should fill.
+const SMALLEST: f64 = 0.5;
+
+/// Mechanisms that are shown.
+const MOAS: usize = 4;
+
+/// Shows the region of the active recording, if one is drawn.
+pub fn show(ui: &mut Ui, state: &AppState, encoded: &Arc<Encoded>, out: &mut Outbox) {
+    let Some(view) = state.active_view() else { return };
+    let Some(roi) = view.roi else {
+        ui.weak(
+            RichText::new("Shift and drag on a picture to ask about a part of it while it plays.")
+                .size(SMALL),
+        );
+        return;
+    };
+    CollapsingHeader::new("The rectangle, as it plays").id_salt("region").default_open(true).show(ui, |ui| {
+        let mut follow = state.answers.options.follow_region;
+        if ui.checkbox(&mut follow, "Encode while playing").changed() {
+            options(state, out, |options| options.follow_region = follow);
+        }
+        let at = state.frame_of(state.active);
+        let place = Place { recording: view.recording.id, part: Some(roi), at, round: state.answers.round };
+        let known = state.answers.region.as_ref().is_some_and(|(known, _)| *known == place);
+        if follow && !known && state.answers.asking_region.is_none() {
+            send(out, AnswerCommand::Region(place));
+        }
+        let size = size_text(roi, view.recording.series.pixel_size_um);
+        match &state.answers.region {
+            Some((of, Ok(answer))) if of.recording == view.recording.id => {
+                answered(ui, encoded, answer, &size);
+                let field = encoded.card.input.size as f64 * encoded.card.input.pixel_size_um;
+                let longest = view.recording.series.pixel_size_um.map(|um| roi.width.max(roi.height) as f64 * um);
+                if let Some(longest) = longest.filter(|longest| *longest < SMALLEST * field) {
+                    let text = format!(
+                        "{longest:.1} µm on its longer side; the model looks at {field:.1} µm and sees the rest empty"
+                    );
+                    ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
+                }
+            }
+            Some((of, Err(why))) if of.recording == view.recording.id => {
+                ui.colored_label(ui.visuals().error_fg_color, why);
+            }
+            _ => {
+                ui.weak(size);
+            }
+        }
+    });
+    ui.separator();
+}
+
+fn answered(ui: &mut Ui, encoded: &Encoded, answer: &RegionAnswer, size: &str) {
+    let region = &answer.encoded;
+    let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
+    let text = format!(
+        "{size}; frames {} to {}; {:.0} ms a window ({:.0} reading, {:.0} network)",
+        region.frames.start + 1,
+        region.frames.end,
+        ms(region.reading + region.encoding),
+        ms(region.reading),
+        ms(region.encoding)
+    );
+    ui.weak(RichText::new(text).size(SMALL));
+    let warn = |ui: &mut Ui, text: String| {
+        ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
+    };
+    if region.own_light {
+        let text = "Not a row of this experiment: its brightness is scaled by itself and says nothing.";
+        warn(ui, text.to_owned());
+    }
+    if let Some(text) = region.mismatch.warning() {
+        warn(ui, text);
+    }
+    let bars: Vec<Bar> = answer
+        .answer
+        .moas
+        .iter()
+        .take(MOAS)
+        .map(|score| Bar {
+            name: encoded.moa(score.moa).to_owned(),
+            share: score.probability.unwrap_or(score.similarity),
+            value: score.probability.map_or_else(|| format!("{:.2}", score.similarity), percent),
+            tip: "As one video: a rectangle is one field, not a replicate".to_owned(),
+        })
+        .collect();
+    mechanisms::paint(ui, &bars);
+    for note in &answer.answer.notes {
+        ui.weak(RichText::new(note).size(SMALL));
+    }
+}

@@ -1,0 +1,163 @@
+//! A rectangle on a recording, encoded around one time point: what the window does while the recording plays.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::infer::{Encoder, Encodings};
+use super::light::Light;
+use crate::gpu::GpuError;
+use crate::model::card::InputSpec;
+use crate::model::clip::{Calibration, Clip, ClipError, Mismatch};
+use crate::model::input::{Frames, Intensity, View, fill};
+use crate::video::{Crop, Recording, VideoError};
+
+/// Fewest frames that movement can be seen in.
+const FEWEST: usize = 4;
+
+/// A region cannot be encoded.
+#[derive(Debug, thiserror::Error)]
+pub enum RegionError {
+    /// The rectangle.
+    #[error(transparent)]
+    Crop(#[from] VideoError),
+    /// Its frames.
+    #[error(transparent)]
+    Clip(#[from] ClipError),
+    /// There is no light in it.
+    #[error("the rectangle is dark: nothing in it is above background. Draw it around cells")]
+    Dark,
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] GpuError),
+}
+
+/// What is asked of a recording.
+#[derive(Debug, Clone)]
+pub struct Region {
+    /// Part of the recording's picture; all of it without.
+    pub part: Option<Crop>,
+    /// Time point, from 0.
+    pub at: usize,
+    /// What its table says of its scale.
+    pub calibration: Calibration,
+    /// How the experiment's intensities are scaled, by channel; from the region's own light without.
+    pub intensities: Option<Vec<Intensity>>,
+}
+
+/// What a region becomes.
+#[derive(Debug, Clone)]
+pub struct Encoded {
+    /// Embedding, projection, classifiers.
+    pub encodings: Encodings,
+    /// How its scale differs from the model's.
+    pub mismatch: Mismatch,
+    /// Frames that were seen.
+    pub frames: Range<usize>,
+    /// The intensity was scaled by the region itself: its brightness says nothing.
+    pub own_light: bool,
+    /// Decoding and resampling.
+    pub reading: Duration,
+    /// The network.
+    pub encoding: Duration,
+}
+
+/// The frames of a model's duration around a time point; moved inside the recording near its ends.
+///
+/// With times the window lasts `(count − 1)·interval` seconds, without it has `count` frames. Never fewer than four
+/// frames, where there are so many.
+pub fn window(
+    frames: usize,
+    times: Option<&[f64]>,
+    at: usize,
+    count: usize,
+    interval_s: f64,
+) -> Range<usize> {
+    let at = at.min(frames.saturating_sub(1));
+    let length = match times.filter(|times| times.len() == frames && frames > 1) {
+        Some(times) => {
+            let per_frame = (times[frames - 1] - times[0]) / (frames - 1) as f64;
+            let seconds = count.saturating_sub(1) as f64 * interval_s;
+            if per_frame > 0.0 { (seconds / per_frame).round() as usize + 1 } else { count }
+        }
+        None => count,
+    };
+    let length = length.max(FEWEST).min(frames);
+    let first = at.saturating_sub(length / 2).min(frames - length);
+    first..first + length
+}
+
+/// Reads a region around a time point and encodes it. Waits; not for the window's thread.
+///
+/// # Errors
+/// The rectangle does not lie in the picture, its frames cannot be read or are too few, it is dark, or the device
+/// fails.
+pub fn encode(
+    encoder: &Encoder,
+    spec: &InputSpec,
+    recording: &Recording,
+    region: &Region,
+) -> Result<Encoded, RegionError> {
+    let started = Instant::now();
+    let part;
+    let recording = match region.part {
+        Some(crop) => {
+            part = recording.part(crop)?;
+            &part
+        }
+        None => recording,
+    };
+    let times = times(recording, region.calibration);
+    let frames = window(recording.shape().t, times.as_deref(), region.at, spec.frames, spec.interval_s);
+    let usable: Vec<usize> = frames.clone().collect();
+    let clip = Clip::read_frames(recording, &usable, region.calibration, spec)?;
+    let own = || {
+        let light = Light::of(&clip, spec.channels.len());
+        light.channels.into_iter().map(|moments| Intensity::of([moments])).collect::<Option<Vec<_>>>()
+    };
+    let (intensities, own_light) = match &region.intensities {
+        Some(intensities) => (intensities.clone(), false),
+        None => (own().ok_or(RegionError::Dark)?, true),
+    };
+    let mut video = vec![0.0; spec.channels.len() * spec.frames * spec.size * spec.size];
+    let view = View::upright(spec.frames, Frames::Video, "");
+    fill(&clip, &intensities, spec, &view, &mut video);
+    let reading = started.elapsed();
+    let shape = [1, spec.channels.len(), spec.frames, spec.size, spec.size];
+    let read = Instant::now();
+    let encodings = encoder.encode(video, shape)?;
+    let encoding = read.elapsed();
+    Ok(Encoded { encodings, mismatch: clip.mismatch, frames, own_light, reading, encoding })
+}
+
+/// Seconds of each frame: what the table says counts before what the file says.
+fn times(recording: &Recording, calibration: Calibration) -> Option<Vec<f64>> {
+    match calibration.interval_s.filter(|interval| interval.is_finite() && *interval > 0.0) {
+        Some(interval) => Some((0..recording.shape().t).map(|t| t as f64 * interval).collect()),
+        None => recording.times_s(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_lasts_as_long_as_the_models_and_stays_inside() {
+        // 16 frames at 3 s are 45 s: 10 frames at 5 s.
+        let times: Vec<f64> = (0..100).map(|t| f64::from(t) * 5.0).collect();
+        assert_eq!(window(100, Some(&times), 50, 16, 3.0), 45..55);
+        assert_eq!(window(100, Some(&times), 0, 16, 3.0), 0..10);
+        assert_eq!(window(100, Some(&times), 99, 16, 3.0), 90..100);
+        assert_eq!(window(100, None, 50, 16, 3.0), 42..58);
+    }
+
+    #[test]
+    fn a_short_or_slow_recording_gives_what_it_has() {
+        assert_eq!(window(6, None, 5, 16, 3.0), 0..6);
+        // A frame a minute: four frames are the least.
+        let times: Vec<f64> = (0..100).map(|t| f64::from(t) * 60.0).collect();
+        assert_eq!(window(100, Some(&times), 50, 16, 3.0), 48..52);
+        assert_eq!(window(1, None, 7, 16, 3.0), 0..1);
+        assert_eq!(window(0, None, 0, 16, 3.0), 0..0);
+    }
+}
