@@ -6,6 +6,7 @@ pub mod job;
 pub mod models;
 pub mod pictures;
 pub mod structure;
+pub mod take;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use crate::app::Studio;
 use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
-use crate::app::answers::{AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, structure};
+use crate::app::answers::{AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, structure, take};
 use crate::app::jobs::{Choice, Event};
 use crate::app::training::kept::Start;
 use crate::learn::region::Region;
@@ -223,6 +223,16 @@ impl Studio {
 
     /// Writes what the form says.
     fn take_away(&mut self) {
-        self.state.answers.taking = None;
+        let (Some(screen), Some(form)) = (&self.state.screen, self.state.answers.taking.take()) else { return };
+        let Some(encoded) = self.state.answers.of(screen).cloned() else { return };
+        if screen.look().blind {
+            return;
+        }
+        let task = take::Task { form, experiment: screen.experiment().clone(), row: screen.selection.current() };
+        self.jobs.spawn("Writing answers", false, move |progress, _| {
+            let files = take::write(&encoded, &task, progress)?;
+            log::info!("{} files are in {}.", files.len(), task.form.folder.trim());
+            Ok(())
+        });
     }
 }
