@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::infer::Encoder;
+use super::infer::{Encoder, Encodings};
 use super::screen::{Screen, ScreenError};
 use crate::analysis::items::Items;
 use crate::experiment::{EmbeddingTable, Experiment};
@@ -24,6 +24,20 @@ pub struct Classified {
 }
 
 impl Classified {
+    /// Of encoded videos.
+    pub fn of(row_ids: &[String], encodings: &Encodings, card: &Card) -> Self {
+        let likeliest = |drugs: &[f32]| {
+            let mut classes = ranked(drugs.iter().copied().map(f64::from));
+            classes.next().map(|(class, p)| (card.drugs[class].name.clone(), p as f32))
+        };
+        Self {
+            row_ids: row_ids.to_vec(),
+            moas: card.moas.clone(),
+            drugs: encodings.drugs.chunks_exact(card.drugs.len().max(1)).map(likeliest).collect(),
+            probabilities: encodings.moas.clone(),
+        }
+    }
+
     /// Probabilities of the mechanisms, the mean over some videos.
     pub fn mean(&self, videos: &[usize]) -> Vec<f64> {
         let count = self.moas.len();
@@ -67,29 +81,16 @@ pub fn predict(
     let items = Items::of(experiment);
     let screen = Screen::read(experiment, &items, &card.input, progress)?;
     let encodings = screen.encode(encoder, Frames::Video, progress)?;
-    let mut hasher = blake3::Hasher::new();
-    for (row_id, content) in screen.row_ids.iter().zip(&screen.contents) {
-        hasher.update(&(row_id.len() as u64).to_le_bytes()).update(row_id.as_bytes()).update(content);
-    }
+    let fingerprint = screen.fingerprint();
     let simulated = card.trained_on.simulated || screen.rows.iter().any(|&row| experiment.is_simulated(row));
-    let drugs = encodings.drugs.chunks_exact(card.drugs.len().max(1)).map(|drugs| {
-        ranked(drugs.iter().copied().map(f64::from))
-            .next()
-            .map(|(class, p)| (card.drugs[class].name.clone(), p as f32))
-    });
     Ok(Predictions {
         experiment: Arc::clone(experiment),
         embeddings: screen.table(&encodings, &card.hash),
-        classified: Classified {
-            row_ids: screen.row_ids.clone(),
-            moas: card.moas.clone(),
-            drugs: drugs.collect(),
-            probabilities: encodings.moas,
-        },
+        classified: Classified::of(&screen.row_ids, &encodings, card),
         warnings: screen.warnings,
         problems: screen.problems,
         model: card.hash.clone(),
-        fingerprint: hasher.finalize().to_hex().to_string(),
+        fingerprint,
         simulated,
     })
 }

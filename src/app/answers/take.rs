@@ -12,8 +12,8 @@ use crate::app::sketches;
 use crate::chem::Drawing;
 use crate::experiment::Experiment;
 use crate::export::figure::{
-    self, Bin, Colouring, ConfusionMatrix, Curve, Figure, Frame, Map, Origin, Panel, PrecisionRecall, Reliability,
-    RetrievalStrip,
+    self, Bin, Colouring, ConfusionMatrix, Curve, Figure, Frame, Map, Origin, Panel, PrecisionRecall,
+    Reliability, RetrievalStrip,
 };
 use crate::export::predictions::{Source, tables};
 use crate::export::{Progress, embeddings};
@@ -117,7 +117,11 @@ fn figures(
         })?;
     }
     if let Some(confusion) = confusion(encoded, progress)? {
-        put(&ConfusionMatrix { confusion: &confusion, by: "nearest compounds, by treatment", origin: origin() })?;
+        put(&ConfusionMatrix {
+            confusion: &confusion,
+            by: "nearest compounds, by treatment",
+            origin: origin(),
+        })?;
     }
     map(encoded, origin(), progress, &mut put)?;
     if let Some(subject) = task.row.and_then(|row| encoded.subject(row)) {
@@ -160,7 +164,8 @@ fn rankings(encoded: &Encoded, progress: &Progress) -> anyhow::Result<Vec<(Strin
             .iter()
             .filter(|&&other| subjects.subjects[other].compound != own.compound)
             .map(|&other| {
-                let dot = vector.iter().zip(&vectors[other * dim..(other + 1) * dim]).map(|(a, b)| a * b).sum();
+                let dot =
+                    vector.iter().zip(&vectors[other * dim..(other + 1) * dim]).map(|(a, b)| a * b).sum();
                 (dot, subjects.subjects[other].moas.iter().any(|moa| own.moas.contains(moa)))
             })
             .collect();
@@ -214,7 +219,8 @@ fn map(
     let settings = Settings { method, seed: 1, cosine: true };
     let points = projection::project(vectors, dim, &settings, progress)?;
     let subjects = answers.subjects();
-    let of: Vec<Option<usize>> = subjects.subjects.iter().map(|subject| subject.moas.first().copied()).collect();
+    let of: Vec<Option<usize>> =
+        subjects.subjects.iter().map(|subject| subject.moas.first().copied()).collect();
     put(&Map {
         name: "map",
         of: "videos",
@@ -272,7 +278,8 @@ fn strip(
         .iter()
         .map(|(subjects, experiment, place, _)| {
             let row = subjects.subjects[*place].row;
-            let smiles = subjects.subjects[*place].compound.and_then(|c| subjects.compounds[c].smiles.as_deref());
+            let smiles =
+                subjects.subjects[*place].compound.and_then(|c| subjects.compounds[c].smiles.as_deref());
             shown(experiment.address(row).ok(), smiles, experiment.table.number(row, "pixel_size_um"))
         })
         .collect();
@@ -289,7 +296,9 @@ fn strip(
             }),
             width_um: shown.width_um,
             structure: shown.structure.as_ref(),
-            compound: about.compound.map_or_else(|| about.row_id.clone(), |c| subjects.compounds[c].name.clone()),
+            compound: about
+                .compound
+                .map_or_else(|| about.row_id.clone(), |c| subjects.compounds[c].name.clone()),
             dose_um: about.dose,
             moa: moas.join("; "),
             place: format!("replicate {}, {}", subjects.replicates[about.replicate], about.well),

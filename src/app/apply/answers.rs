@@ -223,12 +223,15 @@ impl Studio {
 
     /// Writes what the form says.
     fn take_away(&mut self) {
-        let (Some(screen), Some(form)) = (&self.state.screen, self.state.answers.taking.take()) else { return };
+        let (Some(screen), Some(form)) = (&self.state.screen, self.state.answers.taking.take()) else {
+            return;
+        };
         let Some(encoded) = self.state.answers.of(screen).cloned() else { return };
         if screen.look().blind {
             return;
         }
-        let task = take::Task { form, experiment: screen.experiment().clone(), row: screen.selection.current() };
+        let task =
+            take::Task { form, experiment: screen.experiment().clone(), row: screen.selection.current() };
         self.jobs.spawn("Writing answers", false, move |progress, _| {
             let files = take::write(&encoded, &task, progress)?;
             log::info!("{} files are in {}.", files.len(), task.form.folder.trim());
