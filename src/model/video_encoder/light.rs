@@ -6,6 +6,17 @@
 //! neighbours without a convolution (temporal shift: Lin et al., ICCV 2019; spatial: Yu et al., S²-MLP, WACV 2022).
 //! Between stages 2 × 2 tokens merge. Mean and standard deviation over all tokens of every stage are the features:
 //! the deviation tells a cell where everything moves a little from one where a few things move far.
+//!
+//! On the CPU a block, the tubelets' layers and the statistics are one operation each (`fused`), with a gradient in closed
+//! form. They run on all cores, a few hundred tokens at a time, and sum in an order that does not depend on the number of
+//! threads. Elsewhere the same is built from Burn's own operations; features and gradients agree to rounding.
+
+mod fused;
+mod kernels;
+mod perceptron;
+mod rows;
+#[cfg(test)]
+mod tests;
 
 use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
@@ -51,6 +62,11 @@ impl Block {
 
     /// `[batch, time, height, width, dim]` to the same.
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
+        fused::block(&x, &self.norm, &self.expand, &self.contract).unwrap_or_else(|| self.plain(x))
+    }
+
+    /// The same from Burn's operations.
+    fn plain(&self, x: Tensor<5>) -> Tensor<5> {
         let mixed = shift(self.norm.forward(x.clone()));
         x + self.contract.forward(relu(self.expand.forward(mixed)))
     }
@@ -92,6 +108,22 @@ pub struct Stage {
     merge: Option<Linear>,
     blocks: Vec<Block>,
     norm: LayerNorm,
+}
+
+impl Stage {
+    /// Mean and deviation over all normed tokens of each video: `[batch, 2·dim]`.
+    fn pool(&self, x: &Tensor<5>) -> Tensor<2> {
+        fused::pool(x, &self.norm).unwrap_or_else(|| self.plain_pool(x.clone()))
+    }
+
+    /// The same from Burn's operations.
+    fn plain_pool(&self, x: Tensor<5>) -> Tensor<2> {
+        let [b, t, h, w, d] = x.dims();
+        let tokens = self.norm.forward(x).reshape([b, t * h * w, d]);
+        let mean = tokens.clone().mean_dim(1);
+        let variance = (tokens - mean.clone()).square().mean_dim(1);
+        Tensor::cat(vec![mean.reshape([b, d]), (variance + 1e-5).sqrt().reshape([b, d])], 1)
+    }
 }
 
 /// The encoder; see the module.
@@ -136,12 +168,7 @@ impl Light {
             for block in &stage.blocks {
                 x = block.forward(x);
             }
-            let [b, t, h, w, d] = x.dims();
-            let tokens = stage.norm.forward(x.clone()).reshape([b, t * h * w, d]);
-            let mean = tokens.clone().mean_dim(1);
-            let variance = (tokens - mean.clone()).square().mean_dim(1);
-            features.push(mean.reshape([b, d]));
-            features.push((variance + 1e-5).sqrt().reshape([b, d]));
+            features.push(stage.pool(&x));
         }
         Tensor::cat(features, 1)
     }
@@ -153,8 +180,11 @@ impl Light {
         let [nt, nh, nw] = [t / pt, h / ph, w / pw];
         let whole = video.slice([0..b, 0..c, 0..nt * pt, 0..nh * ph, 0..nw * pw]);
         let cut = whole.reshape([b, c, nt, pt, nh, ph, nw, pw]).permute([0, 2, 4, 6, 1, 3, 5, 7]);
-        let values = cut.reshape([b, nt, nh, nw, c * pt * ph * pw]);
-        self.embed_out.forward(relu(self.embed.forward(values)))
+        let values = cut.reshape([b * nt * nh * nw, c * pt * ph * pw]);
+        let tokens = fused::perceptron(&values, &self.embed, &self.embed_out)
+            .unwrap_or_else(|| self.embed_out.forward(relu(self.embed.forward(values))));
+        let [_, dim] = tokens.dims();
+        tokens.reshape([b, nt, nh, nw, dim])
     }
 }
 
@@ -162,7 +192,8 @@ impl Light {
 fn join(x: Tensor<5>) -> Tensor<5> {
     let [b, t, h, w, d] = x.dims();
     let (nh, nw) = (h / 2, w / 2);
-    let whole = x.slice([0..b, 0..t, 0..nh * 2, 0..nw * 2, 0..d]);
+    let whole =
+        if [h, w] == [2 * nh, 2 * nw] { x } else { x.slice([0..b, 0..t, 0..nh * 2, 0..nw * 2, 0..d]) };
     let cut: Tensor<7> = whole.reshape([b, t, nh, 2, nw, 2, d]);
     cut.permute([0, 1, 2, 4, 3, 5, 6]).reshape([b, t, nh, nw, 4 * d])
 }
@@ -203,68 +234,4 @@ pub fn layers(config: &LightConfig, channels: usize, frames: usize, size: usize)
         });
     }
     layers
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config() -> LightConfig {
-        LightConfig { tubelet: [2, 4, 4], dim: 16, depths: vec![1, 2] }
-    }
-
-    fn video(frames: usize, size: usize) -> Tensor<5> {
-        let device = Device::flex();
-        let n = (2 * frames * size * size) as i64;
-        Tensor::<1, burn::tensor::Int>::arange(0..n, &device)
-            .float()
-            .mul_scalar(0.37)
-            .sin()
-            .reshape([2, 1, frames, size, size])
-    }
-
-    #[test]
-    fn features_have_the_promised_length_and_depend_on_the_order_of_frames() {
-        let device = Device::flex();
-        device.seed(1);
-        let net = Light::new(&config(), 1, &device);
-        let x = video(8, 16);
-        let features = net.forward(x.clone());
-        assert_eq!(features.dims(), [2, config().features()]);
-        let backwards = net.forward(x.flip([2]));
-        let difference = (features - backwards).abs().max().into_scalar::<f32>();
-        assert!(difference > 1e-3, "{difference}");
-    }
-
-    #[test]
-    fn one_video_does_not_see_its_neighbour_in_the_batch() {
-        let device = Device::flex();
-        device.seed(1);
-        let net = Light::new(&config(), 1, &device);
-        let x = video(4, 16);
-        let both = net.forward(x.clone());
-        let alone = net.forward(x.narrow(0, 1, 1));
-        let difference = (both.narrow(0, 1, 1) - alone).abs().max().into_scalar::<f32>();
-        assert!(difference < 1e-5, "{difference}");
-    }
-
-    #[test]
-    fn a_shift_moves_one_token_and_brings_in_zeros() {
-        let device = Device::flex();
-        let x = Tensor::<1, burn::tensor::Int>::arange(0..24, &device).float().reshape([1, 3, 1, 1, 8]);
-        let shifted = shift(x.clone());
-        let at = |tensor: &Tensor<5>, t: usize, c: usize| {
-            tensor.clone().slice([0..1, t..t + 1, 0..1, 0..1, c..c + 1]).into_scalar::<f32>()
-        };
-        assert_eq!([0, 1, 2].map(|t| at(&shifted, t, 0)), [0.0, 0.0, 8.0]);
-        assert_eq!([0, 1, 2].map(|t| at(&shifted, t, 1)), [9.0, 17.0, 0.0]);
-        assert!((2..8).all(|c| at(&shifted, 1, c) == at(&x, 1, c)));
-    }
-
-    #[test]
-    fn the_table_of_layers_counts_the_parameters_that_are_there() {
-        let net = Light::new(&config(), 2, &Device::flex());
-        let counted: usize = layers(&config(), 2, 8, 16).iter().map(|layer| layer.parameters).sum();
-        assert_eq!(counted, net.num_params());
-    }
 }
