@@ -104,6 +104,10 @@ fn subjects(encoded: &Predictions) -> (Arc<Subjects>, Vec<f32>) {
 }
 
 fn origin(encoded: &Predictions, path: &Path) -> Origin {
-    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Origin { name, model_hash: encoded.model.clone(), simulated: encoded.simulated }
+    // Manifests are all called so; the folder tells them apart.
+    Origin {
+        name: path.display().to_string(),
+        model_hash: encoded.model.clone(),
+        simulated: encoded.simulated,
+    }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Tables;
 use super::tables::{Source, in_training, verdict};
-use crate::analysis::answers::{Answers, Calibration, Level, Rate};
+use crate::analysis::answers::{Answers, Calibration, Level, Rate, Verdict};
 
 /// How many treatments are active and what was called, and how far that can be trusted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,6 +18,8 @@ pub struct Summary {
     pub treatments: usize,
     /// Treatments by activity: `active`, `DMSO-like`, `undecided`.
     pub activity: BTreeMap<String, usize>,
+    /// Treatments whose activity cannot be said, by the reason.
+    pub undecided: BTreeMap<String, usize>,
     /// Treatments by call.
     pub calls: BTreeMap<String, usize>,
     /// Treatments by the mechanism that was called.
@@ -95,8 +97,13 @@ impl Summary {
             counts
         };
         let mut activity: BTreeMap<String, usize> = BTreeMap::new();
+        let mut undecided: BTreeMap<String, usize> = BTreeMap::new();
         for place in 0..answers.treatments().len() {
-            *activity.entry(verdict(&answers.activity(place).verdict).to_owned()).or_default() += 1;
+            let found = &answers.activity(place).verdict;
+            *activity.entry(verdict(found).to_owned()).or_default() += 1;
+            if let Verdict::Undecided(why) = found {
+                *undecided.entry(why.clone()).or_default() += 1;
+            }
         }
         let library = answers.library();
         let subjects = library.subjects();
@@ -109,6 +116,7 @@ impl Summary {
             videos: tables.videos.height(),
             treatments: tables.treatments.height(),
             activity,
+            undecided,
             calls: count("call"),
             predicted_moas: count("predicted_moa"),
             answering_compounds: answering.len(),
@@ -141,6 +149,9 @@ impl Summary {
             }
         };
         line("activity", list(&self.activity));
+        for (why, n) in &self.undecided {
+            line("", format!("undecided, {n} ×: {why}"));
+        }
         line("calls", list(&self.calls));
         line("mechanisms", list(&self.predicted_moas));
         line("answered by", self.library.clone().unwrap_or_else(|| "the experiment itself".to_owned()));
@@ -166,11 +177,11 @@ impl Summary {
                 line(
                     "novelty",
                     format!(
-                        "false alarms {} (aimed at {}), {} of left-out mechanisms found, {} of DMSO called unlike",
+                        "false alarms: {} of answers on known mechanisms are called unlike anything known (aimed at {}); \
+                         detected: {} of those whose mechanism is left out",
                         percent(trust.false_alarms),
                         percent(trust.alpha),
-                        percent(trust.detected),
-                        percent(trust.dmso)
+                        percent(trust.detected)
                     ),
                 );
             }

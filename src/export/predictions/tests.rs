@@ -374,6 +374,8 @@ fn what_is_undecided_is_left_empty_with_a_note() {
     }
     let summary = Summary::of(&answers, &tables, &source);
     assert_eq!((summary.activity["undecided"], summary.calls["undecided"]), (32, 32));
+    assert_eq!(summary.undecided.values().sum::<usize>(), 32);
+    assert!(summary.text().contains("undecided, 32 ×: There is no DMSO"), "{}", summary.text());
     assert_eq!(summary.calibration["treatment"].ece, None);
     assert!(summary.text().contains("No probabilities"), "{}", summary.text());
 }
