@@ -315,7 +315,9 @@ pub(super) fn fit(answers: &[&LeftOut]) -> f64 {
         let chance = all.iter().map(|p| -p.max(1e-300).ln()).sum::<f64>() / all.len() as f64;
         (1.0 - anything) * surprise(answer, beta) + anything * chance
     };
-    let loss = |log: f64| answers.par_iter().map(|answer| one(answer, log.exp())).collect::<Vec<_>>();
+    // Few answers are not worth waking anybody for.
+    let all = || answers.par_iter().with_min_len(512);
+    let loss = |log: f64| all().map(|answer| one(answer, log.exp())).collect::<Vec<_>>();
     // Summed in order, so that the threads do not matter.
     let loss = |log: f64| loss(log).into_iter().sum::<f64>();
     let (from, to, steps) = (0.01_f64.ln(), 1e4_f64.ln(), 40);
