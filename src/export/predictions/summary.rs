@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use polars::prelude::DataFrame;
 use serde::Serialize;
 
 use super::Tables;
@@ -30,12 +31,48 @@ pub struct Summary {
     pub answering_compounds: usize,
     /// Those among them that the model was trained with: what is measured on them flatters it.
     pub answering_compounds_in_training: usize,
+    /// Active treatments of a known mechanism whose compound the model was trained with: how many have it as nearest.
+    pub known_in_training: Hits,
+    /// The same of compounds that are new to the model: the honest figure.
+    pub known_new: Hits,
     /// How far answers can be trusted, by level.
     pub calibration: BTreeMap<&'static str, Trust>,
     /// True if experiment, library or model is simulated.
     pub simulated: bool,
     /// What a reader should know.
     pub notes: Vec<String>,
+}
+
+/// Right answers among all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Hits {
+    /// Right ones.
+    pub right: usize,
+    /// All.
+    pub of: usize,
+}
+
+impl Hits {
+    /// Counts active treatments whose nearest mechanism is one of their own.
+    fn of(frame: &DataFrame, trained: bool) -> Self {
+        let text = |name: &str| frame.column(name).and_then(|column| column.str().cloned());
+        let flags = frame.column("compound_in_training").and_then(|column| column.bool().cloned());
+        let (Ok(activity), Ok(own), Ok(nearest), Ok(flags)) =
+            (text("activity_call"), text("moa"), text("nearest_moa"), flags)
+        else {
+            return Self::default();
+        };
+        let mut hits = Self::default();
+        for row in (0..frame.height()).filter(|&row| flags.get(row) == Some(trained)) {
+            if let (Some("active"), Some(own), Some(nearest)) =
+                (activity.get(row), own.get(row), nearest.get(row))
+            {
+                hits.of += 1;
+                hits.right += usize::from(own.split("; ").any(|moa| moa == nearest));
+            }
+        }
+        hits
+    }
 }
 
 /// Errors that were measured on the library's own compounds, each left out. `None` where too little is known.
@@ -124,6 +161,8 @@ impl Summary {
                 .into_iter()
                 .filter(|&compound| trained[compound])
                 .count(),
+            known_in_training: Hits::of(&tables.treatments, true),
+            known_new: Hits::of(&tables.treatments, false),
             library: (!answers.is_itself()).then(|| library.origin().name.clone()),
             calibration: Level::ALL
                 .map(|level| (level.label(), Trust::of(library.calibration(level))))
@@ -189,8 +228,21 @@ impl Summary {
                 line(
                     "mind",
                     format!(
-                        "the model was trained with {} of the {} compounds that answer: on new compounds expect less",
+                        "the model was trained with {} of the {} compounds that answer",
                         self.answering_compounds_in_training, self.answering_compounds
+                    ),
+                );
+            }
+            if self.known_new.of > 0 {
+                line(
+                    "new drugs",
+                    format!(
+                        "nearest mechanism right for {} of {} active compounds × doses that the model was not trained \
+                         with ({} of {} that it was)",
+                        self.known_new.right,
+                        self.known_new.of,
+                        self.known_in_training.right,
+                        self.known_in_training.of
                     ),
                 );
             }

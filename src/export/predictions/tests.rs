@@ -323,6 +323,18 @@ fn rows_say_what_the_answers_say_and_call_no_mechanism_of_what_is_like_dmso() {
 
     assert_eq!((summary.videos, summary.treatments, summary.simulated), (408, 32, true));
     assert_eq!(summary.answering_compounds_in_training, 1);
+    let treatments = Seen::of(&tables.treatments);
+    let active = (0..32).filter(|&i| treatments.text(i, "activity_call") == "active");
+    let (mut right, mut of) = ([0, 0], [0, 0]);
+    for place in active {
+        let new = usize::from(place / 2 != 3);
+        of[new] += 1;
+        let own = treatments.text(place, "moa").split(';').map(str::trim);
+        right[new] += usize::from(own.into_iter().any(|moa| moa == treatments.text(place, "nearest_moa")));
+    }
+    let hits = [summary.known_in_training, summary.known_new];
+    assert_eq!(hits.map(|hits| (hits.right, hits.of)), [(right[0], of[0]), (right[1], of[1])]);
+    assert!(summary.text().contains(&format!("right for {} of {} active", right[1], of[1])));
     assert!(summary.answering_compounds >= 15, "{summary:?}");
     assert_eq!(summary.calls.values().sum::<usize>(), 32);
     assert_eq!(summary.calls["DMSO-like"], inactive);
