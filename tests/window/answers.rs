@@ -3,22 +3,23 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
 
 use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use molclip::analysis::answers::{Call, Level};
 use molclip::app::answers::structure::StructureQuestion;
-use molclip::app::answers::{AnswerCommand, Answering, Encoded, Options};
+use molclip::app::answers::{AnswerCommand, Answering, Encoded, Options, TableFormat, TakeForm};
 use molclip::app::command::Command;
 use molclip::app::screen::command::ScreenCommand;
 use molclip::app::screen::selection::Gesture;
+use molclip::app::training::TrainingCommand;
+use molclip::app::training::kept::Start;
 use molclip::app::{Setup, Studio};
 use molclip::export::Progress;
 use molclip::simulate;
 use molclip::video::Crop;
 
-use crate::support::{Window, settle, setup, studio, window_with};
+use crate::support::{Window, send, settle, setup, studio, wait, window_with};
 
 /// A screen that the shipped model can say something of, small enough to be simulated in seconds.
 fn simulated() -> &'static Path {
@@ -39,24 +40,6 @@ fn simulated() -> &'static Path {
         (folder, manifest)
     });
     manifest
-}
-
-fn wait(window: &mut Window, what: &str, mut until: impl FnMut(&Studio) -> bool) {
-    let start = Instant::now();
-    loop {
-        window.step();
-        if until(studio(window)) {
-            return;
-        }
-        assert!(start.elapsed() < Duration::from_mins(3), "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn send(window: &mut Window, command: Command) {
-    let ctx = window.ctx.clone();
-    window.state_mut().as_mut().unwrap().apply(&ctx, command);
-    window.run_steps(2);
 }
 
 fn answers(studio: &Studio) -> &Answering {
@@ -209,4 +192,74 @@ fn a_rectangle_is_encoded_as_the_recording_plays() {
     wait(&mut window, "the bars follow", |s| {
         answers(s).region.as_ref().is_some_and(|(p, _)| p.at > place.at)
     });
+}
+
+/// The README's tutorial on one screen: train, encode, ask, take away; what was written is read back.
+#[test]
+fn the_tutorial_goes_through_from_training_to_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup { config_dir: Some(folder.path().join("config")), ..setup(&[simulated()]) };
+    let mut window = window_with(setup, Theme::Dark);
+    window.set_size([1280.0, 1600.0].into());
+    wait(&mut window, "the experiment opens", |s| s.state.screen.is_some());
+
+    send(&mut window, Command::TrainModel);
+    wait(&mut window, "the form is there", |s| s.state.training.form.is_some());
+    let mut form = studio(&window).state.training.form.clone().unwrap().1;
+    form.folder = folder.path().join("models").display().to_string();
+    form.name = "mine".into();
+    form.config.drug_epochs = 1;
+    form.config.moa_epochs = 1;
+    form.start_from(Start::Shipped);
+    send(&mut window, Command::Training(TrainingCommand::Form(Box::new(form))));
+    wait(&mut window, "card and rows are known", |s| {
+        let training = &s.state.training;
+        let form = &training.form.as_ref().unwrap().1;
+        training.looking.is_none() && !training.scanning && training.card(form).is_some()
+    });
+    settle(&mut window);
+    send(&mut window, Command::StartTraining);
+    wait(&mut window, "the training ends", |s| {
+        s.state.training.live.as_ref().is_some_and(|l| !l.is_running())
+    });
+    settle(&mut window);
+
+    // The model that was just trained answers.
+    send(&mut window, Command::EncodeVideos);
+    wait(&mut window, "the videos are encoded", |s| answers(s).encoded.is_some());
+    settle(&mut window);
+    assert_eq!(encoded(&window).start, Start::Model(folder.path().join("models").join("mine")));
+    let row = encoded(&window).subjects.subjects.iter().find(|s| !s.control).unwrap().row as u32;
+    select(&mut window, row);
+
+    let results = folder.path().join("results");
+    send(&mut window, Command::TakeAnswers);
+    let form = TakeForm {
+        folder: results.display().to_string(),
+        tables: TableFormat::Csv,
+        figures: true,
+        embeddings: true,
+    };
+    send(&mut window, Command::Answers(AnswerCommand::Taking(Some(form))));
+    send(&mut window, Command::Answers(AnswerCommand::Take));
+    settle(&mut window);
+    let table = std::fs::read_to_string(results.join("predictions.csv")).unwrap();
+    let mut lines = table.lines();
+    let header: Vec<&str> = lines.next().unwrap().split(',').collect();
+    for column in ["row_id", "concentration_uM", "activity_q", "call", "novelty_p", "model_hash", "simulated"]
+    {
+        assert!(header.contains(&column), "{column} is missing in {header:?}");
+    }
+    assert_eq!(lines.count(), encoded(&window).rows.len());
+    assert!(results.join("predictions.treatments.csv").is_file());
+    assert!(results.join("embeddings.parquet").is_file());
+    let hash = &encoded(&window).card.hash;
+    for figure in ["map", "precision_recall", "nearest_videos"] {
+        let svg = std::fs::read_to_string(results.join(format!("{figure}.svg"))).unwrap();
+        let drawn = roxmltree::Document::parse(&svg).unwrap();
+        let text: String = drawn.descendants().filter_map(|node| node.text()).collect();
+        assert!(text.contains("imulated"), "{figure} does not say that it is simulated");
+        assert!(text.contains(&hash[..12]), "{figure} does not name the model");
+        assert!(image::open(results.join(format!("{figure}.png"))).unwrap().width() > 1000);
+    }
 }

@@ -18,7 +18,7 @@ use molclip::export::Progress;
 use molclip::random::{normal, stream};
 use molclip::simulate;
 
-use crate::support::{Window, setup, studio, wait, window_with};
+use crate::support::{Window, send, setup, studio, wait, window_with};
 
 /// Three mechanisms of two drugs with two videos each, and DMSO.
 fn simulated() -> &'static Path {
@@ -71,12 +71,6 @@ fn open(folder: &Path, path: &Path, theme: Theme) -> Window {
     wait(&mut window, "the experiment opens", |s| s.state.screen.is_some());
     send(&mut window, Command::ShowMap);
     window
-}
-
-fn send(window: &mut Window, command: Command) {
-    let ctx = window.ctx.clone();
-    window.state_mut().as_mut().unwrap().apply(&ctx, command);
-    window.run_steps(2);
 }
 
 fn map(studio: &Studio) -> &Map {

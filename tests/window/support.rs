@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use eframe::egui;
 use egui_kittest::Harness;
+use molclip::app::command::Command;
 use molclip::app::settings::Settings;
 use molclip::app::{Setup, Studio, log_store};
 use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter};
@@ -86,7 +87,7 @@ pub fn window(paths: &[&Path]) -> Window {
     window
 }
 
-/// Lets passes go by until a condition holds.
+/// Lets passes go by until a condition holds. A training takes long on a busy machine.
 pub fn wait(window: &mut Window, what: &str, mut until: impl FnMut(&Studio) -> bool) {
     let start = Instant::now();
     loop {
@@ -94,9 +95,16 @@ pub fn wait(window: &mut Window, what: &str, mut until: impl FnMut(&Studio) -> b
         if until(studio(window)) {
             return;
         }
-        assert!(start.elapsed() < Duration::from_mins(1), "waited too long: {what}");
+        assert!(start.elapsed() < Duration::from_mins(3), "waited too long: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
+}
+
+/// Carries out a command, as a menu or a key would.
+pub fn send(window: &mut Window, command: Command) {
+    let ctx = window.ctx.clone();
+    window.state_mut().as_mut().unwrap().apply(&ctx, command);
+    window.run_steps(2);
 }
 
 /// Lets jobs end and pictures come up.

@@ -18,7 +18,7 @@ use molclip::learn::config::Config;
 use molclip::model::weights::read_card;
 use molclip::simulate;
 
-use crate::support::{Window, setup, studio, window_with};
+use crate::support::{Window, send, setup, studio, wait, window_with};
 
 /// A screen of four mechanisms with five drugs each, small enough to train on in seconds.
 fn simulated() -> &'static Path {
@@ -57,27 +57,8 @@ fn tiny(moa_epochs: usize) -> Config {
     serde_json::from_value(text).unwrap()
 }
 
-/// A training takes longer than a pass, also on a busy machine.
-fn wait(window: &mut Window, what: &str, mut until: impl FnMut(&Studio) -> bool) {
-    let start = Instant::now();
-    loop {
-        window.step();
-        if until(studio(window)) {
-            return;
-        }
-        assert!(start.elapsed() < Duration::from_mins(3), "waited too long: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
 fn training(studio: &Studio) -> &Training {
     &studio.state.training
-}
-
-fn send(window: &mut Window, command: Command) {
-    let ctx = window.ctx.clone();
-    window.state_mut().as_mut().unwrap().apply(&ctx, command);
-    window.run_steps(2);
 }
 
 /// A window with an experiment and the training panel in front.

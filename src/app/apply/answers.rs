@@ -9,12 +9,19 @@ use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
 use crate::app::answers::{AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, structure, take};
 use crate::app::jobs::{Choice, Event};
+use crate::app::panels::Pane;
 use crate::app::training::kept::Start;
 use crate::learn::region::Region;
 use crate::learn::store::calibration;
 use crate::model::clip::Calibration;
 
 impl Studio {
+    /// Shows answers beside the recording that they are about.
+    pub(in crate::app) fn show_answers(&mut self) {
+        self.show_pane(Pane::Viewer);
+        self.show_pane(Pane::Answers);
+    }
+
     /// Carries out what the panel asks for.
     pub(in crate::app) fn apply_to_answers(&mut self, command: AnswerCommand) {
         match command {

@@ -173,10 +173,10 @@ impl Studio {
             Command::Map(command) => self.apply_to_map(command),
             Command::StartTraining => self.apply_to_training(TrainingCommand::Start),
             Command::EncodeVideos => {
-                self.show_pane(Pane::Answers);
+                self.show_answers();
                 self.encode_videos();
             }
-            Command::ShowAnswers => self.show_pane(Pane::Answers),
+            Command::ShowAnswers => self.show_answers(),
             Command::TakeAnswers => {
                 if let Some(screen) = &self.state.screen {
                     self.state.answers.taking = Some(TakeForm::first(&self.state, screen));

@@ -44,7 +44,7 @@ impl Default for SimulateForm {
         let parent =
             home.as_ref().map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
         let config =
-            Config { moas: 6, drugs_per_moa: 3, videos_per_drug: 2, replicates: 2, ..Config::default() };
+            Config { moas: 6, drugs_per_moa: 4, videos_per_drug: 2, replicates: 3, ..Config::default() };
         let folder = parent.join("simulated screen").display().to_string();
         Self { config, folder, moa: None, percent: 100, previews: None, shown: None }
     }
@@ -79,7 +79,9 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         ui.add_space(4.0);
         ui.horizontal(|ui| {
             let start = Button::new("Simulate").min_size(vec2(110.0, 28.0));
-            if ui.add_enabled(problem.is_none(), start).clicked() {
+            // In a number or the folder, Enter ends the typing.
+            let enter = ui.memory(|m| m.focused().is_none()) && ui.input(|i| i.key_pressed(Key::Enter));
+            if ui.add_enabled(problem.is_none(), start).clicked() || (enter && problem.is_none()) {
                 out.send(Command::ConfirmSimulate);
             }
             done |= ui.button("Cancel").clicked();

@@ -65,7 +65,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         ui.add_space(6.0);
         ui.horizontal(|ui| {
             let ready = !form.folder.trim().is_empty();
-            let enter = ui.input(|input| input.key_pressed(Key::Enter));
+            let enter = ui.memory(|m| m.focused().is_none()) && ui.input(|i| i.key_pressed(Key::Enter));
             if ui.add_enabled(ready, Button::new("Write")).clicked() || (ready && enter) {
                 done = true;
             }
