@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use eframe::egui::Rect;
 
-use super::answers::Answering;
+use super::answers::{Answering, TakeForm};
 use super::command::Command;
 use super::frame::{self, LutCache};
 use super::jobs::Choice;
@@ -195,6 +195,8 @@ pub struct Dialogs {
     pub join: Option<JoinForm>,
     /// What an import found.
     pub report: bool,
+    /// What of the answers is written, and where.
+    pub take: Option<TakeForm>,
     /// An experiment without a name is to be closed.
     pub close_experiment: bool,
 }
@@ -209,6 +211,7 @@ impl Dialogs {
             || self.import.is_some()
             || self.join.is_some()
             || self.simulate.is_some()
+            || self.take.is_some()
             || self.close_experiment
             || self.confirm_quit
     }

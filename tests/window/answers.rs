@@ -240,8 +240,7 @@ fn the_tutorial_goes_through_from_training_to_a_table() {
         figures: true,
         embeddings: true,
     };
-    send(&mut window, Command::Answers(AnswerCommand::Taking(Some(form))));
-    send(&mut window, Command::Answers(AnswerCommand::Take));
+    send(&mut window, Command::Answers(AnswerCommand::Take(form)));
     settle(&mut window);
     let table = std::fs::read_to_string(results.join("predictions.csv")).unwrap();
     let mut lines = table.lines();

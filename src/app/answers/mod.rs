@@ -16,6 +16,7 @@ use self::structure::{StructureAnswer, StructureQuestion};
 use super::screen::Screen;
 use super::training::kept::Start;
 use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects};
+use crate::analysis::items::{Compound, plain};
 use crate::experiment::{EmbeddingTable, Experiment};
 use crate::learn::infer::{Encoder, Encodings};
 use crate::learn::region;
@@ -112,6 +113,14 @@ impl Encoded {
     pub fn is_simulated(&self) -> bool {
         self.answers.simulated()
     }
+}
+
+/// True for a compound that a model was trained with, by its skeleton or else its name.
+pub fn is_trained(card: &Card, compound: &Compound) -> bool {
+    card.drugs.iter().any(|drug| match &compound.skeleton {
+        Some(skeleton) if !drug.skeleton.is_empty() => *skeleton == drug.skeleton,
+        _ => compound.names.contains(&plain(&drug.name)),
+    })
 }
 
 /// Another experiment whose videos answer, read-only.
@@ -221,8 +230,6 @@ pub struct Answering {
     pub region: Option<(Place, Result<Arc<RegionAnswer>, String>)>,
     /// Pictures of neighbours.
     pub pictures: Option<Pictures>,
-    /// The form that takes results away.
-    pub taking: Option<TakeForm>,
 }
 
 impl Answering {
@@ -292,10 +299,8 @@ pub enum AnswerCommand {
     Gallery(PathBuf),
     /// Let the experiment itself answer again.
     OwnGallery,
-    /// Open, change or close the form that takes results away.
-    Taking(Option<TakeForm>),
     /// Write what the form says.
-    Take,
+    Take(TakeForm),
 }
 
 /// What jobs send back.

@@ -86,6 +86,7 @@ fn figures(
         data: encoded.fingerprint.clone(),
         simulated: encoded.is_simulated(),
     };
+    let trained = trained_on(encoded);
     for (level, name, of) in [
         (Level::Video, "reliability_videos", figure::Level::Video),
         (Level::Treatment, "reliability_treatments", figure::Level::Treatment),
@@ -99,7 +100,7 @@ fn figures(
             bins: bins.map(|bin| Bin { predicted: bin.probability, right: bin.accuracy, n: bin.n }).collect(),
             ece: measured.ece,
             level: of,
-            how: "each compound left out of the gallery, cross-fitted by compound",
+            how: &format!("each compound left out of the gallery, cross-fitted by compound; {trained}"),
             origin: origin(),
         })?;
         progress.check()?;
@@ -110,7 +111,7 @@ fn figures(
         let curves = rankings.iter().filter_map(|(moa, of)| Curve::of(moa, of)).collect();
         put(&PrecisionRecall {
             name: "precision_recall",
-            task: "mechanism of action, own compound left out",
+            task: &format!("mechanism of action, own compound left out; {trained}"),
             mean,
             curves,
             origin: origin(),
@@ -128,6 +129,13 @@ fn figures(
         strip(encoded, task, subject, origin(), &mut put)?;
     }
     Ok(())
+}
+
+/// How many of the compounds that answer the model was trained with: for these no score is a test.
+fn trained_on(encoded: &Encoded) -> String {
+    let compounds = &encoded.answers.library().subjects().compounds;
+    let known = compounds.iter().filter(|compound| super::is_trained(&encoded.card, compound)).count();
+    format!("the model was trained with {known} of {} compounds", compounds.len())
 }
 
 /// A figure whose type is forgotten.

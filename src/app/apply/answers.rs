@@ -7,7 +7,9 @@ use crate::app::Studio;
 use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
-use crate::app::answers::{AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, structure, take};
+use crate::app::answers::{
+    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, TakeForm, structure, take,
+};
 use crate::app::jobs::{Choice, Event};
 use crate::app::panels::Pane;
 use crate::app::training::kept::Start;
@@ -40,8 +42,7 @@ impl Studio {
             AnswerCommand::Region(place) => self.ask_region(place),
             AnswerCommand::Gallery(path) => self.open_gallery(path),
             AnswerCommand::OwnGallery => self.answer_anew("Comparing within the experiment", |_, _| Ok(None)),
-            AnswerCommand::Taking(form) => self.state.answers.taking = form,
-            AnswerCommand::Take => self.take_away(),
+            AnswerCommand::Take(form) => self.take_away(form),
         }
     }
 
@@ -50,7 +51,7 @@ impl Studio {
         match choice {
             Choice::Gallery => self.open_gallery(path),
             Choice::Results => {
-                if let Some(form) = &mut self.state.answers.taking {
+                if let Some(form) = &mut self.state.dialogs.take {
                     form.folder = path.display().to_string();
                 }
             }
@@ -229,10 +230,8 @@ impl Studio {
     }
 
     /// Writes what the form says.
-    fn take_away(&mut self) {
-        let (Some(screen), Some(form)) = (&self.state.screen, self.state.answers.taking.take()) else {
-            return;
-        };
+    fn take_away(&mut self, form: TakeForm) {
+        let Some(screen) = &self.state.screen else { return };
         let Some(encoded) = self.state.answers.of(screen).cloned() else { return };
         if screen.look().blind {
             return;

@@ -179,7 +179,7 @@ impl Studio {
             Command::ShowAnswers => self.show_answers(),
             Command::TakeAnswers => {
                 if let Some(screen) = &self.state.screen {
-                    self.state.answers.taking = Some(TakeForm::first(&self.state, screen));
+                    self.state.dialogs.take = Some(TakeForm::first(&self.state, screen));
                 }
             }
             Command::Answers(command) => self.apply_to_answers(command),

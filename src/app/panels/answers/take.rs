@@ -29,8 +29,8 @@ impl TakeForm {
 
 /// Shows the form while it is open.
 pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.answers.taking.clone() else { return };
-    let before = form.clone();
+    let Some(mut form) = state.dialogs.take.take() else { return };
+    let mut cancelled = false;
     let mut done = false;
     let modal = Modal::new(Id::unique("take away")).show(ctx, |ui| {
         ui.set_width(480.0);
@@ -69,17 +69,12 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             if ui.add_enabled(ready, Button::new("Write")).clicked() || (ready && enter) {
                 done = true;
             }
-            if ui.button("Cancel").clicked() {
-                ui.close();
-            }
+            cancelled |= ui.button("Cancel").clicked();
         });
     });
     if done {
-        send(out, AnswerCommand::Taking(Some(form)));
-        send(out, AnswerCommand::Take);
-    } else if modal.should_close() {
-        send(out, AnswerCommand::Taking(None));
-    } else if form != before {
-        send(out, AnswerCommand::Taking(Some(form)));
+        send(out, AnswerCommand::Take(form));
+    } else if !cancelled && !modal.should_close() {
+        state.dialogs.take = Some(form);
     }
 }
