@@ -16,8 +16,8 @@ use self::structure::{StructureAnswer, StructureQuestion};
 use super::screen::Screen;
 use super::training::kept::Start;
 use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects};
-use crate::analysis::items::{Compound, plain};
 use crate::experiment::{EmbeddingTable, Experiment};
+use crate::export::predictions::in_training;
 use crate::learn::infer::{Encoder, Encodings};
 use crate::learn::region;
 use crate::model::card::Card;
@@ -109,18 +109,17 @@ impl Encoded {
         }
     }
 
+    /// How many compounds answer, and with how many of these the model was trained: what is measured on them is no test.
+    pub fn trained(&self) -> (usize, usize) {
+        let compounds = &self.answers.library().subjects().compounds;
+        let trained = in_training(compounds, &self.card.drugs);
+        (compounds.len(), trained.into_iter().filter(|known| *known).count())
+    }
+
     /// True if videos, model or gallery are simulated.
     pub fn is_simulated(&self) -> bool {
         self.answers.simulated()
     }
-}
-
-/// True for a compound that a model was trained with, by its skeleton or else its name.
-pub fn is_trained(card: &Card, compound: &Compound) -> bool {
-    card.drugs.iter().any(|drug| match &compound.skeleton {
-        Some(skeleton) if !drug.skeleton.is_empty() => *skeleton == drug.skeleton,
-        _ => compound.names.contains(&plain(&drug.name)),
-    })
 }
 
 /// Another experiment whose videos answer, read-only.

@@ -131,11 +131,10 @@ fn figures(
     Ok(())
 }
 
-/// How many of the compounds that answer the model was trained with: for these no score is a test.
+/// See [`Encoded::trained`].
 fn trained_on(encoded: &Encoded) -> String {
-    let compounds = &encoded.answers.library().subjects().compounds;
-    let known = compounds.iter().filter(|compound| super::is_trained(&encoded.card, compound)).count();
-    format!("the model was trained with {known} of {} compounds", compounds.len())
+    let (all, known) = encoded.trained();
+    format!("the model was trained with {known} of {all} compounds")
 }
 
 /// A figure whose type is forgotten.

@@ -17,7 +17,7 @@ use crate::video::edits::write_atomically;
 use grid::Format;
 
 pub use summary::Summary;
-pub use tables::{Source, tables};
+pub use tables::{Source, in_training, tables};
 
 /// A table cannot be made or written.
 #[derive(Debug, thiserror::Error)]

@@ -147,7 +147,7 @@ fn by_treatment(
 }
 
 /// Which compounds are among a model's training drugs: of one skeleton, or of one name.
-pub(super) fn in_training(compounds: &[Compound], drugs: &[DrugClass]) -> Vec<bool> {
+pub fn in_training(compounds: &[Compound], drugs: &[DrugClass]) -> Vec<bool> {
     let skeletons: BTreeSet<&str> =
         drugs.iter().map(|drug| drug.skeleton.as_str()).filter(|text| !text.is_empty()).collect();
     let names: BTreeSet<String> =

@@ -6,7 +6,7 @@ use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoints, Points};
 use super::SMALL;
 use super::verdict::percent;
 use crate::analysis::answers::{Bin, Calibration, Level, Rate};
-use crate::app::answers::{Encoded, is_trained};
+use crate::app::answers::Encoded;
 use crate::app::widgets::named;
 
 /// Shows the calibration of a level.
@@ -23,12 +23,10 @@ pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
     if encoded.is_simulated() {
         ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
     }
-    let compounds = &encoded.answers.library().subjects().compounds;
-    let trained = compounds.iter().filter(|compound| is_trained(&encoded.card, compound)).count();
+    let (all, trained) = encoded.trained();
     if trained > 0 {
         let text = format!(
-            "The model was trained with {trained} of these {} compounds. What it says of a new one is less sure than this.",
-            compounds.len()
+            "The model was trained with {trained} of these {all} compounds. What it says of a new one is less sure than this."
         );
         ui.label(RichText::new(text).color(ui.visuals().warn_fg_color));
     }
