@@ -70,8 +70,15 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
         let text = format!("{} videos in {:.1} s", encoded.rows.len(), encoded.seconds);
         ui.weak(RichText::new(text).size(SMALL));
         if encoded.is_simulated() {
-            let tip = "Model or videos come from the simulator";
-            ui.label(RichText::new("simulated").size(SMALL).strong().color(ui.visuals().warn_fg_color))
+            let (text, tip) = if encoded.subjects.simulated() {
+                ("simulated", "These videos come from the simulator, not from a microscope")
+            } else {
+                (
+                    "simulation answers",
+                    "The model, or the gallery, knows simulated cells: no evidence about real ones",
+                )
+            };
+            ui.label(RichText::new(text).size(SMALL).strong().color(ui.visuals().warn_fg_color))
                 .on_hover_text(tip);
         }
         remark(ui, &encoded.problems, "could not be read", true);
