@@ -194,7 +194,7 @@ fn a_training_goes_from_the_form_to_a_model() {
 fn a_stopped_training_keeps_its_best_and_can_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = open(folder.path(), simulated());
-    answer(&mut window, folder.path(), tiny(200));
+    answer(&mut window, folder.path(), tiny(5000));
     window.get_by_label("Start training").click();
     wait(&mut window, "two epochs on mechanisms", |s| {
         training(s).live.as_ref().is_some_and(|live| live.epochs.len() >= 4)
@@ -209,7 +209,7 @@ fn a_stopped_training_keeps_its_best_and_can_go_on() {
     wait(&mut window, "it ends", |s| training(s).live.as_ref().is_some_and(|live| !live.is_running()));
     let live = training(studio(&window)).live.as_ref().unwrap();
     let Phase::Finished(finish) = &live.phase else { panic!("{:?}", live.phase) };
-    assert!(finish.stopped && finish.epochs < 202 && finish.best.is_some());
+    assert!(finish.stopped && finish.epochs < 5002 && finish.best.is_some());
     let epochs = finish.epochs;
     read_card(&folder.path().join("model 1")).unwrap();
 
@@ -219,7 +219,7 @@ fn a_stopped_training_keeps_its_best_and_can_go_on() {
         training(s).live.is_none() && !training(s).kept.unfinished.is_empty()
     });
     window.run_steps(2);
-    window.get_by_label_contains(&format!("“model 1” was stopped: {epochs} of 202 epochs done"));
+    window.get_by_label_contains(&format!("“model 1” was stopped: {epochs} of 5002 epochs done"));
     window.get_by_label("Go on").click();
     wait(&mut window, "it goes on", |s| {
         training(s).live.as_ref().is_some_and(|live| live.epochs.len() > epochs)
