@@ -168,6 +168,36 @@ fn a_structure_that_was_never_imaged_is_asked_about() {
 }
 
 #[test]
+fn another_experiment_answers_read_only_and_goes_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = open(folder.path());
+    let before = std::fs::read(simulated()).unwrap();
+    send(&mut window, Command::Answers(AnswerCommand::Gallery(simulated().to_owned())));
+    wait(&mut window, "the gallery is open", |s| answers(s).encoded.as_ref().unwrap().gallery.is_some());
+    settle(&mut window);
+    let row = active_row(&window);
+    select(&mut window, row);
+    let (_, answer) = answers(studio(&window)).answer.as_ref().unwrap();
+    // The same compounds in another experiment are the same compounds.
+    let library = encoded(&window).answers.library().subjects();
+    let own = &encoded(&window).subjects;
+    let name = |compound: usize| own.compounds[compound].name.clone();
+    let asked = name(own.subjects[own.of_row(row as usize).unwrap()].compound.unwrap());
+    let answer = answer.as_ref().unwrap();
+    let found = answer.videos.iter().filter_map(|near| library.subjects[near.subject].compound);
+    assert!(
+        !answer.videos.is_empty() && found.map(|c| &library.compounds[c].name).all(|name| *name != asked)
+    );
+    assert_eq!(std::fs::read(simulated()).unwrap(), before);
+    send(&mut window, Command::Answers(AnswerCommand::Gallery("nowhere.csv".into())));
+    wait(&mut window, "the mistake is said", |s| answers(s).failed.is_some());
+    send(&mut window, Command::Answers(AnswerCommand::OwnGallery));
+    wait(&mut window, "the experiment answers itself", |s| {
+        answers(s).encoded.as_ref().unwrap().gallery.is_none() && answers(s).failed.is_none()
+    });
+}
+
+#[test]
 fn a_rectangle_is_encoded_as_the_recording_plays() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = open(folder.path());

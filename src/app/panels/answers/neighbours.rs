@@ -35,6 +35,8 @@ pub struct Tile {
     pub row: Option<u32>,
     /// Compound and dose.
     pub title: String,
+    /// Structure; empty where unknown.
+    pub smiles: String,
     /// Mechanisms.
     pub moa: String,
     /// Similarity, replicate.
@@ -72,8 +74,10 @@ pub fn show(
             let dose = subject.dose.map(dose_text).unwrap_or_default();
             let title = compound.map_or_else(|| subject.row_id.clone(), |name| format!("{name} {dose}"));
             let moas: Vec<&str> = subject.moas.iter().map(|&moa| subjects.moas[moa].as_str()).collect();
+            let smiles = subject.compound.and_then(|compound| subjects.compounds[compound].smiles.clone());
             Tile {
                 address: encoded.address(screen, near.subject),
+                smiles: smiles.unwrap_or_default(),
                 row: own.then_some(subject.row as u32),
                 title: title.trim().to_owned(),
                 moa: if subject.control { "control".to_owned() } else { moas.join("; ") },
@@ -227,6 +231,12 @@ fn show_tile(
             ui.label(&tile.moa);
         }
         ui.weak(&tile.facts);
+        if !tile.smiles.is_empty() {
+            screen.sketches.want([tile.smiles.clone()]);
+            if let Some(Ok(sketch)) = screen.sketches.get(&tile.smiles) {
+                molecule::show(ui, &sketch.drawing, vec2(180.0, 110.0), &tile.smiles);
+            }
+        }
         if let Some(why) = problem {
             ui.colored_label(ui.visuals().error_fg_color, why);
         }

@@ -126,6 +126,7 @@ fn answered(ui: &mut Ui, state: &AppState, screen: &Screen, answer: &StructureAn
                 address: screen.address(row),
                 row: Some(row),
                 title: screen.caption(row),
+                smiles: screen.text(row, "smiles"),
                 moa: screen.text(row, "moa"),
                 facts: format!("{score:.2}"),
             }

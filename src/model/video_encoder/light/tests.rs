@@ -183,9 +183,10 @@ fn gradients_are_finite_differences() {
 #[test]
 fn threads_change_no_bit_of_features_and_gradients() {
     let config = LightConfig { tubelet: [4, 4, 4], dim: 48, depths: vec![1, 1] };
+    // Drawn once: other tests draw from the device's generator meanwhile.
+    let (net, video) = trained(&config, 7, [5, 1, 16, 64, 64]);
     let bits = |threads: usize| -> Vec<Vec<u32>> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let (net, video) = trained(&config, 7, [5, 1, 16, 64, 64]);
         let all = pool.install(|| all_of(&net, &video, Light::forward));
         all.into_iter().map(|tensor| tensor.into_iter().map(f32::to_bits).collect()).collect()
     };
