@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::background_cache::BackgroundCache;
+use super::thumbnails::guarded;
 use crate::video::thumbnail::{Thumbnail, shrink};
 use crate::video::{Address, Limits, Recording, VideoError};
 
@@ -46,16 +47,7 @@ pub type Reels = BackgroundCache<Address, Made>;
 
 /// Starts making films.
 pub fn start(limits: Limits, wake: impl Fn() + Send + 'static) -> Reels {
-    BackgroundCache::new("films", KEPT, move |address| make(address, limits), wake)
-}
-
-fn make(address: &Address, limits: Limits) -> Made {
-    // As for thumbnails: a panic of a decoder must not end all films.
-    std::panic::catch_unwind(|| {
-        let recording = Recording::open(address, limits).map_err(|e| e.to_string())?;
-        read(&recording).map(Arc::new).map_err(|e| e.to_string())
-    })
-    .unwrap_or_else(|_| Err("The decoder failed; please report this file.".into()))
+    BackgroundCache::new("films", KEPT, move |address| guarded(address, limits, read), wake)
 }
 
 /// Frames spread over the whole recording. The middle plane of the first channel, as thumbnails show it.

@@ -7,7 +7,7 @@ use eframe::egui::{ColorImage, Context, TextureHandle, TextureId, TextureOptions
 
 use super::background_cache::BackgroundCache;
 use crate::video::thumbnail::{Thumbnail, thumbnail};
-use crate::video::{Address, Limits, Recording};
+use crate::video::{Address, Limits, Recording, VideoError};
 
 /// Longest side, pixels.
 const SIDE: usize = 112;
@@ -27,10 +27,19 @@ pub fn start(limits: Limits, wake: impl Fn() + Send + 'static) -> Thumbnails {
 }
 
 fn make(address: &Address, limits: Limits) -> Made {
-    // Decoders are fuzzed, but a panic here must not end all thumbnails.
+    guarded(address, limits, |recording| thumbnail(recording, SIDE))
+}
+
+/// Opens a recording and makes something of it, on a thread that must go on whatever the file holds.
+pub fn guarded<T>(
+    address: &Address,
+    limits: Limits,
+    make: impl Fn(&Recording) -> Result<T, VideoError> + std::panic::RefUnwindSafe,
+) -> Result<Arc<T>, String> {
+    // Decoders are fuzzed, but a panic here must not end the thread.
     std::panic::catch_unwind(|| {
         let recording = Recording::open(address, limits).map_err(|e| e.to_string())?;
-        thumbnail(&recording, SIDE).map(Arc::new).map_err(|e| e.to_string())
+        make(&recording).map(Arc::new).map_err(|e| e.to_string())
     })
     .unwrap_or_else(|_| Err("The decoder failed; please report this file.".into()))
 }
@@ -83,11 +92,7 @@ impl Textures {
         {
             return texture.id();
         }
-        let (low, high) = limits;
-        let scale = 255.0 / (high - low).max(f32::MIN_POSITIVE);
-        let grey: Vec<u8> =
-            thumbnail.values.iter().map(|v| ((v - low) * scale).clamp(0.0, 255.0) as u8).collect();
-        let image = ColorImage::from_gray([thumbnail.width, thumbnail.height], &grey);
+        let image = ColorImage::from_gray([thumbnail.width, thumbnail.height], &thumbnail.grey(limits));
         let texture = ctx.load_texture("thumbnail", image, TextureOptions::LINEAR);
         let id = texture.id();
         self.made.insert(address.clone(), (texture, limits));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::experiment::{open, with_bar};
 use crate::analysis::answers::{Answers, Level, Library, Options, Origin, Subjects};
-use crate::export::figure::{self, Bin, Reliability};
+use crate::export::figure::{self, Reliability};
 use crate::export::predictions::{Source, Summary, Tables, tables};
 use crate::learn::infer::Encoder;
 use crate::learn::predict::{Predictions, predict};
@@ -63,26 +63,16 @@ pub fn write_reliability(
 ) -> anyhow::Result<bool> {
     let library = answers.library();
     let Some(measured) = &library.calibration(Level::Treatment).reliability else { return Ok(false) };
-    let with_answers = measured.bins.iter().filter(|bin| bin.n > 0);
     let how = format!(
         "each compound left out, cross-fitted by compound; the model was trained with {} of the {} compounds that answer",
         summary.answering_compounds_in_training, summary.answering_compounds
     );
-    let reliability = Reliability {
-        name: "reliability",
-        what: "mechanism of action",
-        bins: with_answers
-            .map(|bin| Bin { predicted: bin.probability, right: bin.accuracy, n: bin.n })
-            .collect(),
-        ece: measured.ece,
-        level: figure::Level::Treatment,
-        how: &how,
-        origin: figure::Origin {
-            model: library.origin().model_hash.clone(),
-            data: fingerprint.to_owned(),
-            simulated: summary.simulated,
-        },
+    let origin = figure::Origin {
+        model: library.origin().model_hash.clone(),
+        data: fingerprint.to_owned(),
+        simulated: summary.simulated,
     };
+    let reliability = Reliability::of_mechanisms("reliability", Level::Treatment, measured, &how, origin);
     figure::write(&reliability, folder)?;
     Ok(true)
 }

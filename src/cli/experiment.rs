@@ -11,9 +11,9 @@ use crate::experiment::Experiment;
 use crate::experiment::import::{self, Imported};
 use crate::export::Progress;
 use crate::gpu::{Compute, ComputeChoice, ComputeTarget, ComputeThread, headless_compute};
+use crate::learn::infer;
 use crate::model::card::Card;
-use crate::model::molclip::{MolClip, Sizes};
-use crate::model::weights;
+use crate::model::molclip::MolClip;
 
 /// Opens a project, a manifest or a Mito dataset root. What is wrong with single rows goes to stderr.
 pub fn open(path: &Path) -> anyhow::Result<Experiment> {
@@ -56,13 +56,7 @@ pub fn load_model(
             folder.display()
         );
     }
-    let card = weights::read_card(folder)?;
-    let (device, own, path) = (compute.device().clone(), card.clone(), folder.to_owned());
-    let loaded = thread.run(move || {
-        let mut model = MolClip::new(&Sizes::of(&own), &device);
-        weights::load(&path, &own, &mut model).map(|()| model)
-    });
-    Ok((loaded.wait()??, card))
+    Ok(infer::load(folder, compute, thread)?)
 }
 
 /// Does the work with a bar on stderr that follows its progress.

@@ -1,11 +1,40 @@
 //! A trained model in use: videos to embeddings and logits, structures to the common space.
 
+use std::path::Path;
+
 use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::gpu::{Compute, ComputeThread, GpuError};
-use crate::model::molclip::MolClip;
+use crate::model::card::Card;
+use crate::model::molclip::{MolClip, Sizes};
 use crate::model::molecule_encoder::MoleculeFeatures;
+use crate::model::weights::{self, WeightsError};
+
+/// A model cannot be brought onto a device.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// Its files.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// The device.
+    #[error(transparent)]
+    Device(#[from] GpuError),
+}
+
+/// Loads the model of a folder onto a device. Waits; not for the window's thread.
+///
+/// # Errors
+/// Card or weights cannot be read or do not fit each other; the device fails.
+pub fn load(folder: &Path, compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ModelError> {
+    let card = weights::read_card(folder)?;
+    let (device, own, folder) = (compute.device().clone(), card.clone(), folder.to_owned());
+    let loaded = thread.run(move || {
+        let mut model = MolClip::new(&Sizes::of(&own), &device);
+        weights::load(&folder, &own, &mut model).map(|()| model)
+    });
+    Ok((loaded.wait()??, card))
+}
 
 /// Videos that are encoded at once.
 pub const BATCH: usize = 32;

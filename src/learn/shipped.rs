@@ -2,9 +2,10 @@
 
 use std::io;
 
+use super::infer::{self, ModelError};
 use crate::gpu::{Compute, ComputeThread, GpuError};
 use crate::model::card::Card;
-use crate::model::molclip::{MolClip, Sizes};
+use crate::model::molclip::MolClip;
 use crate::model::weights::{self, WeightsError};
 
 const CARD: &[u8] = include_bytes!("../../models/light-simulated/model.json");
@@ -32,13 +33,10 @@ pub fn card() -> Result<Card, ShippedError> {
 /// Loads it onto a device. Waits; not for the window's thread.
 pub fn load(compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ShippedError> {
     let folder = unpack()?;
-    let card = weights::read_card(folder.path())?;
-    let (device, own) = (compute.device().clone(), card.clone());
-    let loaded = thread.run(move || {
-        let mut model = MolClip::new(&Sizes::of(&own), &device);
-        weights::load(folder.path(), &own, &mut model).map(|()| model)
-    });
-    Ok((loaded.wait()??, card))
+    infer::load(folder.path(), compute, thread).map_err(|e| match e {
+        ModelError::Weights(e) => ShippedError::Weights(e),
+        ModelError::Device(e) => ShippedError::Device(e),
+    })
 }
 
 fn unpack() -> Result<tempfile::TempDir, io::Error> {

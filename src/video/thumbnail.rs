@@ -15,6 +15,14 @@ pub struct Thumbnail {
     pub limits: (f32, f32),
 }
 
+impl Thumbnail {
+    /// Its pixels as bytes, from black to white between two limits.
+    pub fn grey(&self, (low, high): (f32, f32)) -> Vec<u8> {
+        let scale = 255.0 / (high - low).max(f32::MIN_POSITIVE);
+        self.values.iter().map(|v| ((v - low) * scale).clamp(0.0, 255.0) as u8).collect()
+    }
+}
+
 /// The middle frame of the middle plane of the first channel, at most `side` pixels wide and high.
 pub fn thumbnail(recording: &Recording, side: usize) -> Result<Thumbnail, VideoError> {
     let shape = recording.shape();

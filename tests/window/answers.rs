@@ -15,18 +15,16 @@ use molclip::app::screen::selection::Gesture;
 use molclip::app::training::TrainingCommand;
 use molclip::app::training::kept::Start;
 use molclip::app::{Setup, Studio};
-use molclip::export::Progress;
 use molclip::simulate;
 use molclip::video::Crop;
 
-use crate::support::{Window, send, settle, setup, studio, wait, window_with};
+use crate::support::{self, Window, send, settle, setup, studio, wait, window_with};
 
 /// A screen that the shipped model can say something of, small enough to be simulated in seconds.
 fn simulated() -> &'static Path {
     static SCREEN: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, manifest) = SCREEN.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let config = simulate::Config {
+        support::simulated(&simulate::Config {
             moas: 4,
             drugs_per_moa: 4,
             videos_per_drug: 1,
@@ -35,9 +33,7 @@ fn simulated() -> &'static Path {
             frames: 16,
             seed: 21,
             ..simulate::Config::default()
-        };
-        let manifest = simulate::run(&config, &folder.path().join("screen"), &Progress::default()).unwrap();
-        (folder, manifest)
+        })
     });
     manifest
 }

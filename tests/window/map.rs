@@ -14,18 +14,16 @@ use molclip::app::{Setup, Studio};
 use molclip::experiment::import;
 use molclip::experiment::project::Project;
 use molclip::experiment::{EmbeddingTable, Experiment};
-use molclip::export::Progress;
 use molclip::random::{normal, stream};
 use molclip::simulate;
 
-use crate::support::{Window, send, setup, studio, wait, window_with};
+use crate::support::{self, Window, send, setup, studio, wait, window_with};
 
 /// Three mechanisms of two drugs with two videos each, and DMSO.
 fn simulated() -> &'static Path {
     static SCREEN: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, manifest) = SCREEN.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let config = simulate::Config {
+        support::simulated(&simulate::Config {
             moas: 3,
             drugs_per_moa: 2,
             videos_per_drug: 2,
@@ -34,9 +32,7 @@ fn simulated() -> &'static Path {
             frames: 2,
             seed: 5,
             ..simulate::Config::default()
-        };
-        let manifest = simulate::run(&config, &folder.path().join("screen"), &Progress::default()).unwrap();
-        (folder, manifest)
+        })
     });
     manifest
 }

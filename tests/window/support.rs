@@ -8,7 +8,8 @@ use egui_kittest::Harness;
 use molclip::app::command::Command;
 use molclip::app::settings::Settings;
 use molclip::app::{Setup, Studio, log_store};
-use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter};
+use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter, Progress};
+use molclip::simulate;
 use molclip::video::{Address, Channel, Plane, SampleType, Shape};
 
 /// Grey level of frame `t`: far enough apart to be told from a picture of the screen.
@@ -76,6 +77,13 @@ pub fn setup(paths: &[&Path]) -> Setup {
         compute: None,
         profile: None,
     }
+}
+
+/// A simulated screen that lives as long as the tests: its manifest.
+pub fn simulated(config: &simulate::Config) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = simulate::run(config, &folder.path().join("screen"), &Progress::default()).unwrap();
+    (folder, manifest)
 }
 
 /// A window that shows these recordings.

@@ -13,19 +13,17 @@ use molclip::app::training::kept::Kept;
 use molclip::app::training::progress::Phase;
 use molclip::app::training::{Training, TrainingCommand};
 use molclip::app::{Setup, Studio};
-use molclip::export::Progress;
 use molclip::learn::config::Config;
 use molclip::model::weights::read_card;
 use molclip::simulate;
 
-use crate::support::{Window, send, setup, studio, wait, window_with};
+use crate::support::{self, Window, send, setup, studio, wait, window_with};
 
 /// A screen of four mechanisms with five drugs each, small enough to train on in seconds.
 fn simulated() -> &'static Path {
     static SCREEN: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, manifest) = SCREEN.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let config = simulate::Config {
+        support::simulated(&simulate::Config {
             moas: 4,
             drugs_per_moa: 5,
             videos_per_drug: 2,
@@ -34,9 +32,7 @@ fn simulated() -> &'static Path {
             frames: 8,
             seed: 11,
             ..simulate::Config::default()
-        };
-        let manifest = simulate::run(&config, &folder.path().join("screen"), &Progress::default()).unwrap();
-        (folder, manifest)
+        })
     });
     manifest
 }

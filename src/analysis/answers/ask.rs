@@ -162,12 +162,29 @@ impl Answers {
         self.library.subjects().moas.iter().position(|other| plain(other) == name)
     }
 
-    /// Answers one question with at most `k` videos and compounds each. `k` = 0 leaves both out, which is much faster
-    /// with many videos.
+    /// Answers one question with at most `k` videos and compounds each.
     ///
     /// # Errors
     /// Something that is not there; a vector of another length or that is not finite.
     pub fn ask(&self, query: &Query, exclude: Exclude, k: usize) -> Result<Answer, AnswersError> {
+        self.answer(query, exclude, k, k)
+    }
+
+    /// Answers as [`Self::ask`] does, but looks for no video: most of the time of a question, where there are many.
+    ///
+    /// # Errors
+    /// As those of [`Self::ask`].
+    pub fn judge(&self, query: &Query, exclude: Exclude, drugs: usize) -> Result<Answer, AnswersError> {
+        self.answer(query, exclude, 0, drugs)
+    }
+
+    fn answer(
+        &self,
+        query: &Query,
+        exclude: Exclude,
+        videos: usize,
+        drugs: usize,
+    ) -> Result<Answer, AnswersError> {
         let asked = self.understand(query)?;
         let library = &*self.library;
         let theirs = library.subjects();
@@ -233,19 +250,19 @@ impl Answers {
         if let Some(Activity { verdict: Verdict::Undecided(why), .. }) = &asked.activity {
             notes.push(format!("Whether it is active cannot be said: {why}"));
         }
-        let drugs = near
+        let others = near
             .iter()
             .enumerate()
             .filter(|&(compound, similarity)| *similarity > f32::NEG_INFINITY && !left(compound))
             .map(|(compound, &similarity)| NearDrug { compound, similarity });
-        let mut drugs: Vec<NearDrug> = if k > 0 { drugs.collect() } else { Vec::new() };
-        drugs.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.compound.cmp(&b.compound)));
-        drugs.truncate(k);
+        let mut nearest_drugs: Vec<NearDrug> = if drugs > 0 { others.collect() } else { Vec::new() };
+        nearest_drugs.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.compound.cmp(&b.compound)));
+        nearest_drugs.truncate(drugs);
         let may = |place: usize| {
             let compound = theirs.subjects[place].compound;
             compound.is_some_and(|compound| !left(compound)) && !silent.contains(&place)
         };
-        let videos = nearest(&library.videos, &asked.vector, k, may);
+        let videos = nearest(&library.videos, &asked.vector, videos, may);
         let simulated = self.simulated();
         Ok(Answer {
             level: asked.level,
@@ -255,7 +272,7 @@ impl Answers {
             moas,
             novelty,
             videos,
-            drugs,
+            drugs: nearest_drugs,
             simulated,
             notes,
         })

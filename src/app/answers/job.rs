@@ -207,6 +207,6 @@ pub fn region(
     let subject = row.and_then(|row| encoded.subject(row));
     let replicate = subject.map(|subject| encoded.subjects.subjects[subject].replicate);
     let query = Query::Vector { raw: &made.encodings.embeddings, replicate, subject };
-    let answer = encoded.answers.ask(&query, Exclude::default(), 0).map_err(|e| e.to_string())?;
+    let answer = encoded.answers.judge(&query, Exclude::default(), 0).map_err(|e| e.to_string())?;
     Ok(RegionAnswer { place, encoded: made, answer })
 }

@@ -54,11 +54,7 @@ impl Pictures {
         {
             return Some((texture.id(), size));
         }
-        let (low, high) = limits;
-        let scale = 255.0 / (high - low).max(f32::MIN_POSITIVE);
-        let grey: Vec<u8> =
-            frame.values.iter().map(|v| ((v - low) * scale).clamp(0.0, 255.0) as u8).collect();
-        let image = ColorImage::from_gray([frame.width, frame.height], &grey);
+        let image = ColorImage::from_gray([frame.width, frame.height], &frame.grey(limits));
         if let Some((of, shown, texture)) = &mut *playing {
             texture.set(image, TextureOptions::LINEAR);
             (*of, *shown) = (address.clone(), due);

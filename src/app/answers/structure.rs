@@ -85,22 +85,13 @@ pub fn ask(
             subject.compound.filter(|_| !subject.control)
         })
         .collect();
-    let mut moas: Vec<Vec<usize>> = vec![Vec::new(); subjects.compounds.len()];
-    for subject in &subjects.subjects {
-        if let Some(compound) = subject.compound {
-            moas[compound].extend(&subject.moas);
-        }
-    }
-    for of in &mut moas {
-        of.sort_unstable();
-        of.dedup();
-    }
+    let moas = &subjects.compound_moas;
     let mut order: Vec<usize> = (0..rows.len()).filter(|&i| scores[i].is_finite()).collect();
     order.sort_by(|&a, &b| scores[b].total_cmp(&scores[a]).then(a.cmp(&b)));
     let known: Vec<_> = subjects
         .compounds
         .iter()
-        .zip(&moas)
+        .zip(moas)
         .filter_map(|(compound, of)| {
             Some(crate::model::card::DrugClass {
                 name: compound.name.clone(),
@@ -112,7 +103,7 @@ pub fn ask(
         .collect();
     Ok(StructureAnswer {
         videos: order.into_iter().take(shown).map(|i| (rows[i], scores[i])).collect(),
-        moas: mechanisms(&scores, &compounds, &moas)
+        moas: mechanisms(&scores, &compounds, moas)
             .into_iter()
             .map(|(moa, score)| (subjects.moas[moa].clone(), score))
             .collect(),

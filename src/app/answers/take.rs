@@ -1,24 +1,26 @@
 //! Writing answers: tables, figures, embeddings. A job; nothing is encoded again.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::Context as _;
+use rayon::prelude::*;
 
 use super::{Encoded, TakeForm};
-use crate::analysis::answers::{Answer, Exclude, Level, Query};
+use crate::analysis::answers::{Answers, Exclude, Level, Query, Subject};
 use crate::analysis::evaluate::Confusion;
 use crate::analysis::projection::{self, Method, Settings};
 use crate::app::sketches;
 use crate::chem::Drawing;
 use crate::experiment::Experiment;
 use crate::export::figure::{
-    self, Bin, Colouring, ConfusionMatrix, Curve, Figure, Frame, Map, Origin, Panel, PrecisionRecall,
-    Reliability, RetrievalStrip,
+    self, Colouring, ConfusionMatrix, Curve, Figure, Frame, Map, Origin, Panel, PrecisionRecall, Reliability,
+    RetrievalStrip,
 };
 use crate::export::predictions::{Source, tables};
 use crate::export::{Progress, embeddings};
 use crate::learn::predict::Classified;
-use crate::video::thumbnail::{Thumbnail, thumbnail};
+use crate::video::thumbnail::thumbnail;
 use crate::video::{Address, Limits, Recording};
 
 /// Neighbours in a strip.
@@ -87,22 +89,14 @@ fn figures(
         simulated: encoded.is_simulated(),
     };
     let trained = trained_on(encoded);
-    for (level, name, of) in [
-        (Level::Video, "reliability_videos", figure::Level::Video),
-        (Level::Treatment, "reliability_treatments", figure::Level::Treatment),
-        (Level::Compound, "reliability_compounds", figure::Level::Compound),
+    for (level, name) in [
+        (Level::Video, "reliability_videos"),
+        (Level::Treatment, "reliability_treatments"),
+        (Level::Compound, "reliability_compounds"),
     ] {
         let Some(measured) = &encoded.answers.library().calibration(level).reliability else { continue };
-        let bins = measured.bins.iter().filter(|bin| bin.n > 0);
-        put(&Reliability {
-            name,
-            what: "mechanism of action",
-            bins: bins.map(|bin| Bin { predicted: bin.probability, right: bin.accuracy, n: bin.n }).collect(),
-            ece: measured.ece,
-            level: of,
-            how: &format!("each compound left out of the gallery, cross-fitted by compound; {trained}"),
-            origin: origin(),
-        })?;
+        let how = format!("each compound left out of the gallery, cross-fitted by compound; {trained}");
+        put(&Reliability::of_mechanisms(name, level, measured, &how, origin()))?;
         progress.check()?;
     }
     let rankings = rankings(encoded, progress)?;
@@ -155,30 +149,26 @@ impl<F: Figure> Put for F {
 
 /// For each mechanism the rankings of its videos' galleries: which are right, nearest first. The own compound is left out.
 fn rankings(encoded: &Encoded, progress: &Progress) -> anyhow::Result<Vec<(String, Vec<Vec<bool>>)>> {
-    let library = encoded.answers.library();
-    let subjects = library.subjects();
-    let asked: Vec<usize> = (0..subjects.subjects.len())
-        .filter(|&subject| !subjects.subjects[subject].moas.is_empty() && !subjects.subjects[subject].control)
-        .collect();
+    let answers = Answers::itself(Arc::clone(encoded.answers.library()));
+    let subjects = answers.subjects();
+    let counts = |subject: &Subject| !subject.moas.is_empty() && !subject.control;
+    let asked: Vec<usize> = (0..subjects.len()).filter(|&place| counts(&subjects.subjects[place])).collect();
     let step = asked.len().div_ceil(QUERIES).max(1);
-    let mut by_moa: Vec<Vec<Vec<bool>>> = vec![Vec::new(); subjects.moas.len()];
-    let (dim, vectors) = (library.dim(), library.vectors());
-    for &query in asked.iter().step_by(step) {
+    let queries: Vec<usize> = asked.into_iter().step_by(step).collect();
+    let ranking = |&query: &usize| -> anyhow::Result<Vec<bool>> {
         progress.check()?;
-        let own = &subjects.subjects[query];
-        let vector = &vectors[query * dim..(query + 1) * dim];
-        let mut ranked: Vec<(f32, bool)> = asked
-            .iter()
-            .filter(|&&other| subjects.subjects[other].compound != own.compound)
-            .map(|&other| {
-                let dot =
-                    vector.iter().zip(&vectors[other * dim..(other + 1) * dim]).map(|(a, b)| a * b).sum();
-                (dot, subjects.subjects[other].moas.iter().any(|moa| own.moas.contains(moa)))
-            })
-            .collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let ranking: Vec<bool> = ranked.into_iter().map(|(_, right)| right).collect();
-        by_moa[own.moas[0]].push(ranking);
+        let moas = &subjects.subjects[query].moas;
+        let answer = answers.ask(&Query::Subject(query), Exclude::default(), subjects.len())?;
+        let others = answer.videos.iter().map(|near| &subjects.subjects[near.subject]);
+        Ok(others
+            .filter(|other| counts(other))
+            .map(|other| other.moas.iter().any(|moa| moas.contains(moa)))
+            .collect())
+    };
+    let rankings: Vec<Vec<bool>> = queries.par_iter().map(ranking).collect::<anyhow::Result<_>>()?;
+    let mut by_moa: Vec<Vec<Vec<bool>>> = vec![Vec::new(); subjects.moas.len()];
+    for (query, ranking) in queries.into_iter().zip(rankings) {
+        by_moa[subjects.subjects[query].moas[0]].push(ranking);
     }
     let named = by_moa.into_iter().enumerate().filter(|(_, of)| !of.is_empty());
     Ok(named.map(|(moa, of)| (subjects.moas[moa].clone(), of)).collect())
@@ -198,7 +188,7 @@ fn confusion(encoded: &Encoded, progress: &Progress) -> anyhow::Result<Option<Co
         if !answers.activity(place).is_active() {
             continue;
         }
-        let answer = answers.ask(&Query::Treatment(place), Exclude::default(), 0)?;
+        let answer = answers.judge(&Query::Treatment(place), Exclude::default(), 0)?;
         pairs.extend(answer.moas.first().map(|best| (known, best.moa)));
     }
     let mut used: Vec<usize> = pairs.iter().flat_map(|&(known, said)| [known, said]).collect();
@@ -255,16 +245,9 @@ fn shown(address: Option<Address>, smiles: Option<&str>, pixel_um: Option<f64>) 
     let pixel_um = pixel_um.or(recording.as_ref().and_then(|recording| recording.series.pixel_size_um));
     Shown {
         width_um: pixel_um.zip(recording.as_ref()).map(|(um, recording)| um * recording.shape().x as f64),
-        frame: small.as_ref().map(grey),
+        frame: small.map(|small| (small.width as u32, small.height as u32, small.grey(small.limits))),
         structure: smiles.and_then(|smiles| sketches::make(smiles).ok()).map(|sketch| sketch.drawing),
     }
-}
-
-fn grey(frame: &Thumbnail) -> (u32, u32, Vec<u8>) {
-    let (low, high) = frame.limits;
-    let scale = 255.0 / (high - low).max(f32::MIN_POSITIVE);
-    let bytes = frame.values.iter().map(|v| ((v - low) * scale).clamp(0.0, 255.0) as u8).collect();
-    (frame.width as u32, frame.height as u32, bytes)
 }
 
 fn strip(
@@ -274,7 +257,7 @@ fn strip(
     origin: Origin,
     put: &mut impl FnMut(&dyn Put) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    let answer: Answer = encoded.answers.ask(&Query::Subject(subject), Exclude::default(), STRIP)?;
+    let answer = encoded.answers.ask(&Query::Subject(subject), Exclude::default(), STRIP)?;
     let (own, library) = (encoded.answers.subjects(), encoded.answers.library().subjects());
     let gallery = encoded.gallery.as_ref().map_or(&task.experiment, |gallery| &gallery.experiment);
     // The query from its experiment, the neighbours from the gallery's.

@@ -18,10 +18,9 @@ use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
 use crate::learn::config::Config;
 use crate::learn::dataset::DatasetError;
 use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, Steering, TrainError};
-use crate::learn::{checkpoint, estimate, shipped};
+use crate::learn::{checkpoint, estimate, infer, shipped};
 use crate::model::card::Card;
-use crate::model::molclip::{MolClip, Sizes};
-use crate::model::weights;
+use crate::model::molclip::MolClip;
 
 /// Shortest time between two messages to the window.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -166,11 +165,5 @@ pub fn load(
     if !folder.is_dir() {
         bail!("{}: there is no such folder. Choose another model to start from", folder.display());
     }
-    let card = weights::read_card(folder)?;
-    let (device, own, folder) = (compute.device().clone(), card.clone(), folder.clone());
-    let loaded = thread.run(move || {
-        let mut model = MolClip::new(&Sizes::of(&own), &device);
-        weights::load(&folder, &own, &mut model).map(|()| model)
-    });
-    Ok(Some((loaded.wait()??, card)))
+    Ok(Some(infer::load(folder, compute, thread)?))
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use eframe::egui::{Color32, PaintCallbackInfo, Painter, Pos2, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
 
+use super::in_pixels;
 use crate::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer, UploadStats};
 use crate::video::display::Projection;
 
@@ -58,15 +59,7 @@ impl CallbackTrait for FrameCallback {
             resources.entry::<FrameRenderer>().or_insert_with(|| FrameRenderer::new(device, self.format));
         let scale = screen.pixels_per_point;
         let mut draw = self.draw.clone();
-        let viewport = PaintCallbackInfo {
-            viewport: self.rect,
-            clip_rect: self.rect,
-            pixels_per_point: scale,
-            screen_size_px: screen.size_in_pixels,
-        }
-        .viewport_in_pixels();
-        draw.rect_min = [viewport.left_px as f32, viewport.top_px as f32];
-        draw.rect_size = [viewport.width_px as f32, viewport.height_px as f32];
+        (draw.rect_min, draw.rect_size) = in_pixels(self.rect, screen);
         draw.step = 1.0 / (self.zoom * scale);
         renderer.prepare(device, queue, &draw);
         let mut feedback = self.feedback.lock().unwrap_or_else(PoisonError::into_inner);

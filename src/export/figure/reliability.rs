@@ -5,6 +5,7 @@ use plotters::prelude::{Color, DrawingBackend};
 use super::chart::{Axis, Chart};
 use super::page::{FAINT, Page, Problem, mm, stroke, words};
 use super::{COLOURS, Figure, Origin, SMALLEST, WIDE};
+use crate::analysis::answers;
 
 /// Points for the histogram below.
 const HISTOGRAM: f64 = 58.0;
@@ -61,7 +62,33 @@ pub struct Reliability<'a> {
     pub origin: Origin,
 }
 
-impl Reliability<'_> {
+impl<'a> Reliability<'a> {
+    /// Of mechanisms of action, as the answers of a library were measured.
+    pub fn of_mechanisms(
+        name: &'a str,
+        level: answers::Level,
+        measured: &answers::Reliability,
+        how: &'a str,
+        origin: Origin,
+    ) -> Self {
+        let filled = measured.bins.iter().filter(|bin| bin.n > 0);
+        Self {
+            name,
+            what: "mechanism of action",
+            bins: filled
+                .map(|bin| Bin { predicted: bin.probability, right: bin.accuracy, n: bin.n })
+                .collect(),
+            ece: measured.ece,
+            level: match level {
+                answers::Level::Video => Level::Video,
+                answers::Level::Treatment => Level::Treatment,
+                answers::Level::Compound => Level::Compound,
+            },
+            how,
+            origin,
+        }
+    }
+
     /// Predictions sorted into bins of equal width, and the expected calibration error (Naeini et al., AAAI 2015).
     /// A probability outside 0 to 1 or that is no number is left out.
     pub fn bins(predictions: &[(f64, bool)], count: usize) -> (Vec<Bin>, f64) {

@@ -62,7 +62,7 @@ pub fn tables(answers: &Answers, source: &Source, progress: &Progress) -> Result
         progress.check().map_err(|_| PredictionsError::Cancelled)?;
         progress.add(1);
         // What the lists hold can be asked about.
-        Ok(answers.ask(&query, Exclude::default(), NAMED).ok())
+        Ok(answers.judge(&query, Exclude::default(), NAMED).ok())
     };
     let of_videos: Vec<Option<Answer>> =
         (0..videos).into_par_iter().map(|place| ask(Query::Subject(place))).collect::<Result<_, _>>()?;

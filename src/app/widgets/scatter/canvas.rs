@@ -3,6 +3,7 @@
 use eframe::egui::{PaintCallbackInfo, Painter, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
 
+use crate::app::widgets::in_pixels;
 use crate::gpu::points::{PointsDraw, PointsRenderer};
 
 struct PointsCallback {
@@ -24,16 +25,8 @@ impl CallbackTrait for PointsCallback {
         let renderer =
             resources.entry::<PointsRenderer>().or_insert_with(|| PointsRenderer::new(device, self.format));
         let scale = screen.pixels_per_point;
-        let viewport = PaintCallbackInfo {
-            viewport: self.rect,
-            clip_rect: self.rect,
-            pixels_per_point: scale,
-            screen_size_px: screen.size_in_pixels,
-        }
-        .viewport_in_pixels();
         let mut draw = self.draw.clone();
-        draw.corner = [viewport.left_px as f32, viewport.top_px as f32];
-        draw.size = [viewport.width_px as f32, viewport.height_px as f32];
+        (draw.corner, draw.size) = in_pixels(self.rect, screen);
         draw.scale *= scale;
         draw.radius *= scale;
         renderer.prepare(device, queue, &draw);
