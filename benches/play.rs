@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter};
-use molclip::gpu::GpuDevice;
-use molclip::gpu::frame_view::{ChannelDraw, FrameDraw, FrameKey, FrameRenderer};
+use molclip::gpu::{FrameKey, GpuDevice};
+use molclip::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer};
 use molclip::gpu::target::Target;
 use molclip::video::cache::{FrameCache, Request};
 use molclip::video::display::Projection;
@@ -33,7 +33,7 @@ fn play(c: &mut Criterion) {
     let gpu = GpuDevice::headless().unwrap_or_else(|e| panic!("{e}"));
     let format = wgpu::TextureFormat::Rgba8Unorm;
     let target = Target::new(&gpu.device, 1280, 800, format);
-    let mut renderer = FrameRenderer::new(&gpu.device, format);
+    let mut renderer = FrameRenderer::new(&gpu.device, format, gpu.frames().clone());
     let lut = table(&LutName::Grays, None).unwrap();
     let planes: Vec<Arc<Plane>> = (0..8).map(|t| Arc::new(plane(t))).collect();
     let mut t = 0;
@@ -48,8 +48,7 @@ fn play(c: &mut Criterion) {
             projection: Projection::Slice,
             background: [16; 3],
             channels: vec![ChannelDraw {
-                channel: 0,
-                frame: FrameKey { recording: 1, t, z: 0, depth: 1 },
+                frame: FrameKey { recording: 1, channel: 0, t, z: 0, depth: 1 },
                 planes: vec![Arc::clone(&planes[t % planes.len()])],
                 limits: (0.0, 5000.0),
                 gamma: 1.0,

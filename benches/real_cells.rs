@@ -11,6 +11,7 @@ use molclip::analysis::ranking::{average_precision, chance};
 use molclip::experiment::import;
 use molclip::gpu::{Compute, ComputeThread};
 use molclip::learn::infer::Encoder;
+use molclip::learn::inputs::Inputs;
 use molclip::learn::shipped;
 use molclip::learn::store::calibration;
 use molclip::model::clip::Clip;
@@ -81,7 +82,8 @@ fn run() -> anyhow::Result<()> {
         let view = View::upright(spec.frames, Frames::Video, experiment.table.row_id(*row));
         fill(clip, &[intensity], spec, &view, out);
     }
-    let encodings = encoder.encode(videos.clone(), [clips.len(), 1, spec.frames, spec.size, spec.size])?;
+    let encodings = encoder
+        .encode(Inputs::values(videos.clone(), [clips.len(), 1, spec.frames, spec.size, spec.size]))?;
     let rows: Vec<usize> = clips.iter().map(|(row, _)| *row).collect();
     let brightness: Vec<f32> =
         clips.iter().map(|(_, clip)| Moments::of(clip, 0).scaled(intensity).0 as f32).collect();

@@ -1,20 +1,24 @@
 // A frame's raw samples as one plane of a network's input: an affine map around the centre, averaged over n × n
-// bilinear samples per output pixel, then background, gain, mean and deviation. Outside of the frame is background.
+// bilinear samples per output pixel, then background, gain, mean and deviation. Outside of the part is background.
 
 struct Params {
     matrix: vec4<f32>,     // source px per output px, by rows
     shift: vec2<f32>,      // source px
     source: vec2<u32>,     // width and height, px
+    low: vec2<u32>,        // the part of the source that is seen, px: from here
+    high: vec2<u32>,       // to before here
     size: u32,             // of the output's side, px
     n: u32,                // bilinear samples per side of an output pixel
     samples: u32,          // interleaved samples per pixel
     sample: u32,           // which of them
-    depth: u32,            // planes in the buffer; the brightest counts
-    plane_words: u32,      // 32-bit words from one plane to the next
+    depth: u32,            // focal planes; the brightest counts
+    plane_words: u32,      // 32-bit words from one focal plane to the next
+    at: u32,               // samples before this frame
     first: u32,            // where this plane begins in the output
     background: f32,
     gain: f32,
     dark: f32,             // output for background
+    padding: u32,
 }
 
 // As in frame.wgsl: 0 u8, 1 i8, 2 u16, 3 i16, 4 u32, 5 i32, 6 f16, 7 f32
@@ -44,12 +48,12 @@ fn load(plane: u32, i: u32) -> f32 {
     return bitcast<f32>(word);
 }
 
-// Light of a source pixel: what it has above the background, none outside.
+// Light of a source pixel: what it has above the background, none outside of the part.
 fn light(at: vec2<f32>) -> f32 {
     // Compared as numbers, so that a place far outside does not wrap around.
-    if any(at < vec2(0.0)) || any(at >= vec2<f32>(p.source)) { return 0.0; }
+    if any(at < vec2<f32>(p.low)) || any(at >= vec2<f32>(p.high)) { return 0.0; }
     let pixel = vec2<u32>(at);
-    let i = (pixel.y * p.source.x + pixel.x) * p.samples + p.sample;
+    let i = p.at + (pixel.y * p.source.x + pixel.x) * p.samples + p.sample;
     var value = load(0u, i);
     for (var z = 1u; z < p.depth; z++) { value = max(value, load(z, i)); }
     return value - p.background;
@@ -68,7 +72,7 @@ fn bilinear(at: vec2<f32>) -> f32 {
 fn resample(@builtin(global_invocation_id) id: vec3<u32>) {
     if id.x >= p.size || id.y >= p.size { return; }
     let from_centre = vec2<f32>(id.xy) - 0.5 * f32(p.size - 1u);
-    let middle = 0.5 * (vec2<f32>(p.source) - 1.0) + p.shift;
+    let middle = 0.5 * (vec2<f32>(p.low + p.high) - 1.0) + p.shift;
     var sum = 0.0;
     for (var j = 0u; j < p.n; j++) {
         for (var i = 0u; i < p.n; i++) {

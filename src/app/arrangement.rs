@@ -4,7 +4,7 @@ use eframe::egui::{self, Ui};
 
 use super::panels::{self, Pane};
 use super::state::{AppState, Outbox};
-use super::widgets::frame_canvas::SharedFeedback;
+use super::widgets::frame_canvas::Canvas;
 
 /// A stored layout from another version may lack a panel.
 pub fn complete(tree: &egui_tiles::Tree<Pane>, panes: &[Pane]) -> bool {
@@ -14,8 +14,7 @@ pub fn complete(tree: &egui_tiles::Tree<Pane>, panes: &[Pane]) -> bool {
 /// Draws the panels.
 pub struct Behavior<'a> {
     pub state: &'a AppState,
-    pub format: wgpu::TextureFormat,
-    pub feedback: &'a SharedFeedback,
+    pub canvas: &'a Canvas,
     pub out: &'a mut Outbox,
     pub drawn: panels::viewer::Drawn,
 }
@@ -23,7 +22,7 @@ pub struct Behavior<'a> {
 impl egui_tiles::Behavior<Pane> for Behavior<'_> {
     fn pane_ui(&mut self, ui: &mut Ui, _tile: egui_tiles::TileId, pane: &mut Pane) -> egui_tiles::UiResponse {
         if *pane == Pane::Viewer {
-            self.drawn = panels::viewer::show(ui, self.state, self.format, self.feedback, self.out);
+            self.drawn = panels::viewer::show(ui, self.state, self.canvas, self.out);
         } else {
             egui::Frame::NONE.inner_margin(8.0).show(ui, |ui| match pane {
                 Pane::Display => panels::display::show(ui, self.state, self.out),
@@ -32,7 +31,7 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
                 Pane::Plate => panels::plate::show(ui, self.state, self.out),
                 Pane::ContactSheet => panels::contact_sheet::show(ui, self.state, self.out),
                 Pane::Training => panels::training::show(ui, self.state, self.out),
-                Pane::Map => panels::map::show(ui, self.state, self.format, self.out),
+                Pane::Map => panels::map::show(ui, self.state, self.canvas.format, self.out),
                 Pane::Answers => panels::answers::show(ui, self.state, self.out),
                 Pane::Structures => panels::structures::show(ui, self.state, self.out),
                 Pane::Compound => panels::structures::compound(ui, self.state, self.out),

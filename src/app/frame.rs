@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::gpu::frame_view::{ChannelDraw, FrameKey};
+use crate::gpu::FrameKey;
+use crate::gpu::frame_view::ChannelDraw;
 use crate::video::cache::PlaneKey;
 use crate::video::display::{Display, Projection};
 use crate::video::lut::{self, Lut, LutName};
@@ -84,8 +85,7 @@ pub fn assemble(
         }
         let look = &display.channels[c];
         channels.push(ChannelDraw {
-            channel: c,
-            frame: FrameKey { recording: recording.id, t, z: z.start, depth: planes.len() },
+            frame: FrameKey { recording: recording.id, channel: c, t, z: z.start, depth: planes.len() },
             planes,
             limits: (look.min, look.max),
             gamma: look.gamma,

@@ -37,9 +37,9 @@ use self::panels::Pane;
 use self::profile::Profile;
 use self::settings::Settings;
 use self::state::{AppState, Outbox};
-use self::widgets::frame_canvas::SharedFeedback;
+use self::widgets::frame_canvas::{Canvas, SharedFeedback};
 use crate::experiment::project::recovery;
-use crate::gpu::{ComputeChoice, GpuDevice};
+use crate::gpu::{ComputeChoice, FramePool, GpuDevice};
 use crate::video::cache::{FrameCache, Request, default_capacity};
 use crate::video::timeline::Pacing;
 use crate::video::{Address, Limits};
@@ -79,8 +79,7 @@ pub struct Studio {
     /// The arrangement to go back to when the experiment is closed.
     recordings_layout: Option<egui_tiles::Tree<Pane>>,
     gpu: Option<GpuDevice>,
-    format: wgpu::TextureFormat,
-    feedback: SharedFeedback,
+    canvas: Canvas,
     toasts: egui_notify::Toasts,
     layout: egui_tiles::Tree<Pane>,
     limits: Limits,
@@ -118,6 +117,7 @@ impl Studio {
             move || ctx.request_repaint()
         };
         let capacity = (default_capacity() as f64 * 4.0 * settings.cache_share.clamp(0.01, 0.9)) as usize;
+        let frames = gpu.as_ref().map_or_else(FramePool::default, |gpu| gpu.frames().clone());
         let mut studio = Self {
             state: AppState::new(settings),
             ctx: ctx.clone(),
@@ -128,8 +128,7 @@ impl Studio {
             kept: apply::Kept::default(),
             recordings_layout: None,
             gpu,
-            format,
-            feedback: SharedFeedback::default(),
+            canvas: Canvas { format, frames, feedback: SharedFeedback::default() },
             // Above the playing controls, over the picture: there they hide nothing that can be clicked.
             toasts: egui_notify::Toasts::default()
                 .with_anchor(egui_notify::Anchor::BottomLeft)
@@ -218,7 +217,7 @@ impl Studio {
             self.state.settings.window = Some((rect.size() * ctx.zoom_factor()).into());
         }
         if let Some(profile) = &mut self.profile
-            && let Some(tick) = profile.after_pass(&self.state, &self.feedback)
+            && let Some(tick) = profile.after_pass(&self.state, &self.canvas.feedback)
         {
             self.state.clock.seek(tick, &self.state.timeline);
             ctx.request_repaint();
@@ -294,8 +293,7 @@ impl Studio {
         }
         let mut behavior = arrangement::Behavior {
             state: &self.state,
-            format: self.format,
-            feedback: &self.feedback,
+            canvas: &self.canvas,
             out,
             drawn: panels::viewer::Drawn::default(),
         };
@@ -426,7 +424,7 @@ impl Studio {
 
     /// What the window has to be cleared to before a pass is drawn.
     pub fn background(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        theme::background(visuals, self.format)
+        theme::background(visuals, self.canvas.format)
     }
 }
 

@@ -9,7 +9,7 @@ use eframe::egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
 use super::frame::{self, LutCache};
 use super::settings::Overlays;
 use super::state::time_label;
-use super::widgets::frame_canvas::{Placement, SharedFeedback, paint_frame};
+use super::widgets::frame_canvas::{Canvas, Placement, SharedFeedback, paint_frame};
 use super::widgets::overlay::{self, Overlay};
 use crate::gpu::GpuDevice;
 use crate::gpu::target::Target;
@@ -47,7 +47,7 @@ pub struct Offscreen {
     gpu: GpuDevice,
     context: egui::Context,
     renderer: Renderer,
-    feedback: SharedFeedback,
+    canvas: Canvas,
     luts: LutCache,
 }
 
@@ -56,7 +56,9 @@ impl Offscreen {
     pub fn new(gpu: GpuDevice) -> Self {
         let renderer = Renderer::new(&gpu.device, FORMAT, RendererOptions::default());
         let context = egui::Context::default();
-        Self { gpu, context, renderer, feedback: SharedFeedback::default(), luts: LutCache::default() }
+        let canvas =
+            Canvas { format: FORMAT, frames: gpu.frames().clone(), feedback: SharedFeedback::default() };
+        Self { gpu, context, renderer, canvas, luts: LutCache::default() }
     }
 
     /// Draws one frame. Planes that cannot be read leave the picture dark and come back as an error beside it.
@@ -68,7 +70,7 @@ impl Offscreen {
         .context("a plane was neither read nor refused")?;
         let size = vec2((region.width as f32 * scale).round(), (region.height as f32 * scale).round())
             .max(Vec2::splat(1.0));
-        let feedback = Arc::clone(&self.feedback);
+        let canvas = self.canvas.clone();
         let overlay = Overlay {
             name: overlays.name.then(|| recording.address.label()),
             simulated: recording.is_simulated(),
@@ -85,11 +87,11 @@ impl Offscreen {
         };
         let text = (size.min_elem() / 22.0).clamp(10.0, 48.0);
         let picture = self.draw(size, |painter| {
-            paint_frame(painter, &place, channels.clone(), FORMAT, &feedback);
+            paint_frame(painter, &place, channels.clone(), &canvas);
             overlay::paint(painter, place.rect, &overlay, text);
         })?;
         let failed =
-            self.feedback.lock().unwrap_or_else(PoisonError::into_inner).failures.remove(&recording.id);
+            canvas.feedback.lock().unwrap_or_else(PoisonError::into_inner).failures.remove(&recording.id);
         if let Some(problem) = failed {
             bail!("{}: frame {}: {problem}", recording.address, t + 1);
         }

@@ -134,7 +134,7 @@ impl View {
                     Projection::Mean => along_z.iter().sum::<f64>() / along_z.len() as f64,
                     _ => along_z.iter().copied().fold(f64::NEG_INFINITY, f64::max),
                 };
-                values.push((channel.channel, value));
+                values.push((channel.frame.channel, value));
             }
         }
         values

@@ -85,6 +85,11 @@ impl Compute {
         &self.label
     }
 
+    /// The graphics device that computes; none on the CPU.
+    pub const fn gpu(&self) -> Option<&GpuDevice> {
+        self.gpu.as_ref()
+    }
+
     /// Who computes.
     pub fn target(&self) -> ComputeTarget {
         if self.gpu.is_some() { ComputeTarget::Gpu } else { ComputeTarget::Cpu }

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use super::compute::{self, AdapterTraits, Compute, ComputeChoice, ComputeTarget};
 use super::error::GpuError;
+use super::frame_pool::FramePool;
+use super::resample::Resampler;
 
 /// How often [`GpuDevice::lost`] asks the device itself; in between it answers from memory.
 const PROBE_INTERVAL: Duration = Duration::from_millis(200);
@@ -30,6 +32,8 @@ struct Shared {
     error: Mutex<Option<String>>,
     probed: Mutex<Option<Instant>>,
     burn: Mutex<Option<burn::tensor::Device>>,
+    frames: FramePool,
+    resampler: Mutex<Option<Arc<Resampler>>>,
 }
 
 /// Locks even if a thread panicked while holding the lock: every value here is replaced whole.
@@ -75,7 +79,8 @@ impl GpuDevice {
         device: wgpu::Device,
         queue: wgpu::Queue,
     ) -> Self {
-        let shared = Arc::new(Shared::default());
+        let frames = FramePool::of(adapter.get_info().device_type);
+        let shared = Arc::new(Shared { frames, ..Shared::default() });
         let watcher = Arc::clone(&shared);
         device.set_device_lost_callback(move |reason, message| {
             watcher.mark_lost(&describe_loss(reason, &message));
@@ -140,6 +145,22 @@ impl GpuDevice {
                 Ok(Compute::shared(device, format!("{} (shared with drawing)", self.summary()), self.clone()))
             }
         }
+    }
+
+    /// The frames in its memory, those of the player too.
+    pub fn frames(&self) -> &FramePool {
+        &self.shared.frames
+    }
+
+    /// The shader that makes inputs of networks from them, built once.
+    pub(super) fn resampler(&self) -> Result<Arc<Resampler>, GpuError> {
+        let mut slot = lock(&self.shared.resampler);
+        if let Some(resampler) = slot.as_ref() {
+            return Ok(Arc::clone(resampler));
+        }
+        let made = Arc::new(Resampler::new(&self.device)?);
+        *slot = Some(Arc::clone(&made));
+        Ok(made)
     }
 
     /// What the policy needs to know about this device.

@@ -58,6 +58,26 @@ pub enum GpuError {
     ThreadGone,
 }
 
+/// Frames or numbers that were refused before anything was done.
+pub(super) fn refused(detail: String) -> GpuError {
+    GpuError::Frames { detail }
+}
+
+/// Turns errors of wgpu in some work into an error of ours; Burn's handler on the device would panic.
+pub(super) fn caught<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Result<T, GpuError> {
+    let validation = device.push_error_scope(wgpu::ErrorFilter::Validation);
+    let internal = device.push_error_scope(wgpu::ErrorFilter::Internal);
+    let memory = device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+    let result = work();
+    let memory = pollster::block_on(memory.pop());
+    let internal = pollster::block_on(internal.pop());
+    let validation = pollster::block_on(validation.pop());
+    match validation.or(internal).or(memory) {
+        Some(error) => Err(GpuError::Device { message: error.to_string() }),
+        None => Ok(result),
+    }
+}
+
 /// How to get a graphics device on this machine: a sentence or two for the user.
 ///
 /// On Linux the package manager is named by `/etc/os-release`.

@@ -8,29 +8,16 @@ use std::time::Instant;
 use bytemuck::{Pod, Zeroable};
 
 use super::frame_pipeline::{self, Kind, Pipelines};
+use super::frame_pool::{FrameKey, FramePool};
+use super::samples::{Samples, dtype_code};
+use crate::video::Plane;
 use crate::video::display::Projection;
 use crate::video::lut::Lut;
-use crate::video::{Plane, SampleType};
-
-/// Which frame a channel shows: tells whether the GPU holds it already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct FrameKey {
-    /// Recording's id.
-    pub recording: u64,
-    /// Time point.
-    pub t: usize,
-    /// First focal plane.
-    pub z: usize,
-    /// Number of focal planes.
-    pub depth: usize,
-}
 
 /// One channel to draw.
 #[derive(Clone)]
 pub struct ChannelDraw {
-    /// Channel number.
-    pub channel: usize,
-    /// Which frame it is.
+    /// Which frame of which channel it is.
     pub frame: FrameKey,
     /// Its planes, one for a slice, all that exist for a projection. All of one size and type.
     pub planes: Vec<Arc<Plane>>,
@@ -85,9 +72,9 @@ struct Params {
 }
 
 struct Slot {
-    frame: Option<FrameKey>,
+    frame: FrameKey,
     params: wgpu::Buffer,
-    data: wgpu::Buffer,
+    samples: Samples,
     lut: (Lut, wgpu::Buffer),
     bind_group: wgpu::BindGroup,
     kind: Option<Kind>,
@@ -109,6 +96,7 @@ pub struct UploadStats {
 /// Pipelines and buffers for all views on one device and one target format.
 pub struct FrameRenderer {
     pipelines: Pipelines,
+    frames: FramePool,
     /// Most samples per side that a fragment averages.
     most_samples: u32,
     slots: HashMap<(u64, usize), Slot>,
@@ -120,11 +108,13 @@ pub struct FrameRenderer {
 }
 
 impl FrameRenderer {
-    /// A renderer without buffers; pipelines are built when first needed.
-    pub fn new(device: &wgpu::Device, target: wgpu::TextureFormat) -> Self {
+    /// A renderer that draws frames from a pool, into which it uploads those that are not there; pipelines are built
+    /// when first needed.
+    pub fn new(device: &wgpu::Device, target: wgpu::TextureFormat, frames: FramePool) -> Self {
         let software = device.adapter_info().device_type == wgpu::DeviceType::Cpu;
         Self {
             pipelines: Pipelines::new(device, target),
+            frames,
             // Averaging calms aliasing; a software rasteriser pays for each sample with time.
             most_samples: if software { 1 } else { 4 },
             slots: HashMap::new(),
@@ -147,7 +137,7 @@ impl FrameRenderer {
         for (index, channel) in draw.channels.iter().enumerate() {
             if let Err(problem) = self.prepare_channel(device, queue, draw, channel, index > 0) {
                 self.failures.insert(draw.view, problem);
-                self.slots.remove(&(draw.view, channel.channel));
+                self.slots.remove(&(draw.view, channel.frame.channel));
             }
         }
         // Views that were closed give their memory back.
@@ -164,56 +154,11 @@ impl FrameRenderer {
         added: bool,
     ) -> Result<(), String> {
         let Some(plane) = channel.planes.first() else { return Err("no plane to draw".into()) };
-        // f64 is narrowed here; every other type goes up as it is stored.
-        let narrow = plane.dtype == SampleType::F64;
-        let bytes = if narrow { plane.bytes.len() / 2 } else { plane.bytes.len() };
-        let stride = bytes.next_multiple_of(4) as u64;
-        let total = (stride * channel.planes.len() as u64).max(4);
-        let limits = device.limits();
-        let allowed = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size);
-        if total > allowed {
-            return Err(format!(
-                "{} planes of this size need {} MB on the graphics device, which allows {} MB at once. Show a single plane, or open a crop.",
-                channel.planes.len(),
-                total >> 20,
-                allowed >> 20
-            ));
-        }
-        let key = (draw.view, channel.channel);
-        let slot = self.slots.remove(&key).filter(|s| s.data.size() >= total && s.data.size() <= 4 * total);
-        let mut slot = match slot {
-            Some(slot) if Arc::ptr_eq(&slot.lut.0, &channel.lut) => slot,
-            Some(slot) => {
-                let lut = lut_buffer(device, queue, &channel.lut);
-                self.slot(device, slot.params, slot.data, lut, slot.frame)
-            }
-            None => {
-                let data = device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("frame samples"),
-                    size: total,
-                    usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST,
-                    mapped_at_creation: false,
-                });
-                let params = device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("frame parameters"),
-                    size: size_of::<Params>() as u64,
-                    usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
-                    mapped_at_creation: false,
-                });
-                let lut = lut_buffer(device, queue, &channel.lut);
-                self.slot(device, params, data, lut, None)
-            }
+        let key = (draw.view, channel.frame.channel);
+        let mut slot = match self.slots.remove(&key) {
+            Some(slot) if slot.frame == channel.frame && Arc::ptr_eq(&slot.lut.0, &channel.lut) => slot,
+            last => self.slot(device, queue, channel, last)?,
         };
-        if slot.frame != Some(channel.frame) {
-            let start = Instant::now();
-            for (z, plane) in channel.planes.iter().enumerate() {
-                upload(queue, &slot.data, z as u64 * stride, plane, narrow);
-            }
-            slot.frame = Some(channel.frame);
-            self.uploads.planes += channel.planes.len() as u64;
-            self.uploads.bytes += total;
-            self.uploads.seconds += start.elapsed().as_secs_f64();
-        }
         let (low, high) = channel.limits;
         let params = Params {
             rect_min: draw.rect_min,
@@ -223,7 +168,7 @@ impl FrameRenderer {
             step: draw.step,
             samples: plane.samples as u32,
             depth: channel.planes.len() as u32,
-            plane_words: (stride / 4) as u32,
+            plane_words: slot.samples.plane_words(),
             low: low as f32,
             // Equal limits make a threshold, not a division by zero.
             high: (high as f32).max(next_up(low as f32)),
@@ -232,7 +177,7 @@ impl FrameRenderer {
         };
         let footprint = (draw.step.round() as u32).clamp(1, self.most_samples);
         let kind = Kind::Channel(frame_pipeline::Channel {
-            dtype: dtype_code(plane.dtype),
+            dtype: dtype_code(slot.samples.dtype),
             footprint: if channel.indexed { 1 } else { footprint },
             projection: match draw.projection {
                 _ if channel.planes.len() == 1 => 0,
@@ -252,24 +197,47 @@ impl FrameRenderer {
         Ok(())
     }
 
+    /// The slot of a frame, with what can be kept of the view's last one.
     fn slot(
-        &self,
+        &mut self,
         device: &wgpu::Device,
-        params: wgpu::Buffer,
-        data: wgpu::Buffer,
-        lut: (Lut, wgpu::Buffer),
-        frame: Option<FrameKey>,
-    ) -> Slot {
+        queue: &wgpu::Queue,
+        channel: &ChannelDraw,
+        last: Option<Slot>,
+    ) -> Result<Slot, String> {
+        let (params, lut) = last.map(|Slot { params, lut, .. }| (params, lut)).unzip();
+        let params = params.unwrap_or_else(|| {
+            device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("frame parameters"),
+                size: size_of::<Params>() as u64,
+                usage: wgpu::BufferUsages::UNIFORM | wgpu::BufferUsages::COPY_DST,
+                mapped_at_creation: false,
+            })
+        });
+        let lut = lut.filter(|(table, _): &(Lut, _)| Arc::ptr_eq(table, &channel.lut));
+        let lut = lut.unwrap_or_else(|| lut_buffer(device, queue, &channel.lut));
+        // The last frame was given back above, so that the pool may write over it.
+        let start = Instant::now();
+        let (samples, uploaded) = self
+            .frames
+            .get_or_upload(device, queue, channel.frame, &channel.planes)
+            .map_err(|error| error.to_string())?;
+        if uploaded {
+            self.uploads.planes += channel.planes.len() as u64;
+            self.uploads.bytes += samples.bytes();
+            self.uploads.seconds += start.elapsed().as_secs_f64();
+        }
         let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("frame"),
             layout: &self.pipelines.bindings,
             entries: &[
                 wgpu::BindGroupEntry { binding: 0, resource: params.as_entire_binding() },
-                wgpu::BindGroupEntry { binding: 1, resource: data.as_entire_binding() },
+                wgpu::BindGroupEntry { binding: 1, resource: samples.buffer.as_entire_binding() },
                 wgpu::BindGroupEntry { binding: 2, resource: lut.1.as_entire_binding() },
             ],
         });
-        Slot { frame, params, data, lut, bind_group, kind: None, used: self.generation }
+        let (frame, used) = (channel.frame, self.generation);
+        Ok(Slot { frame, params, samples, lut, bind_group, kind: None, used })
     }
 
     /// Draws what [`Self::prepare`] prepared; inside the render pass.
@@ -278,7 +246,7 @@ impl FrameRenderer {
             pass.set_pipeline(pipeline);
             pass.draw(0..3, 0..1);
         }
-        let slots = draw.channels.iter().filter_map(|c| self.slots.get(&(draw.view, c.channel)));
+        let slots = draw.channels.iter().filter_map(|c| self.slots.get(&(draw.view, c.frame.channel)));
         for slot in slots {
             let Some(pipeline) = slot.kind.and_then(|kind| self.pipelines.get(kind)) else { continue };
             pass.set_pipeline(pipeline);
@@ -292,19 +260,6 @@ fn next_up(v: f32) -> f32 {
     v + (v.abs() * f32::EPSILON).max(f32::MIN_POSITIVE)
 }
 
-pub(super) const fn dtype_code(dtype: SampleType) -> u32 {
-    match dtype {
-        SampleType::U8 => 0,
-        SampleType::I8 => 1,
-        SampleType::U16 => 2,
-        SampleType::I16 => 3,
-        SampleType::U32 => 4,
-        SampleType::I32 => 5,
-        SampleType::F16 => 6,
-        SampleType::F32 | SampleType::F64 => 7,
-    }
-}
-
 fn lut_buffer(device: &wgpu::Device, queue: &wgpu::Queue, lut: &Lut) -> (Lut, wgpu::Buffer) {
     let words: Vec<u32> = lut.iter().map(|[r, g, b]| u32::from_le_bytes([*r, *g, *b, 255])).collect();
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
@@ -315,24 +270,4 @@ fn lut_buffer(device: &wgpu::Device, queue: &wgpu::Queue, lut: &Lut) -> (Lut, wg
     });
     queue.write_buffer(&buffer, 0, bytemuck::cast_slice(&words));
     (Arc::clone(lut), buffer)
-}
-
-pub(super) fn upload(queue: &wgpu::Queue, buffer: &wgpu::Buffer, offset: u64, plane: &Plane, narrow: bool) {
-    if narrow {
-        let mut values = Vec::with_capacity(plane.bytes.len() / 8);
-        plane.for_each(|v| values.push(v as f32));
-        queue.write_buffer(buffer, offset, bytemuck::cast_slice(&values));
-        return;
-    }
-    // Copies must be whole words; the last few bytes of an odd plane are padded.
-    let whole = plane.bytes.len() & !3;
-    let (body, tail) = plane.bytes.split_at(whole);
-    if !body.is_empty() {
-        queue.write_buffer(buffer, offset, body);
-    }
-    if !tail.is_empty() {
-        let mut word = [0u8; 4];
-        word[..tail.len()].copy_from_slice(tail);
-        queue.write_buffer(buffer, offset + whole as u64, &word);
-    }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::config::{Config, ConfigError};
+use super::inputs::Seen;
 use super::light::{Dark, Light, Place, scale};
 use super::sampler::Labelled;
 use super::store::{ClipStore, LoadError, clip_budget};
@@ -14,7 +15,7 @@ use crate::analysis::split::Split;
 use crate::experiment::Experiment;
 use crate::export::{ExportError, Progress};
 use crate::model::card::{DrugClass, InputSpec};
-use crate::model::input::{Intensity, View, fill};
+use crate::model::input::{Intensity, View};
 
 /// An experiment cannot be learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,8 @@ pub struct Dataset {
     pub problems: Vec<(String, String)>,
     /// BLAKE3 of each row's clip, for the search for copies.
     pub contents: HashMap<usize, [u8; 32]>,
-    store: ClipStore,
+    /// Clips of all of these.
+    pub store: ClipStore,
 }
 
 /// The rows that are used, with what is known of each.
@@ -268,16 +270,9 @@ impl Dataset {
         self.train.iter().map(label).collect()
     }
 
-    /// Floats of one input.
-    pub fn input_len(&self) -> usize {
-        self.spec.channels.len() * self.spec.frames * self.spec.size * self.spec.size
-    }
-
-    /// Writes what the network sees of a sample.
-    pub fn fill(&self, sample: &Sample, view: &View, out: &mut [f32]) -> Result<(), LoadError> {
-        let clip = self.store.get(sample.row)?;
-        fill(&clip, &self.intensities[sample.group], &self.spec, view, out);
-        Ok(())
+    /// A sample as it is asked of an [`InputMaker`](super::inputs::InputMaker).
+    pub fn seen(&self, sample: &Sample, view: View) -> Seen<'_> {
+        Seen { row: sample.row, intensity: &self.intensities[sample.group], view }
     }
 }
 

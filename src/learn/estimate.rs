@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 
 use super::config::Config;
+use super::inputs::Inputs;
 use super::sampler::Stage;
 use super::trainer::{Batch, StepError, Trainer};
 use crate::model::cost::Cost;
@@ -61,9 +62,9 @@ pub fn measure(config: &Config, device: &Device) -> Result<f64, EstimateError> {
     let count = DRUGS * VIDEOS;
     let (frames, size) = (config.input.frames, config.size());
     let len = count * channels * frames * size * size;
+    let values = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
     let batch = Batch {
-        videos: (0..len).map(|i| (i as f32 * 0.37).sin()).collect(),
-        shape: [count, channels, frames, size, size],
+        videos: Inputs::values(values, [count, channels, frames, size, size]),
         drugs: (0..count).map(|i| i / VIDEOS).collect(),
         moas: (0..count).map(|i| vec![i / VIDEOS]).collect(),
     };

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 
+use super::inputs::Inputs;
 use crate::gpu::{Compute, ComputeThread, GpuError};
 use crate::model::card::Card;
 use crate::model::molclip::{MolClip, Sizes};
@@ -66,21 +67,24 @@ impl Encodings {
 }
 
 /// Encodes a batch. On the compute thread.
-pub fn encode(model: &MolClip, device: &Device, videos: Vec<f32>, shape: [usize; 5]) -> Encodings {
-    let videos: Tensor<5> = Tensor::from_data(TensorData::new(videos, shape), device);
+///
+/// # Errors
+/// The GPU cannot make the input.
+pub fn encode(model: &MolClip, device: &Device, videos: Inputs) -> Result<Encodings, GpuError> {
+    let videos = videos.tensor(device)?;
     let embedding = model.encode(videos).embedding;
     let projection = unit(model.project_video(embedding.clone()));
     let moas = softmax(model.moa_classifier.forward(embedding.clone()), 1);
     let drugs = softmax(model.drug_classifier.forward(embedding.clone()), 1);
     let [_, dim] = embedding.dims();
     let read = |tensor: Tensor<2>| tensor.into_data().iter::<f32>().collect();
-    Encodings {
+    Ok(Encodings {
         dim,
         embeddings: read(embedding),
         projections: read(projection),
         moas: read(moas),
         drugs: read(drugs),
-    }
+    })
 }
 
 /// `m_j` of structures, length 1, `[structures, projection]`; zeros where there is none. On the compute thread.
@@ -112,10 +116,15 @@ impl Encoder {
         Self { model, compute, thread }
     }
 
+    /// The device that it computes on.
+    pub const fn compute(&self) -> &Compute {
+        &self.compute
+    }
+
     /// Encodes a batch and waits for it. Not for the window's thread.
-    pub fn encode(&self, videos: Vec<f32>, shape: [usize; 5]) -> Result<Encodings, GpuError> {
+    pub fn encode(&self, videos: Inputs) -> Result<Encodings, GpuError> {
         let (model, device) = (self.model.clone(), self.compute.device().clone());
-        let encodings = self.thread.run(move || encode(&model, &device, videos, shape)).wait()?;
+        let encodings = self.thread.run(move || encode(&model, &device, videos)).wait()??;
         self.compute.check()?;
         Ok(encodings)
     }

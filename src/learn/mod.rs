@@ -12,6 +12,7 @@ pub mod config;
 pub mod dataset;
 pub mod estimate;
 pub mod infer;
+pub mod inputs;
 pub mod light;
 pub mod predict;
 pub mod prefetch;

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
-
 use super::augment;
 use super::config::Config;
 use super::dataset::{Dataset, Sample};
+use super::inputs::{InputMaker, Inputs, Seen};
 use super::sampler::Stage;
 use super::store::LoadError;
 use super::trainer::Batch;
@@ -38,9 +37,15 @@ pub struct Epoch {
 
 impl Prefetch {
     /// Starts with the batch `from` of an epoch.
-    pub fn start(data: Arc<Dataset>, config: Config, epoch: Epoch, from: usize) -> Self {
+    pub fn start(
+        data: Arc<Dataset>,
+        maker: Arc<InputMaker>,
+        config: Config,
+        epoch: Epoch,
+        from: usize,
+    ) -> Self {
         let (sender, batches) = sync_channel(AHEAD);
-        let body = move || make_all(&data, &config, &epoch, from, &sender);
+        let body = move || make_all(&data, &maker, &config, &epoch, from, &sender);
         if let Err(e) = std::thread::Builder::new().name("molclip-batches".to_owned()).spawn(body) {
             // The channel's end went with the closure, so `take` says that there are no more.
             log::error!("the thread that makes batches could not be started: {e}");
@@ -59,13 +64,14 @@ impl Prefetch {
 
 fn make_all(
     data: &Dataset,
+    maker: &InputMaker,
     config: &Config,
     epoch: &Epoch,
     from: usize,
     sender: &SyncSender<Result<Batch, LoadError>>,
 ) {
     for members in epoch.batches.iter().skip(from) {
-        let batch = make(data, config, epoch, members);
+        let batch = make(data, maker, config, epoch, members);
         if sender.send(batch).is_err() {
             return;
         }
@@ -73,50 +79,46 @@ fn make_all(
 }
 
 /// One batch, its videos varied.
-fn make(data: &Dataset, config: &Config, epoch: &Epoch, members: &[usize]) -> Result<Batch, LoadError> {
-    let size = data.input_len();
-    let mut videos = vec![0.0; members.len() * size];
-    videos.par_chunks_mut(size).zip(members).enumerate().try_for_each(|(place, (out, &index))| {
+fn make(
+    data: &Dataset,
+    maker: &InputMaker,
+    config: &Config,
+    epoch: &Epoch,
+    members: &[usize],
+) -> Result<Batch, LoadError> {
+    let seen = |(place, &index): (usize, &usize)| {
         let sample = &data.train[index];
         // A video that fills up a small drug is varied anew.
         let repeat = members[..place].iter().filter(|&&other| other == index).count();
-        let view = augment::view(
-            &config.augment,
-            config.input.order,
-            data.spec.frames,
-            data.spec.size,
-            augment::Key {
-                seed: config.seed,
-                stage: epoch.stage,
-                epoch: epoch.number,
-                row_id: &sample.row_id,
-                repeat,
-            },
-        );
-        data.fill(sample, &view, out)
-    })?;
+        let key = augment::Key {
+            seed: config.seed,
+            stage: epoch.stage,
+            epoch: epoch.number,
+            row_id: &sample.row_id,
+            repeat,
+        };
+        let (order, frames, size) = (config.input.order, data.spec.frames, data.spec.size);
+        data.seen(sample, augment::view(&config.augment, order, frames, size, key))
+    };
+    let seen: Vec<Seen> = members.iter().enumerate().map(seen).collect();
     let of = |index: &usize| &data.train[*index];
     Ok(Batch {
-        videos,
-        shape: shape(data, members.len()),
+        videos: maker.make(&data.store, &seen)?,
         drugs: members.iter().map(|index| of(index).drug.unwrap_or(0)).collect(),
         moas: members.iter().map(|index| of(index).moas.clone()).collect(),
     })
 }
 
-/// `[batch, channel, time, height, width]`.
-pub fn shape(data: &Dataset, batch: usize) -> [usize; 5] {
-    let spec = &data.spec;
-    [batch, spec.channels.len(), spec.frames, spec.size, spec.size]
-}
-
 /// Inputs of some samples, upright, one after the other.
-pub fn upright(data: &Dataset, config: &Config, samples: &[&Sample]) -> Result<Vec<f32>, LoadError> {
-    let size = data.input_len();
-    let mut videos = vec![0.0; samples.len() * size];
-    videos.par_chunks_mut(size).zip(samples).try_for_each(|(out, sample)| {
-        let view = View::upright(data.spec.frames, config.input.order, &sample.row_id);
-        data.fill(sample, &view, out)
-    })?;
-    Ok(videos)
+pub fn upright(
+    data: &Dataset,
+    maker: &InputMaker,
+    config: &Config,
+    samples: &[&Sample],
+) -> Result<Inputs, LoadError> {
+    let seen = |sample: &&Sample| {
+        data.seen(sample, View::upright(data.spec.frames, config.input.order, &sample.row_id))
+    };
+    let seen: Vec<Seen> = samples.iter().map(seen).collect();
+    maker.make(&data.store, &seen)
 }

@@ -1,15 +1,19 @@
 //! A rectangle on a recording, encoded around one time point: what the window does while the recording plays.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::infer::{Encoder, Encodings};
+use super::inputs::Inputs;
 use super::light::Light;
-use crate::gpu::GpuError;
+use crate::gpu::resample::{Frame, Geometry, Scaling, Video};
+use crate::gpu::{Compute, FrameKey, GpuDevice, GpuError, Samples};
 use crate::model::card::InputSpec;
 use crate::model::clip::{Calibration, Clip, ClipError, Mismatch};
 use crate::model::input::{Frames, Intensity, View, fill};
-use crate::video::{Crop, Recording, VideoError};
+use crate::model::sampling::Sampling;
+use crate::video::{Crop, Plane, Recording, VideoError};
 
 /// Fewest frames that movement can be seen in.
 const FEWEST: usize = 4;
@@ -17,9 +21,9 @@ const FEWEST: usize = 4;
 /// A region cannot be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum RegionError {
-    /// The rectangle.
+    /// The rectangle, or a frame of it.
     #[error(transparent)]
-    Crop(#[from] VideoError),
+    Video(#[from] VideoError),
     /// Its frames.
     #[error(transparent)]
     Clip(#[from] ClipError),
@@ -98,35 +102,123 @@ pub fn encode(
     region: &Region,
 ) -> Result<Encoded, RegionError> {
     let started = Instant::now();
+    let Seen { inputs, mismatch, frames } = inputs(encoder.compute(), spec, recording, region)?;
+    let reading = started.elapsed();
+    let read = Instant::now();
+    let encodings = encoder.encode(inputs)?;
+    let encoding = read.elapsed();
+    Ok(Encoded { encodings, mismatch, frames, own_light: region.intensities.is_none(), reading, encoding })
+}
+
+/// What the network sees of a region.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// A batch of one.
+    pub inputs: Inputs,
+    /// How its scale differs from the model's.
+    pub mismatch: Mismatch,
+    /// Frames of the recording.
+    pub frames: Range<usize>,
+}
+
+/// Reads a region around a time point.
+///
+/// # Errors
+/// As [`encode`], before the network.
+pub fn inputs(
+    compute: &Compute,
+    spec: &InputSpec,
+    recording: &Recording,
+    region: &Region,
+) -> Result<Seen, RegionError> {
     let part;
-    let recording = match region.part {
+    let shown = match region.part {
         Some(crop) => {
             part = recording.part(crop)?;
             &part
         }
         None => recording,
     };
-    let times = times(recording, region.calibration);
-    let frames = window(recording.shape().t, times.as_deref(), region.at, spec.frames, spec.interval_s);
+    let times = times(shown, region.calibration);
+    let frames = window(shown.shape().t, times.as_deref(), region.at, spec.frames, spec.interval_s);
     let usable: Vec<usize> = frames.clone().collect();
-    let clip = Clip::read_frames(recording, &usable, region.calibration, spec)?;
+    let sampling = Sampling::new(shown, &usable, region.calibration, spec)?;
+    let mismatch = sampling.mismatch;
+    let inputs = match on_gpu(compute, spec, recording, region, &sampling)? {
+        Some(inputs) => inputs,
+        None => on_cpu(spec, &Clip::read_sampling(shown, sampling, spec)?, region)?,
+    };
+    Ok(Seen { inputs, mismatch, frames })
+}
+
+/// The network's input from decoded frames. Without a scaling of the experiment the region's own light counts.
+fn on_cpu(spec: &InputSpec, clip: &Clip, region: &Region) -> Result<Inputs, RegionError> {
     let own = || {
-        let light = Light::of(&clip, spec.channels.len());
+        let light = Light::of(clip, spec.channels.len());
         light.channels.into_iter().map(|moments| Intensity::of([moments])).collect::<Option<Vec<_>>>()
     };
-    let (intensities, own_light) = match &region.intensities {
-        Some(intensities) => (intensities.clone(), false),
-        None => (own().ok_or(RegionError::Dark)?, true),
+    let intensities = match &region.intensities {
+        Some(intensities) => intensities.clone(),
+        None => own().ok_or(RegionError::Dark)?,
     };
-    let mut video = vec![0.0; spec.channels.len() * spec.frames * spec.size * spec.size];
-    let view = View::upright(spec.frames, Frames::Video, "");
-    fill(&clip, &intensities, spec, &view, &mut video);
-    let reading = started.elapsed();
     let shape = [1, spec.channels.len(), spec.frames, spec.size, spec.size];
-    let read = Instant::now();
-    let encodings = encoder.encode(video, shape)?;
-    let encoding = read.elapsed();
-    Ok(Encoded { encodings, mismatch: clip.mismatch, frames, own_light, reading, encoding })
+    let mut video = vec![0.0; shape.iter().product()];
+    fill(clip, &intensities, spec, &View::upright(spec.frames, Frames::Video, ""), &mut video);
+    Ok(Inputs::values(video, shape))
+}
+
+/// The network's input from the frames that the player has uploaded already; others are read and handed over, and
+/// stay for the player. `None` where the CPU computes, where the light must be measured first, and where the device
+/// cannot do it.
+fn on_gpu(
+    compute: &Compute,
+    spec: &InputSpec,
+    recording: &Recording,
+    region: &Region,
+    sampling: &Sampling,
+) -> Result<Option<Inputs>, RegionError> {
+    let (Some(gpu), Some(intensities)) = (compute.gpu(), &region.intensities) else { return Ok(None) };
+    let depth = recording.shape().z;
+    let mut frames = Vec::with_capacity(sampling.channels.len() * sampling.frames.len());
+    for &(channel, sample) in &sampling.channels {
+        for &t in &sampling.frames {
+            let key = FrameKey { recording: recording.id, channel, t, z: 0, depth };
+            let Some(samples) = uploaded(gpu, recording, key)? else { return Ok(None) };
+            let sample = (sample as u32).min(samples.samples.saturating_sub(1));
+            frames.push(Frame { samples, frame: 0, sample });
+        }
+    }
+    let ratio = sampling.ratio as f32;
+    let geometry =
+        Geometry { matrix: [ratio, 0.0, 0.0, ratio], shift: [0.0; 2], part: region.part, samples: None };
+    if !geometry.is_possible() {
+        return Ok(None);
+    }
+    let scaling = |(c, (mean, deviation)): (usize, (&f32, &f32))| {
+        let Intensity { background, scale } = intensities[c.min(intensities.len() - 1)];
+        Scaling { background, gain: 1.0 / scale, mean: *mean, deviation: *deviation }
+    };
+    let scaling = spec.mean.iter().zip(&spec.std).enumerate().map(scaling).collect();
+    let shape = [1, spec.channels.len(), spec.frames, spec.size, spec.size];
+    Ok(Some(Inputs::frames(vec![Video { frames, geometry, scaling }], shape, compute.clone())))
+}
+
+/// All focal planes of a frame in the device's memory; `None` if it cannot hold them.
+fn uploaded(gpu: &GpuDevice, recording: &Recording, key: FrameKey) -> Result<Option<Samples>, RegionError> {
+    if let Some(samples) = gpu.frames().get(&key) {
+        return Ok(Some(samples));
+    }
+    let planes: Vec<Arc<Plane>> = (0..key.depth)
+        .map(|z| recording.read(key.t, z, key.channel).map(Arc::new))
+        .collect::<Result<_, _>>()?;
+    match gpu.frames().get_or_upload(&gpu.device, &gpu.queue, key, &planes) {
+        Ok((samples, _)) => Ok(Some(samples)),
+        Err(GpuError::Frames { detail }) => {
+            log::debug!("{}: read on the CPU: {detail}", recording.path().display());
+            Ok(None)
+        }
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// Seconds of each frame: what the table says counts before what the file says.

@@ -13,7 +13,8 @@ use super::checkpoint::{self, Checkpoint, CheckpointError, Identity};
 use super::config::{Config, Molecules};
 use super::dataset::{Dataset, DatasetError};
 use super::infer::{self, encode};
-use super::prefetch::{Epoch, Prefetch, shape, upright};
+use super::inputs::InputMaker;
+use super::prefetch::{Epoch, Prefetch, upright};
 use super::progress::{EpochRecord, State, Validation};
 use super::sampler::{Stage, batches};
 use super::store::LoadError;
@@ -286,6 +287,7 @@ pub fn fingerprint(data: &Dataset) -> String {
 struct Session {
     run: Run,
     data: Arc<Dataset>,
+    maker: Arc<InputMaker>,
     sizes: Sizes,
     molecules: MoleculeFeatures,
     identity: Identity,
@@ -355,6 +357,7 @@ impl Session {
         let plan = Plan::of(&data);
         let mut session = Self {
             parts: run.config.accumulate,
+            maker: Arc::new(InputMaker::new(data.spec.clone(), &run.compute)),
             run,
             data,
             sizes,
@@ -494,8 +497,8 @@ impl Session {
         let all = self.batches(self.state.stage, self.state.epoch);
         let count = all.len();
         let epoch = Epoch { stage, number: self.state.epoch, batches: all };
-        let mut prefetch =
-            Prefetch::start(Arc::clone(&self.data), self.run.config.clone(), epoch, self.state.batch);
+        let (data, maker) = (Arc::clone(&self.data), Arc::clone(&self.maker));
+        let mut prefetch = Prefetch::start(data, maker, self.run.config.clone(), epoch, self.state.batch);
         let mut rate = 0.0;
         while let Some(batch) = prefetch.take() {
             wait_while_paused(steering);
@@ -613,10 +616,9 @@ impl Session {
         let mut dim = 0;
         for part in self.plan.samples.chunks(infer::BATCH) {
             let samples: Vec<_> = part.iter().collect();
-            let videos = upright(&self.data, &self.run.config, &samples)?;
+            let videos = upright(&self.data, &self.maker, &self.run.config, &samples)?;
             let (model, device) = (model.clone(), self.run.compute.device().clone());
-            let shape = shape(&self.data, samples.len());
-            let encoded = self.run.thread.run(move || encode(&model, &device, videos, shape)).wait()?;
+            let encoded = self.run.thread.run(move || encode(&model, &device, videos)).wait()??;
             dim = encoded.dim;
             embeddings.extend(encoded.embeddings);
         }
@@ -723,7 +725,12 @@ fn structures(data: &Dataset, config: &Config) -> Vec<String> {
 
 /// True for an error that a smaller batch may avoid.
 fn is_memory(error: &TrainError) -> bool {
-    let TrainError::Device(device) = error else { return false };
+    let (TrainError::Device(device)
+    | TrainError::Step(StepError::Device(device))
+    | TrainError::Load(LoadError::Device(device))) = error
+    else {
+        return false;
+    };
     let text = device.to_string().to_lowercase();
     ["out of memory", "outofmemory", "allocat", "buffer too large"].iter().any(|word| text.contains(word))
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::infer::{BATCH, Encoder, Encodings};
+use super::inputs::{InputMaker, Seen};
 use super::light::{Dark, Light, Place, scale};
 use super::store::{ClipStore, LoadError, clip_budget};
 use crate::analysis::items::Items;
@@ -12,7 +13,7 @@ use crate::experiment::{EmbeddingTable, Experiment};
 use crate::export::{ExportError, Progress};
 use crate::gpu::GpuError;
 use crate::model::card::InputSpec;
-use crate::model::input::{Frames, Intensity, View, fill};
+use crate::model::input::{Frames, Intensity, View};
 
 /// An experiment cannot be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -142,20 +143,18 @@ impl Screen {
     ) -> Result<Encodings, ScreenError> {
         progress.set(0, self.rows.len() as u64);
         let spec = &self.spec;
-        let size = spec.channels.len() * spec.frames * spec.size * spec.size;
+        let maker = InputMaker::new(spec.clone(), encoder.compute());
         let places: Vec<usize> = (0..self.rows.len()).collect();
         let mut all = Encodings::default();
         for part in places.chunks(BATCH) {
             progress.check()?;
-            let mut videos = vec![0.0; part.len() * size];
-            videos.par_chunks_mut(size).zip(part).try_for_each(|(out, &place)| {
-                let view = View::upright(spec.frames, order, &self.row_ids[place]);
-                let clip = self.store.get(self.rows[place])?;
-                fill(&clip, &self.intensities[self.groups[place]], spec, &view, out);
-                Ok::<_, LoadError>(())
-            })?;
-            let shape = [part.len(), spec.channels.len(), spec.frames, spec.size, spec.size];
-            all.append(encoder.encode(videos, shape)?);
+            let seen = |&place: &usize| Seen {
+                row: self.rows[place],
+                intensity: self.intensities(place),
+                view: View::upright(spec.frames, order, &self.row_ids[place]),
+            };
+            let seen: Vec<Seen> = part.iter().map(seen).collect();
+            all.append(encoder.encode(maker.make(&self.store, &seen)?)?);
             progress.add(part.len() as u64);
         }
         Ok(all)

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::experiment::{Experiment, ExperimentError};
+use crate::gpu::GpuError;
 use crate::model::card::InputSpec;
 use crate::model::clip::{Calibration, Clip, ClipError};
 use crate::video::{Limits, Recording, VideoError};
@@ -20,6 +21,9 @@ pub enum LoadError {
     /// It cannot be brought into the network's form.
     #[error(transparent)]
     Clip(#[from] ClipError),
+    /// The GPU that computes cannot take it.
+    #[error(transparent)]
+    Device(#[from] GpuError),
 }
 
 /// Reads a row's video at a model's scale. The row's pixel size and interval count before the file's.

@@ -13,7 +13,9 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::config::{Config, Contrast, Molecules, OptimizerKind};
+use super::inputs::Inputs;
 use super::sampler::Stage;
+use crate::gpu::GpuError;
 use crate::model::losses::{
     batch_hard_triplet, center, classification, labelled, share_label, targets, video_all_molecules,
     video_molecule,
@@ -42,15 +44,16 @@ pub enum StepError {
         /// Learning rate.
         rate: f64,
     },
+    /// The GPU cannot make the input.
+    #[error(transparent)]
+    Device(#[from] GpuError),
 }
 
 /// Labels and inputs of some videos.
 #[derive(Debug, Clone)]
 pub struct Batch {
-    /// `[batch, channel, time, height, width]`, one after the other.
-    pub videos: Vec<f32>,
-    /// The sizes.
-    pub shape: [usize; 5],
+    /// What the network gets.
+    pub videos: Inputs,
     /// Class of each video's drug.
     pub drugs: Vec<usize>,
     /// Classes of each video's mechanisms.
@@ -159,7 +162,7 @@ impl Trainer {
         let mut sum = Terms::default();
         for part in &parts {
             let step_of = Step { stage, drop_dmso, scale, batch: part };
-            let (terms, loss) = self.losses(&step_of);
+            let (terms, loss) = self.losses(&step_of)?;
             for (term, value) in terms.named() {
                 if !value.is_finite() {
                     return Err(StepError::Diverged { step, term, value, rate });
@@ -180,10 +183,9 @@ impl Trainer {
     }
 
     /// The loss of a part of a batch, with its terms read back.
-    fn losses(&self, step: &Step) -> (Terms, Tensor<1>) {
+    fn losses(&self, step: &Step) -> Result<(Terms, Tensor<1>), GpuError> {
         let (batch, device) = (step.batch, &self.device);
-        let videos: Tensor<5> = Tensor::from_data(TensorData::new(batch.videos.clone(), batch.shape), device);
-        let encoded = self.model.encode(videos);
+        let encoded = self.model.encode(batch.videos.clone().tensor(device)?);
         let drug_labels: Vec<[usize; 1]> = batch.drugs.iter().map(|&drug| [drug]).collect();
         let (logits, mut labels, centers) = match step.stage {
             Stage::Drug => (
@@ -236,7 +238,7 @@ impl Trainer {
             molecule: of(3),
             accuracy: of(4),
         };
-        (terms, total)
+        Ok((terms, total))
     }
 
     /// `L_vm` on drug labels, in both stages.
@@ -381,15 +383,12 @@ fn split(batch: &Batch, parts: usize, videos: usize) -> Vec<Batch> {
     let count = batch.drugs.len();
     // A part of a single drug has no negatives.
     let share = (count / videos.max(1)).div_ceil(parts.max(1)).max(2) * videos.max(1);
-    let [_, c, t, h, w] = batch.shape;
-    let one = c * t * h * w;
     (0..count)
         .step_by(share)
         .map(|from| {
             let to = (from + share).min(count);
             Batch {
-                videos: batch.videos[from * one..to * one].to_vec(),
-                shape: [to - from, c, t, h, w],
+                videos: batch.videos.part(from..to),
                 drugs: batch.drugs[from..to].to_vec(),
                 moas: batch.moas[from..to].to_vec(),
             }

@@ -5,6 +5,7 @@
 use thiserror::Error;
 
 use super::card::InputSpec;
+use super::sampling::Sampling;
 use crate::video::{Plane, Recording, VideoError};
 
 /// Scale or interval that differ by more from the model's are worth a warning.
@@ -120,31 +121,20 @@ impl Clip {
         calibration: Calibration,
         spec: &InputSpec,
     ) -> Result<Self, ClipError> {
-        let shape = recording.shape();
-        let path = || recording.path().display().to_string();
-        if usable.len() < 4 {
-            return Err(ClipError::TooShort { path: path(), frames: usable.len() });
-        }
-        let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
-        let pixel_um = positive(calibration.pixel_size_um).or(positive(recording.series.pixel_size_um));
-        let times: Option<Vec<f64>> = positive(calibration.interval_s)
-            .map(|interval| (0..shape.t).map(|t| t as f64 * interval).collect())
-            .or_else(|| recording.times_s());
-        let times = times
-            .and_then(|times| usable.iter().map(|&t| times.get(t).copied()).collect::<Option<Vec<f64>>>());
-        let (places, interval) = choose_frames(usable.len(), times.as_deref(), spec.frames, spec.interval_s);
-        let frames: Vec<usize> = places.into_iter().map(|place| usable[place]).collect();
+        Self::read_sampling(recording, Sampling::new(recording, usable, calibration, spec)?, spec)
+    }
 
-        // Source pixels per model pixel.
-        let ratio = pixel_um.map_or(1.0, |um| spec.pixel_size_um / um);
+    /// Reads what was chosen of a recording.
+    pub fn read_sampling(
+        recording: &Recording,
+        sampling: Sampling,
+        spec: &InputSpec,
+    ) -> Result<Self, ClipError> {
+        let Sampling { frames, channels: picked, ratio, mismatch } = sampling;
+        let shape = recording.shape();
         let canvas = (spec.size as f64 * CANVAS_PER_SIZE).ceil() as usize;
-        let longer = (shape.x.max(shape.y) as f64 / ratio).round() as usize;
-        if longer > 1_000_000 || longer == 0 {
-            return Err(ClipError::Scale { path: path(), um: pixel_um.unwrap_or(0.0), pixels: longer });
-        }
         let columns = Resampling::new(shape.x, ratio, canvas);
         let rows = Resampling::new(shape.y, ratio, canvas);
-        let picked = pick_channels(recording, &spec.channels);
         let plane = rows.len() * columns.len();
         let mut values = vec![0.0_f32; picked.len() * frames.len() * plane];
         let mut last: Option<(usize, Vec<Vec<f32>>)> = None;
@@ -159,10 +149,6 @@ impl Clip {
             }
         }
         let shape = [picked.len(), frames.len(), rows.len(), columns.len()];
-        let mismatch = Mismatch {
-            scale: pixel_um.map(|um| um / spec.pixel_size_um),
-            interval: interval.map(|interval| interval / spec.interval_s),
-        };
         Ok(Self::from_values(shape, &values, mismatch))
     }
 
@@ -188,61 +174,6 @@ impl Clip {
     pub const fn bytes(&self) -> usize {
         self.codes.len() * 2
     }
-}
-
-/// Which of `n` frames to take, and the seconds between them; `None` if that is unknown.
-///
-/// With times: those nearest to `count` time points that are `interval` apart, around the middle; if the recording is
-/// shorter than that, `count` points spread over all of it. Without times: spread over all of it.
-fn choose_frames(n: usize, times: Option<&[f64]>, count: usize, interval: f64) -> (Vec<usize>, Option<f64>) {
-    let steps = count.saturating_sub(1).max(1) as f64;
-    let Some(times) = times.filter(|times| times.len() == n) else {
-        let at = |k: usize| (k as f64 * (n - 1) as f64 / steps).round() as usize;
-        return ((0..count).map(at).collect(), None);
-    };
-    let (first, last) = (times[0], times[n - 1]);
-    // Half a frame of slack: 16 frames at 5.01 s are still 16 frames at 5 s.
-    let slack = 0.5 * (last - first) / (n - 1) as f64;
-    let spacing = if steps * interval <= last - first + slack { interval } else { (last - first) / steps };
-    let start = (f64::midpoint(first, last) - 0.5 * steps * spacing).max(first);
-    let nearest = |time: f64| {
-        let after = times.partition_point(|&t| t < time).min(n - 1);
-        let before = after.saturating_sub(1);
-        if time - times[before] < times[after] - time { before } else { after }
-    };
-    ((0..count).map(|k| nearest(start + k as f64 * spacing)).collect(), Some(spacing))
-}
-
-/// Where a role's samples are: channel, and sample of interleaved colour.
-fn pick_channels(recording: &Recording, roles: &[String]) -> Vec<(usize, usize)> {
-    const NAMES: [(&str, &[&str]); 2] = [
-        ("mitochondria", &["tmrm", "mito", "tom20", "cox8", "rhodamine"]),
-        ("nucleus", &["hoechst", "dapi", "nucle", "nuclei", "h2b"]),
-    ];
-    let shape = recording.shape();
-    let named = |role: &str| {
-        let words = NAMES.iter().find(|(name, _)| *name == role).map(|(_, words)| *words)?;
-        recording.series.channels.iter().take(shape.c).position(|channel| {
-            let name = channel.name.as_deref().unwrap_or_default().to_lowercase();
-            words.iter().any(|word| name.contains(word))
-        })
-    };
-    roles
-        .iter()
-        .enumerate()
-        .map(|(index, role)| {
-            if shape.s >= 3 {
-                // The Mito dataset: R = mitochondria, G = second stain, B = nucleus.
-                let sample = match role.as_str() {
-                    "mitochondria" => 0,
-                    "nucleus" => 2,
-                    _ => index.min(2),
-                };
-                return (0, sample);
-            }
-            (named(role).unwrap_or(index.min(shape.c - 1)), 0)
-        })
-        .collect()
 }
 
 /// The picked channels of one time point at the model's scale.
@@ -345,7 +276,7 @@ fn resample(plane: &[f32], rows: &Resampling, columns: &Resampling) -> Vec<f32> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use super::*;
@@ -373,7 +304,12 @@ mod tests {
         }
     }
 
-    fn recording(shape: Shape, pixel_um: Option<f64>, times: Option<Vec<f64>>, names: &[&str]) -> Recording {
+    pub fn recording(
+        shape: Shape,
+        pixel_um: Option<f64>,
+        times: Option<Vec<f64>>,
+        names: &[&str],
+    ) -> Recording {
         let series = Series {
             pixel_size_um: pixel_um,
             plane_times_s: times,
@@ -399,7 +335,7 @@ mod tests {
         }
     }
 
-    const FIVE: Shape = Shape { t: 5, z: 1, c: 1, y: 8, x: 8, s: 1 };
+    pub const FIVE: Shape = Shape { t: 5, z: 1, c: 1, y: 8, x: 8, s: 1 };
 
     #[test]
     fn half_as_large_pixels_are_averaged_two_by_two() {
@@ -425,32 +361,6 @@ mod tests {
         // Columns 11 to 28 of 40, rows 3 to 20 of 24.
         assert!((clip.frame(0, 0).next().unwrap() - 41.0).abs() < 0.1);
         assert!(clip.mismatch.warning().unwrap().contains("interval"));
-    }
-
-    #[test]
-    fn frames_are_the_nearest_in_time_whatever_their_number() {
-        // One frame per second, the model wants one per 5 s: every fifth, around the middle.
-        let times: Vec<f64> = (0..31).map(f64::from).collect();
-        assert_eq!(choose_frames(31, Some(&times), 4, 5.0), (vec![8, 13, 18, 23], Some(5.0)));
-        // Too short: spread over all of it.
-        assert_eq!(choose_frames(4, Some(&times[..4]), 4, 5.0), (vec![0, 1, 2, 3], Some(1.0)));
-        // Too few frames: some twice.
-        assert_eq!(choose_frames(4, None, 8, 5.0), (vec![0, 0, 1, 1, 2, 2, 3, 3], None));
-        // 16 frames at 5.01 s for a model of 5 s.
-        let times: Vec<f64> = (0..16).map(|t| f64::from(t) * 4.99).collect();
-        let (frames, interval) = choose_frames(16, Some(&times), 16, 5.0);
-        assert_eq!((frames, interval), ((0..16).collect(), Some(5.0)));
-    }
-
-    #[test]
-    fn channels_are_found_by_name_and_colours_by_their_role() {
-        let shape = Shape { c: 2, ..FIVE };
-        let two = recording(shape, None, None, &["Hoechst", "TMRM (simulated)"]);
-        let roles = ["mitochondria".to_owned(), "nucleus".to_owned()];
-        assert_eq!(pick_channels(&two, &roles), [(1, 0), (0, 0)]);
-        let colour = recording(Shape { s: 3, ..FIVE }, None, None, &[]);
-        assert_eq!(pick_channels(&colour, &roles), [(0, 0), (0, 2)]);
-        assert_eq!(pick_channels(&recording(FIVE, None, None, &[]), &roles), [(0, 0), (0, 0)]);
     }
 
     #[test]

@@ -13,5 +13,6 @@ pub mod limits;
 pub mod losses;
 pub mod molclip;
 pub mod molecule_encoder;
+pub mod sampling;
 pub mod video_encoder;
 pub mod weights;

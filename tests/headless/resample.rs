@@ -3,25 +3,33 @@
 use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
-use molclip::gpu::resample::{Frame, Geometry, Resampler, Samples, Scaling};
-use molclip::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice, GpuError};
+use molclip::experiment::{Experiment, import};
+use molclip::export::Progress;
+use molclip::gpu::resample::{Frame, Geometry, Scaling, Video, resample};
+use molclip::gpu::{Compute, ComputeChoice, ComputeThread, FrameKey, GpuDevice, GpuError, Samples};
+use molclip::learn::augment::{Key, view};
+use molclip::learn::config::Augment;
+use molclip::learn::inputs::{InputMaker, Seen};
+use molclip::learn::region::{Region, inputs};
+use molclip::learn::sampler::Stage;
+use molclip::learn::store::ClipStore;
 use molclip::model::card::InputSpec;
-use molclip::model::clip::{Clip, Mismatch};
-use molclip::model::input::{Intensity, View, fill};
-use molclip::video::{Plane, SampleType};
+use molclip::model::clip::Calibration;
+use molclip::model::input::{Frames, Intensity};
+use molclip::simulate;
+use molclip::video::{Crop, Limits, Plane, Recording, SampleType};
 
 fn gpu() -> GpuDevice {
     static GPU: OnceLock<GpuDevice> = OnceLock::new();
     GPU.get_or_init(|| GpuDevice::headless().unwrap_or_else(|error| panic!("{error}"))).clone()
 }
 
-/// Runs on the compute thread with a resampler and the device's compute.
-fn on_thread<T: Send + 'static>(work: impl FnOnce(&Resampler, &Compute) -> T + Send + 'static) -> T {
+/// Runs on the compute thread with the device's compute.
+fn on_thread<T: Send + 'static>(work: impl FnOnce(&Compute) -> T + Send + 'static) -> T {
     let gpu = gpu();
     let compute = gpu.compute(ComputeChoice::Gpu).unwrap();
-    let resampler = Resampler::new(&gpu).unwrap();
     let checked = compute.clone();
-    let result = ComputeThread::shared().run(move || work(&resampler, &compute)).wait_on(&gpu).unwrap();
+    let result = ComputeThread::shared().run(move || work(&compute)).wait_on(&gpu).unwrap();
     checked.check().unwrap();
     result
 }
@@ -49,7 +57,13 @@ fn plane(dtype: SampleType, [width, height, samples]: [usize; 3], seed: usize) -
 }
 
 /// What the device should make of some planes: each source pixel counts by a tent of its distance.
-fn expected(planes: &[Arc<Plane>], sample: usize, geometry: &Geometry, n: usize, s: Scaling) -> Vec<f64> {
+fn expected(
+    planes: &[Arc<Plane>],
+    sample: usize,
+    (size, geometry): (usize, &Geometry),
+    n: usize,
+    s: Scaling,
+) -> Vec<f64> {
     let (width, height) = (planes[0].width, planes[0].height);
     let light = |x, y| {
         let values = planes.iter().map(|plane| plane.value(x, y, sample).unwrap());
@@ -67,7 +81,6 @@ fn expected(planes: &[Arc<Plane>], sample: usize, geometry: &Geometry, n: usize,
     let [a, b, c, d] = geometry.matrix.map(f64::from);
     let [sx, sy] = geometry.shift.map(f64::from);
     let (mx, my) = ((width as f64 - 1.0) / 2.0 + sx, (height as f64 - 1.0) / 2.0 + sy);
-    let size = geometry.size as usize;
     let middle = (size as f64 - 1.0) / 2.0;
     let pixel = |i: usize| {
         let mut sum = 0.0;
@@ -83,9 +96,8 @@ fn expected(planes: &[Arc<Plane>], sample: usize, geometry: &Geometry, n: usize,
     (0..size * size).map(pixel).collect()
 }
 
-fn upright(size: u32) -> Geometry {
-    Geometry { size, matrix: [1.0, 0.0, 0.0, 1.0], shift: [0.0; 2] }
-}
+const UPRIGHT: Geometry =
+    Geometry { matrix: [1.0, 0.0, 0.0, 1.0], shift: [0.0; 2], part: None, samples: None };
 
 const SCALING: Scaling = Scaling { background: 20.0, gain: 0.01, mean: 0.5, deviation: 2.0 };
 
@@ -94,11 +106,11 @@ fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 }
 
 /// One frame of one channel.
-fn resampled(planes: &[Arc<Plane>], geometry: Geometry, scaling: Scaling) -> Vec<f32> {
+fn resampled(planes: &[Arc<Plane>], size: usize, geometry: Geometry, scaling: Scaling) -> Vec<f32> {
     let samples = Samples::upload(&gpu(), planes).unwrap();
-    on_thread(move |resampler, compute| {
-        let frame = Frame { samples: &samples, sample: 0 };
-        read(resampler.run(compute, &[frame], &geometry, &[scaling]).unwrap())
+    let frames = vec![Frame { samples, frame: 0, sample: 0 }];
+    on_thread(move |compute| {
+        read(resample(compute, &[Video { frames, geometry, scaling: vec![scaling] }], size).unwrap())
     })
 }
 
@@ -115,7 +127,7 @@ fn close(values: &[f32], expected: &[f64], what: &str) {
 #[test]
 fn upright_frames_are_copied_and_their_border_is_background() {
     let source = plane(SampleType::U8, [9, 7, 1], 0);
-    let values = resampled(&[Arc::clone(&source)], upright(13), SCALING);
+    let values = resampled(&[Arc::clone(&source)], 13, UPRIGHT, SCALING);
     for (i, value) in values.iter().enumerate() {
         let (x, y) = ((i % 13) as i32 - 2, (i / 13) as i32 - 3);
         let light = if (0..9).contains(&x) && (0..7).contains(&y) {
@@ -143,9 +155,9 @@ fn shifts_turns_mirrors_and_scales_agree_with_double_precision() {
         ("far outside", [1.0, 0.0, 0.0, 1.0], [1e9, -1e9], 1),
     ];
     for (what, matrix, shift, n) in cases {
-        let geometry = Geometry { size: 18, matrix, shift };
-        let values = resampled(&source, geometry, scaling);
-        close(&values, &expected(&source, 0, &geometry, n, scaling), what);
+        let geometry = Geometry { matrix, shift, ..UPRIGHT };
+        let values = resampled(&source, 18, geometry, scaling);
+        close(&values, &expected(&source, 0, (18, &geometry), n, scaling), what);
     }
 }
 
@@ -154,8 +166,8 @@ fn large_pixels_of_a_ramp_hold_its_mean() {
     let bytes = (0..40 * 30).flat_map(|i| ((i % 40 + 3 * (i / 40)) as f32).to_ne_bytes()).collect();
     let ramp = Plane { width: 40, height: 30, samples: 1, dtype: SampleType::F32, bytes };
     let plain = Scaling { background: 0.0, gain: 1.0, mean: 0.0, deviation: 1.0 };
-    let geometry = Geometry { matrix: [2.5, 0.0, 0.0, 2.5], ..upright(10) };
-    let values = resampled(&[Arc::new(ramp)], geometry, plain);
+    let geometry = Geometry { matrix: [2.5, 0.0, 0.0, 2.5], ..UPRIGHT };
+    let values = resampled(&[Arc::new(ramp)], 10, geometry, plain);
     let ramp = |i: usize| {
         let centre = |k: usize| (k as f64 - 4.5) * 2.5;
         (centre(i % 10) + 19.5) + 3.0 * (centre(i / 10) + 14.5)
@@ -177,12 +189,12 @@ fn every_type_of_sample_is_read_and_focal_planes_are_joined() {
         (SampleType::F64, 1e-5, 1e4),
     ];
     // Odd sizes, so that rows and planes end within a 32-bit word.
-    let geometry = Geometry { shift: [0.25, 0.5], ..upright(8) };
+    let geometry = Geometry { shift: [0.25, 0.5], ..UPRIGHT };
     for (dtype, background, gain) in types {
         let planes = [plane(dtype, [7, 5, 1], 0), plane(dtype, [7, 5, 1], 1)];
         let scaling = Scaling { background, gain, mean: 0.2, deviation: 0.7 };
-        let values = resampled(&planes, geometry, scaling);
-        close(&values, &expected(&planes, 0, &geometry, 1, scaling), &format!("{dtype:?}"));
+        let values = resampled(&planes, 8, geometry, scaling);
+        close(&values, &expected(&planes, 0, (8, &geometry), 1, scaling), &format!("{dtype:?}"));
     }
 }
 
@@ -193,20 +205,22 @@ fn channels_and_frames_lie_in_order_and_burn_computes_with_them() {
     let uploaded: Vec<_> =
         colour.iter().map(|p| Samples::upload(&gpu(), &[Arc::clone(p)]).unwrap()).collect();
     let scalings = [SCALING, Scaling { background: 7.0, gain: 0.02, mean: -1.0, deviation: 0.5 }];
-    let geometry = Geometry { matrix: [0.8, 0.3, -0.3, 0.8], ..upright(8) };
+    let geometry = Geometry { matrix: [0.8, 0.3, -0.3, 0.8], ..UPRIGHT };
     let picked = [0, 2];
     let expected: Vec<f64> = (0..2)
         .flat_map(|c| (0..3).map(move |t| (c, t)))
-        .flat_map(|(c, t)| expected(&colour[t..=t], picked[c], &geometry, 1, scalings[c]))
+        .flat_map(|(c, t)| expected(&colour[t..=t], picked[c], (8, &geometry), 1, scalings[c]))
         .collect();
     let weights: Vec<f32> = (0..128).map(|i| (i as f32 * 0.3).sin()).collect();
     let given = weights.clone();
-    let results = on_thread(move |resampler, compute| {
-        let frames: Vec<_> = picked
-            .iter()
-            .flat_map(|&s| uploaded.iter().map(move |samples| Frame { samples, sample: s as u32 }))
-            .collect();
-        let run = || resampler.run(compute, &frames, &geometry, &scalings).unwrap();
+    let frame = |&s: &usize| {
+        let of = move |samples: &Samples| Frame { samples: samples.clone(), frame: 0, sample: s as u32 };
+        uploaded.iter().map(of).collect::<Vec<_>>()
+    };
+    let frames: Vec<Frame> = picked.iter().flat_map(frame).collect();
+    let video = Video { frames, geometry, scaling: scalings.to_vec() };
+    let results = on_thread(move |compute| {
+        let run = || resample(compute, std::slice::from_ref(&video), 8).unwrap();
         let weights = Tensor::<2>::from_data(TensorData::new(given, [64, 2]), compute.device());
         // Memory goes back to the pool and comes again, with Burn's own work on it in between.
         for round in 0..3 {
@@ -234,30 +248,43 @@ fn channels_and_frames_lie_in_order_and_burn_computes_with_them() {
 #[test]
 fn what_cannot_be_resampled_is_refused_before_the_device_sees_it() {
     let good = Samples::upload(&gpu(), &[plane(SampleType::U8, [6, 4, 1], 0)]).unwrap();
-    let refusals = on_thread(move |resampler, compute| {
-        let frame = Frame { samples: &good, sample: 0 };
-        let refusal = |frames: &[Frame<'_>], geometry: Geometry, scaling: &[Scaling]| match resampler
-            .run(compute, frames, &geometry, scaling)
-        {
+    let frame = Frame { samples: good.clone(), frame: 0, sample: 0 };
+    let video = |frames: Vec<Frame>, geometry: Geometry, channels: usize| Video {
+        frames,
+        geometry,
+        scaling: vec![SCALING; channels],
+    };
+    let one = |frame: Frame| vec![video(vec![frame], UPRIGHT, 1)];
+    let other = |geometry: Geometry| vec![video(vec![frame.clone()], geometry, 1)];
+    let short = Samples { height: 5, ..good.clone() };
+    let flat = Samples { width: 0, ..good.clone() };
+    let beside = Some(Crop { x: 3, y: 0, width: 4, height: 4 });
+    let good_one = one(frame.clone());
+    let cases = vec![
+        (vec![video(vec![frame.clone(); 3], UPRIGHT, 2)], 4, "shared among 2"),
+        (vec![video(vec![], UPRIGHT, 0)], 4, "0 frames"),
+        (vec![], 4, "no video"),
+        (vec![good_one[0].clone(), video(vec![frame.clone(); 2], UPRIGHT, 1)], 4, "stand beside"),
+        (one(Frame { samples: short, ..frame.clone() }), 4, "storage buffer of 32"),
+        (one(Frame { samples: flat, ..frame.clone() }), 4, "empty"),
+        (one(Frame { sample: 1, ..frame.clone() }), 4, "sample 2"),
+        (one(Frame { frame: 1, ..frame.clone() }), 4, "frame 2"),
+        (good_one.clone(), 0, "0 × 0 px"),
+        (good_one.clone(), 4_000_000, "4000000 px"),
+        (other(Geometry { matrix: [90.0; 4], ..UPRIGHT }), 4, "pixel size"),
+        (other(Geometry { shift: [f32::NAN, 0.0], ..UPRIGHT }), 4, "not finite"),
+        (other(Geometry { part: beside, ..UPRIGHT }), 4, "does not lie"),
+    ];
+    let refusals = on_thread(move |compute| {
+        let refusal = |compute: &Compute, videos: &[Video], size| match resample(compute, videos, size) {
             Err(GpuError::Frames { detail }) => detail,
+            Err(GpuError::Device { message }) => message,
             other => format!("{other:?}"),
         };
-        let short = Samples { height: 5, ..good.clone() };
-        let flat = Samples { width: 0, ..good.clone() };
-        let square = upright(4);
-        let on_cpu = resampler.run(&Compute::flex(), &[frame], &square, &[SCALING]).unwrap_err();
-        [
-            (refusal(&[frame; 3], square, &[SCALING; 2]), "shared among 2"),
-            (refusal(&[], square, &[]), "0 frames"),
-            (refusal(&[Frame { samples: &short, sample: 0 }], square, &[SCALING]), "storage buffer of 32"),
-            (refusal(&[Frame { samples: &flat, sample: 0 }], square, &[SCALING]), "empty"),
-            (refusal(&[Frame { sample: 1, ..frame }], square, &[SCALING]), "sample 2"),
-            (refusal(&[frame], upright(0), &[SCALING]), "0 × 0 px"),
-            (refusal(&[frame], upright(4_000_000), &[SCALING]), "4000000 px"),
-            (refusal(&[frame], Geometry { matrix: [90.0; 4], ..square }, &[SCALING]), "pixel size"),
-            (refusal(&[frame], Geometry { shift: [f32::NAN, 0.0], ..square }, &[SCALING]), "not finite"),
-            (on_cpu.to_string(), "another device"),
-        ]
+        let mut all: Vec<_> =
+            cases.iter().map(|(videos, size, part)| (refusal(compute, videos, *size), *part)).collect();
+        all.push((refusal(&Compute::flex(), &good_one, 4), "another device"));
+        all
     });
     for (refusal, part) in refusals {
         assert!(refusal.contains(part), "{refusal} without {part}");
@@ -268,46 +295,116 @@ fn what_cannot_be_resampled_is_refused_before_the_device_sees_it() {
 }
 
 #[test]
-fn the_device_and_the_cpu_make_the_same_input_of_a_clip() {
-    let values: Vec<f32> = (0..2 * 4 * 360).map(|i| 100.0 + (i * 7919 % 997) as f32 * 0.3).collect();
-    let clip = Clip::from_values([2, 4, 18, 20], &values, Mismatch::default());
-    let intensity = [(110.0, 80.0), (130.0, 40.0)].map(|(background, scale)| Intensity { background, scale });
-    let spec = InputSpec {
-        channels: vec!["mitochondria".into(), "nucleus".into()],
-        frames: 4,
-        size: 16,
+fn a_part_of_a_frame_is_as_that_part_alone() {
+    let whole = plane(SampleType::U16, [12, 9, 1], 3);
+    let crop = Crop { x: 4, y: 1, width: 5, height: 7 };
+    let geometry = Geometry { matrix: [0.9, 0.2, -0.2, 0.9], shift: [0.3, 0.0], ..UPRIGHT };
+    let alone = resampled(&[Arc::new(whole.crop(crop))], 8, geometry, SCALING);
+    let of_whole = resampled(&[whole], 8, Geometry { part: Some(crop), ..geometry }, SCALING);
+    assert_eq!(of_whole, alone);
+}
+
+#[test]
+fn fewer_samples_than_the_footprint_can_be_asked_for() {
+    let source = [plane(SampleType::U8, [20, 20, 1], 0)];
+    let geometry = Geometry { matrix: [1.25, 0.0, 0.0, 1.25], samples: Some(1), ..UPRIGHT };
+    let values = resampled(&source, 8, geometry, SCALING);
+    close(&values, &expected(&source, 0, (8, &geometry), 1, SCALING), "one sample");
+}
+
+/// Rows of a small simulated screen.
+fn screen(folder: &std::path::Path) -> Arc<Experiment> {
+    let config = simulate::Config { seed: 77, moas: 2, videos_per_drug: 3, size: 48, ..Default::default() };
+    let manifest = simulate::run(&config, folder, &Progress::default()).unwrap();
+    Arc::new(import::open(&manifest).unwrap().experiment)
+}
+
+fn spec(channels: usize) -> InputSpec {
+    let all = ["mitochondria", "nucleus"];
+    InputSpec {
+        channels: all[..channels].iter().map(|&name| name.to_owned()).collect(),
+        frames: 6,
+        size: 24,
         pixel_size_um: 0.4,
-        interval_s: 5.0,
+        interval_s: 6.0,
         masked: false,
-        mean: vec![0.2, 0.9],
-        std: vec![1.1, 0.6],
-    };
-    let view =
-        View { matrix: [0.9, 0.3, -0.3, 0.9], shift: [1.5, -0.75], gain: 1.2, frames: vec![3, 1, 1, 0] };
-    let mut on_cpu = vec![0.0; 2 * 4 * 16 * 16];
-    fill(&clip, &intensity, &spec, &view, &mut on_cpu);
-    let uploaded: Vec<_> = (0..2 * 4)
-        .map(|k| {
-            let bytes = clip.codes[k * 360..][..360].iter().flat_map(|code| code.to_ne_bytes()).collect();
-            let plane = Plane { width: 20, height: 18, samples: 1, dtype: SampleType::U16, bytes };
-            Samples::upload(&gpu(), &[Arc::new(plane)]).unwrap()
+        mean: vec![0.2, 0.9][..channels].to_vec(),
+        std: vec![1.1, 0.6][..channels].to_vec(),
+    }
+}
+
+fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len());
+    let largest = b.iter().fold(0.0, |most: f32, v| most.max(v.abs()));
+    a.iter().zip(b).fold(0.0, |most: f32, (a, b)| most.max((a - b).abs())) / largest
+}
+
+#[test]
+fn the_gpu_and_the_cpu_make_the_same_inputs_of_a_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = screen(folder.path());
+    // A screen of one channel, which a model of two sees twice.
+    let intensity = [(110.0, 80.0), (130.0, 40.0)].map(|(background, scale)| Intensity { background, scale });
+    let augment = Augment { rotate: 1.0, rescale: 1.0, ..Augment::default() };
+    let seen: Vec<Seen> = (0..5)
+        .map(|row| {
+            let key = Key { seed: 1, stage: Stage::Drug, epoch: row, row_id: "row", repeat: 0 };
+            let view = view(&augment, Frames::Video, 6, 24, key);
+            Seen { row: row % 4, intensity: &intensity, view }
         })
         .collect();
-    let (offset, step) = (clip.offset, clip.step);
-    let scalings = [0, 1].map(|c| Scaling {
-        background: (intensity[c].background - offset) / step,
-        gain: step * view.gain / intensity[c].scale,
-        mean: spec.mean[c],
-        deviation: spec.std[c],
-    });
-    let geometry = Geometry { size: 16, matrix: view.matrix, shift: view.shift };
-    let on_device = on_thread(move |resampler, compute| {
-        let frames: Vec<_> = (0..2)
-            .flat_map(|c| view.frames.iter().map(move |t| c * 4 + t))
-            .map(|k| Frame { samples: &uploaded[k], sample: 0 })
-            .collect();
-        read(resampler.run(compute, &frames, &geometry, &scalings).unwrap())
-    });
-    let on_cpu: Vec<f64> = on_cpu.into_iter().map(f64::from).collect();
-    close(&on_device, &on_cpu, "clip");
+    let of = |compute: &Compute| {
+        let store = ClipStore::new(Arc::clone(&experiment), spec(2), usize::MAX);
+        let maker = InputMaker::new(spec(2), compute);
+        // Twice: the second time what was kept is used.
+        let inputs = [maker.make(&store, &seen).unwrap(), maker.make(&store, &seen).unwrap()];
+        assert_eq!(inputs[0].len(), 5);
+        let device = compute.device().clone();
+        let tensors = move || inputs.map(|inputs| read(inputs.part(1..5).tensor(&device).unwrap()));
+        ComputeThread::shared().run(tensors).wait().unwrap()
+    };
+    let (on_gpu, on_cpu) = (of(&gpu().compute(ComputeChoice::Gpu).unwrap()), of(&Compute::flex()));
+    assert_eq!(on_gpu[0], on_gpu[1]);
+    let difference = largest_difference(&on_gpu[0], &on_cpu[0]);
+    assert!(difference < 2e-5, "{difference}");
+}
+
+#[test]
+fn a_rectangle_is_encoded_from_the_frames_that_the_player_uploaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = screen(folder.path());
+    let recording = Recording::open(&experiment.address(0).unwrap(), Limits::default()).unwrap();
+    let spec = spec(1);
+    let region = Region {
+        part: Some(Crop { x: 3, y: 5, width: 40, height: 36 }),
+        at: 8,
+        calibration: Calibration::default(),
+        intensities: Some(vec![Intensity { background: 100.0, scale: 60.0 }]),
+    };
+    let gpu = gpu();
+    // The pool of the test's own device keeps nothing, as on every software rasteriser: the frames are held here.
+    let key = |t| FrameKey { recording: recording.id, channel: 0, t, z: 0, depth: 1 };
+    let held: Vec<_> = (0..16)
+        .map(|t| {
+            let plane = vec![Arc::new(recording.read(t, 0, 0).unwrap())];
+            gpu.frames().get_or_upload(&gpu.device, &gpu.queue, key(t), &plane).unwrap().0
+        })
+        .collect();
+    let of = |compute: &Compute| {
+        let inputs = inputs(compute, &spec, &recording, &region).unwrap().inputs;
+        let device = compute.device().clone();
+        ComputeThread::shared().run(move || read(inputs.tensor(&device).unwrap())).wait().unwrap()
+    };
+    let before = gpu.frames().bytes();
+    let on_gpu = of(&gpu.compute(ComputeChoice::Gpu).unwrap());
+    assert_eq!(gpu.frames().bytes(), before, "nothing was uploaded anew");
+    drop(held);
+    let on_cpu = of(&Compute::flex());
+    // Four samples per pixel of the model are nearly, not quite, the area: the border is softer.
+    let inner = |values: &[f32]| -> Vec<f32> {
+        let inside = |i: &usize| (7..17).contains(&(i / 24 % 24)) && (7..17).contains(&(i % 24));
+        values.iter().enumerate().filter(|(i, _)| inside(i)).map(|(_, v)| *v).collect()
+    };
+    let difference = largest_difference(&inner(&on_gpu), &inner(&on_cpu));
+    assert!(difference < 1e-3, "{difference}");
 }

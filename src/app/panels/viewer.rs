@@ -8,7 +8,7 @@ use eframe::egui::{
 use crate::app::command::{Command, shortcut_text};
 use crate::app::settings::Viewport;
 use crate::app::state::{AppState, Hover, Outbox, View};
-use crate::app::widgets::frame_canvas::{Placement, SharedFeedback, paint_frame};
+use crate::app::widgets::frame_canvas::{Canvas, Placement, SharedFeedback, paint_frame};
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay::{self, Overlay};
 use crate::app::widgets::roi::{self, Placed};
@@ -26,13 +26,7 @@ pub struct Drawn {
 }
 
 /// Shows the pictures.
-pub fn show(
-    ui: &mut Ui,
-    state: &AppState,
-    format: wgpu::TextureFormat,
-    feedback: &SharedFeedback,
-    out: &mut Outbox,
-) -> Drawn {
+pub fn show(ui: &mut Ui, state: &AppState, canvas: &Canvas, out: &mut Outbox) -> Drawn {
     if state.views.is_empty() {
         empty(ui, state, out);
         return Drawn::default();
@@ -41,7 +35,7 @@ pub fn show(
     let cells = cells(area, &state.views);
     let mut hover = None;
     for (index, cell) in cells.iter().enumerate() {
-        let over = picture(ui, state, index, *cell, format, feedback, out);
+        let over = picture(ui, state, index, *cell, canvas, out);
         hover = hover.or(over);
     }
     ui.allocate_rect(area, Sense::hover());
@@ -83,8 +77,7 @@ fn picture(
     state: &AppState,
     index: usize,
     cell: Rect,
-    format: wgpu::TextureFormat,
-    feedback: &SharedFeedback,
+    canvas: &Canvas,
     out: &mut Outbox,
 ) -> Option<Hover> {
     let view = &state.views[index];
@@ -112,7 +105,7 @@ fn picture(
         projection: view.display.projection,
         background: canvas_color(ui),
     };
-    paint_frame(&painter, &place_frame, view.shown.channels.clone(), format, feedback);
+    paint_frame(&painter, &place_frame, view.shown.channels.clone(), canvas);
 
     let shown_time = super::super::state::time_label(&view.recording, view.shown.t);
     let many = state.views.len() > 1;
@@ -129,7 +122,7 @@ fn picture(
     if let Some(roi) = view.roi {
         roi::paint(&painter, roi, &placed, overlay::pixel_size(&view.recording));
     }
-    messages(ui, view, cell, feedback);
+    messages(ui, view, cell, &canvas.feedback);
     if many {
         let active = index == state.active;
         let color = if active { ui.visuals().selection.stroke.color } else { Color32::TRANSPARENT };

@@ -7,6 +7,7 @@ use eframe::egui::{Color32, PaintCallbackInfo, Painter, Pos2, Rect};
 use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescriptor};
 
 use super::in_pixels;
+use crate::gpu::FramePool;
 use crate::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer, UploadStats};
 use crate::video::display::Projection;
 
@@ -21,6 +22,17 @@ pub struct Feedback {
 
 /// Shared between panels and paint callbacks.
 pub type SharedFeedback = Arc<Mutex<Feedback>>;
+
+/// What frames are drawn with.
+#[derive(Clone)]
+pub struct Canvas {
+    /// Format of the picture that egui draws into.
+    pub format: wgpu::TextureFormat,
+    /// The frames in the device's memory.
+    pub frames: FramePool,
+    /// What the render thread tells.
+    pub feedback: SharedFeedback,
+}
 
 /// A frame placed on screen.
 pub struct Placement {
@@ -42,8 +54,7 @@ struct FrameCallback {
     rect: Rect,
     zoom: f32,
     draw: FrameDraw,
-    format: wgpu::TextureFormat,
-    feedback: SharedFeedback,
+    canvas: Canvas,
 }
 
 impl CallbackTrait for FrameCallback {
@@ -55,14 +66,15 @@ impl CallbackTrait for FrameCallback {
         _encoder: &mut wgpu::CommandEncoder,
         resources: &mut CallbackResources,
     ) -> Vec<wgpu::CommandBuffer> {
-        let renderer =
-            resources.entry::<FrameRenderer>().or_insert_with(|| FrameRenderer::new(device, self.format));
+        let renderer = resources
+            .entry::<FrameRenderer>()
+            .or_insert_with(|| FrameRenderer::new(device, self.canvas.format, self.canvas.frames.clone()));
         let scale = screen.pixels_per_point;
         let mut draw = self.draw.clone();
         (draw.rect_min, draw.rect_size) = in_pixels(self.rect, screen);
         draw.step = 1.0 / (self.zoom * scale);
         renderer.prepare(device, queue, &draw);
-        let mut feedback = self.feedback.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut feedback = self.canvas.feedback.lock().unwrap_or_else(PoisonError::into_inner);
         feedback.uploads = renderer.uploads;
         match renderer.failure(draw.view) {
             Some(problem) => feedback.failures.insert(draw.view, problem.to_owned()),
@@ -84,13 +96,7 @@ impl CallbackTrait for FrameCallback {
 }
 
 /// Adds the frame and the background around it to the picture.
-pub fn paint_frame(
-    painter: &Painter,
-    place: &Placement,
-    channels: Vec<ChannelDraw>,
-    format: wgpu::TextureFormat,
-    feedback: &SharedFeedback,
-) {
+pub fn paint_frame(painter: &Painter, place: &Placement, channels: Vec<ChannelDraw>, canvas: &Canvas) {
     let rect = place.rect.intersect(painter.clip_rect());
     if !rect.is_positive() {
         return;
@@ -108,6 +114,6 @@ pub fn paint_frame(
         background: [r, g, b],
         channels,
     };
-    let callback = FrameCallback { rect, zoom: place.zoom, draw, format, feedback: Arc::clone(feedback) };
+    let callback = FrameCallback { rect, zoom: place.zoom, draw, canvas: canvas.clone() };
     painter.add(Callback::new_paint_callback(rect, callback));
 }

@@ -1,0 +1,147 @@
+//! Which frames and channels of a recording a model sees, and at which scale.
+
+use super::card::InputSpec;
+use super::clip::{Calibration, ClipError, Mismatch};
+use crate::video::Recording;
+
+/// Which frames and channels of a recording make a clip, and at which scale.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Sampling {
+    /// Time points.
+    pub frames: Vec<usize>,
+    /// Channel, and sample of interleaved colour, of each role.
+    pub channels: Vec<(usize, usize)>,
+    /// Pixels of the recording per pixel of the model.
+    pub ratio: f64,
+    /// How the scale differs from the model's.
+    pub mismatch: Mismatch,
+}
+
+impl Sampling {
+    /// As [`Clip::read_frames`](super::clip::Clip::read_frames) takes them: the frames that are nearest to the model's time
+    /// points, of those that are usable (ascending).
+    ///
+    /// # Errors
+    /// There are fewer than four frames, or the pixel size cannot be true.
+    pub fn new(
+        recording: &Recording,
+        usable: &[usize],
+        calibration: Calibration,
+        spec: &InputSpec,
+    ) -> Result<Self, ClipError> {
+        let shape = recording.shape();
+        let path = || recording.path().display().to_string();
+        if usable.len() < 4 {
+            return Err(ClipError::TooShort { path: path(), frames: usable.len() });
+        }
+        let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
+        let pixel_um = positive(calibration.pixel_size_um).or(positive(recording.series.pixel_size_um));
+        let times: Option<Vec<f64>> = positive(calibration.interval_s)
+            .map(|interval| (0..shape.t).map(|t| t as f64 * interval).collect())
+            .or_else(|| recording.times_s());
+        let times = times
+            .and_then(|times| usable.iter().map(|&t| times.get(t).copied()).collect::<Option<Vec<f64>>>());
+        let (places, interval) = choose_frames(usable.len(), times.as_deref(), spec.frames, spec.interval_s);
+        let frames: Vec<usize> = places.into_iter().map(|place| usable[place]).collect();
+
+        // Source pixels per model pixel.
+        let ratio = pixel_um.map_or(1.0, |um| spec.pixel_size_um / um);
+        let longer = (shape.x.max(shape.y) as f64 / ratio).round() as usize;
+        if longer > 1_000_000 || longer == 0 {
+            return Err(ClipError::Scale { path: path(), um: pixel_um.unwrap_or(0.0), pixels: longer });
+        }
+        let mismatch = Mismatch {
+            scale: pixel_um.map(|um| um / spec.pixel_size_um),
+            interval: interval.map(|interval| interval / spec.interval_s),
+        };
+        Ok(Self { frames, channels: pick_channels(recording, &spec.channels), ratio, mismatch })
+    }
+}
+
+/// Which of `n` frames to take, and the seconds between them; `None` if that is unknown.
+///
+/// With times: those nearest to `count` time points that are `interval` apart, around the middle; if the recording is
+/// shorter than that, `count` points spread over all of it. Without times: spread over all of it.
+fn choose_frames(n: usize, times: Option<&[f64]>, count: usize, interval: f64) -> (Vec<usize>, Option<f64>) {
+    let steps = count.saturating_sub(1).max(1) as f64;
+    let Some(times) = times.filter(|times| times.len() == n) else {
+        let at = |k: usize| (k as f64 * (n - 1) as f64 / steps).round() as usize;
+        return ((0..count).map(at).collect(), None);
+    };
+    let (first, last) = (times[0], times[n - 1]);
+    // Half a frame of slack: 16 frames at 5.01 s are still 16 frames at 5 s.
+    let slack = 0.5 * (last - first) / (n - 1) as f64;
+    let spacing = if steps * interval <= last - first + slack { interval } else { (last - first) / steps };
+    let start = (f64::midpoint(first, last) - 0.5 * steps * spacing).max(first);
+    let nearest = |time: f64| {
+        let after = times.partition_point(|&t| t < time).min(n - 1);
+        let before = after.saturating_sub(1);
+        if time - times[before] < times[after] - time { before } else { after }
+    };
+    ((0..count).map(|k| nearest(start + k as f64 * spacing)).collect(), Some(spacing))
+}
+
+/// Where a role's samples are: channel, and sample of interleaved colour.
+fn pick_channels(recording: &Recording, roles: &[String]) -> Vec<(usize, usize)> {
+    const NAMES: [(&str, &[&str]); 2] = [
+        ("mitochondria", &["tmrm", "mito", "tom20", "cox8", "rhodamine"]),
+        ("nucleus", &["hoechst", "dapi", "nucle", "nuclei", "h2b"]),
+    ];
+    let shape = recording.shape();
+    let named = |role: &str| {
+        let words = NAMES.iter().find(|(name, _)| *name == role).map(|(_, words)| *words)?;
+        recording.series.channels.iter().take(shape.c).position(|channel| {
+            let name = channel.name.as_deref().unwrap_or_default().to_lowercase();
+            words.iter().any(|word| name.contains(word))
+        })
+    };
+    roles
+        .iter()
+        .enumerate()
+        .map(|(index, role)| {
+            if shape.s >= 3 {
+                // The Mito dataset: R = mitochondria, G = second stain, B = nucleus.
+                let sample = match role.as_str() {
+                    "mitochondria" => 0,
+                    "nucleus" => 2,
+                    _ => index.min(2),
+                };
+                return (0, sample);
+            }
+            (named(role).unwrap_or(index.min(shape.c - 1)), 0)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::clip::tests::{FIVE, recording};
+    use crate::video::Shape;
+
+    #[test]
+    fn frames_are_the_nearest_in_time_whatever_their_number() {
+        // One frame per second, the model wants one per 5 s: every fifth, around the middle.
+        let times: Vec<f64> = (0..31).map(f64::from).collect();
+        assert_eq!(choose_frames(31, Some(&times), 4, 5.0), (vec![8, 13, 18, 23], Some(5.0)));
+        // Too short: spread over all of it.
+        assert_eq!(choose_frames(4, Some(&times[..4]), 4, 5.0), (vec![0, 1, 2, 3], Some(1.0)));
+        // Too few frames: some twice.
+        assert_eq!(choose_frames(4, None, 8, 5.0), (vec![0, 0, 1, 1, 2, 2, 3, 3], None));
+        // 16 frames at 5.01 s for a model of 5 s.
+        let times: Vec<f64> = (0..16).map(|t| f64::from(t) * 4.99).collect();
+        let (frames, interval) = choose_frames(16, Some(&times), 16, 5.0);
+        assert_eq!((frames, interval), ((0..16).collect(), Some(5.0)));
+    }
+
+    #[test]
+    fn channels_are_found_by_name_and_colours_by_their_role() {
+        let shape = Shape { c: 2, ..FIVE };
+        let two = recording(shape, None, None, &["Hoechst", "TMRM (simulated)"]);
+        let roles = ["mitochondria".to_owned(), "nucleus".to_owned()];
+        assert_eq!(pick_channels(&two, &roles), [(1, 0), (0, 0)]);
+        let colour = recording(Shape { s: 3, ..FIVE }, None, None, &[]);
+        assert_eq!(pick_channels(&colour, &roles), [(0, 0), (0, 2)]);
+        assert_eq!(pick_channels(&recording(FIVE, None, None, &[]), &roles), [(0, 0), (0, 0)]);
+    }
+}
