@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter};
-use molclip::gpu::{FrameKey, GpuDevice};
 use molclip::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer};
 use molclip::gpu::target::Target;
+use molclip::gpu::{FrameKey, GpuDevice};
 use molclip::video::cache::{FrameCache, Request};
 use molclip::video::display::Projection;
 use molclip::video::lut::{LutName, table};

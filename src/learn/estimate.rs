@@ -12,11 +12,11 @@ use crate::model::cost::Cost;
 use crate::model::molclip::Sizes;
 use crate::model::molecule_encoder::{FeatureError, MoleculeFeatures};
 
-/// Drugs and videos of each in the measured step.
+/// Drugs in the measured steps.
 const DRUGS: usize = 2;
 
-/// See [`DRUGS`].
-const VIDEOS: usize = 2;
+/// Videos of each in the two measured steps.
+const VIDEOS: [usize; 2] = [2, 4];
 
 /// A validation costs about a third of a training step per video.
 const FORWARD: f64 = 1.0 / 3.0;
@@ -45,8 +45,27 @@ pub enum EstimateError {
     Step(#[from] StepError),
 }
 
-/// Seconds per video of a training step, measured. On the compute thread; on a new GPU the first call tunes kernels.
-pub fn measure(config: &Config, device: &Device) -> Result<f64, EstimateError> {
+/// What a training step takes: much of it does not depend on the videos, such as new weights for the molecule encoder.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed {
+    /// Seconds of a step, or of a part of it that is computed by itself, without its videos.
+    pub step: f64,
+    /// Seconds of each video.
+    pub video: f64,
+}
+
+impl Speed {
+    /// The line through two measured steps: videos and seconds.
+    fn of([(few, short), (many, long)]: [(usize, f64); 2]) -> Self {
+        let per_video = (long - short) / (many - few).max(1) as f64;
+        // Noise must not make videos free of charge, nor steps.
+        let video = per_video.clamp(0.25 * long / many as f64, long / many as f64);
+        Self { step: (long - many as f64 * video).max(0.0), video }
+    }
+}
+
+/// Measures training steps. On the compute thread; on a new GPU the first call tunes kernels.
+pub fn measure(config: &Config, device: &Device) -> Result<Speed, EstimateError> {
     let channels = config.input.channels.len();
     let sizes = Sizes {
         encoder: config.encoder.clone(),
@@ -57,35 +76,39 @@ pub fn measure(config: &Config, device: &Device) -> Result<f64, EstimateError> {
         moas: DRUGS,
     };
     let molecules = MoleculeFeatures::from_smiles(&["CS(C)=O", "CCO"])?;
-    let small = Config { batch_drugs: DRUGS, batch_videos: VIDEOS, accumulate: 1, ..config.clone() };
-    let mut trainer = Trainer::new(&small, &sizes, molecules, None, None, device);
-    let count = DRUGS * VIDEOS;
     let (frames, size) = (config.input.frames, config.size());
-    let len = count * channels * frames * size * size;
-    let values = (0..len).map(|i| (i as f32 * 0.37).sin()).collect();
-    let batch = Batch {
-        videos: Inputs::values(values, [count, channels, frames, size, size]),
-        drugs: (0..count).map(|i| i / VIDEOS).collect(),
-        moas: (0..count).map(|i| vec![i / VIDEOS]).collect(),
-    };
-    let mut seconds = f64::INFINITY;
-    for step in 1..=2 {
-        let started = Instant::now();
-        trainer.step(&batch, Stage::Drug, 1e-6, step, false)?;
-        // The second step has its kernels and its memory.
-        seconds = started.elapsed().as_secs_f64() / count as f64;
+    let mut measured = [(0, 0.0); 2];
+    for (videos, measured) in VIDEOS.into_iter().zip(&mut measured) {
+        let small = Config { batch_drugs: DRUGS, batch_videos: videos, accumulate: 1, ..config.clone() };
+        let mut trainer = Trainer::new(&small, &sizes, molecules.clone(), None, None, device);
+        let count = DRUGS * videos;
+        let shape = [count, channels, frames, size, size];
+        let values = (0..shape.iter().product::<usize>()).map(|i| (i as f32 * 0.37).sin()).collect();
+        let batch = Batch {
+            videos: Inputs::values(values, shape),
+            drugs: (0..count).map(|i| i / videos).collect(),
+            moas: (0..count).map(|i| vec![i / videos]).collect(),
+        };
+        let mut seconds = f64::INFINITY;
+        for step in 1..=2 {
+            let started = Instant::now();
+            trainer.step(&batch, Stage::Drug, 1e-6, step, false)?;
+            // The second step has its kernels and its memory.
+            seconds = started.elapsed().as_secs_f64();
+        }
+        *measured = (count, seconds);
     }
-    Ok(seconds)
+    Ok(Speed::of(measured))
 }
 
-/// A training of `steps` batches that validates on `validated` videos, at a measured pace.
-pub fn estimate(config: &Config, steps: usize, validated: usize, seconds_per_video: f64) -> Estimate {
+/// A training of `steps` batches that validates on `validated` videos, at a measured speed.
+pub fn estimate(config: &Config, steps: usize, validated: usize, speed: Speed) -> Estimate {
     let videos = steps * config.batch();
     let epochs = config.drug_epochs + config.moa_epochs;
     let rounds = epochs.div_ceil(config.validate_every.max(1));
     let work = videos as f64 + FORWARD * (rounds * validated) as f64;
     let part = config.batch().div_ceil(config.accumulate.max(1));
-    let mut seconds = work * seconds_per_video;
+    let mut seconds = work * speed.video + (steps * config.accumulate.max(1)) as f64 * speed.step;
     if let Some(limit) = config.time_limit_s {
         seconds = seconds.min(limit);
     }
@@ -105,11 +128,25 @@ mod tests {
     fn a_measured_pace_makes_a_time_and_a_limit_cuts_it() {
         let small = Config { batch_drugs: 12, batch_videos: 4, validate_every: 2, ..Config::default() };
         let config = Config { drug_epochs: 2, moa_epochs: 2, ..small };
-        let one = estimate(&config, 10, 30, 0.01);
+        let speed = Speed { step: 0.05, video: 0.01 };
+        let one = estimate(&config, 10, 30, speed);
         assert_eq!(one.videos, 480);
-        assert!((one.seconds - (4.8 + 0.01 * 20.0)).abs() < 1e-9);
+        assert!((one.seconds - (4.8 + 0.01 * 20.0 + 10.0 * 0.05)).abs() < 1e-9);
+        let parts = Config { accumulate: 2, ..config.clone() };
+        assert!((estimate(&parts, 10, 30, speed).seconds - one.seconds - 0.5).abs() < 1e-9);
         let limited = Config { time_limit_s: Some(1.0), ..config };
-        assert_eq!(estimate(&limited, 10, 30, 0.01).seconds, 1.0);
+        assert_eq!(estimate(&limited, 10, 30, speed).seconds, 1.0);
         assert!(one.memory > 1 << 20);
+    }
+
+    #[test]
+    fn what_does_not_depend_on_the_videos_is_told_apart() {
+        let speed = Speed::of([(4, 0.14), (8, 0.18)]);
+        assert!((speed.video - 0.01).abs() < 1e-9 && (speed.step - 0.1).abs() < 1e-9);
+        // A disturbed first step.
+        let noisy = Speed::of([(4, 0.5), (8, 0.16)]);
+        assert!((noisy.video - 0.005).abs() < 1e-9 && (noisy.step - 0.12).abs() < 1e-9);
+        let disturbed = Speed::of([(4, 0.01), (8, 0.16)]);
+        assert_eq!(disturbed, Speed { step: 0.0, video: 0.02 });
     }
 }

@@ -133,6 +133,8 @@ impl Clip {
         let Sampling { frames, channels: picked, ratio, mismatch } = sampling;
         let shape = recording.shape();
         let canvas = (spec.size as f64 * CANVAS_PER_SIZE).ceil() as usize;
+        // Its pixels lie on the network's, not between them, so that nothing is blurred on the way.
+        let canvas = canvas + (canvas - spec.size) % 2;
         let columns = Resampling::new(shape.x, ratio, canvas);
         let rows = Resampling::new(shape.y, ratio, canvas);
         let plane = rows.len() * columns.len();

@@ -301,7 +301,9 @@ fn a_part_of_a_frame_is_as_that_part_alone() {
     let geometry = Geometry { matrix: [0.9, 0.2, -0.2, 0.9], shift: [0.3, 0.0], ..UPRIGHT };
     let alone = resampled(&[Arc::new(whole.crop(crop))], 8, geometry, SCALING);
     let of_whole = resampled(&[whole], 8, Geometry { part: Some(crop), ..geometry }, SCALING);
-    assert_eq!(of_whole, alone);
+    // The same places, other roundings on the way to them.
+    let difference = largest_difference(&of_whole, &alone);
+    assert!(difference < 1e-6, "{difference}");
 }
 
 #[test]
@@ -319,13 +321,13 @@ fn screen(folder: &std::path::Path) -> Arc<Experiment> {
     Arc::new(import::open(&manifest).unwrap().experiment)
 }
 
-fn spec(channels: usize) -> InputSpec {
+fn spec(channels: usize, pixel_size_um: f64) -> InputSpec {
     let all = ["mitochondria", "nucleus"];
     InputSpec {
         channels: all[..channels].iter().map(|&name| name.to_owned()).collect(),
         frames: 6,
         size: 24,
-        pixel_size_um: 0.4,
+        pixel_size_um,
         interval_s: 6.0,
         masked: false,
         mean: vec![0.2, 0.9][..channels].to_vec(),
@@ -354,8 +356,8 @@ fn the_gpu_and_the_cpu_make_the_same_inputs_of_a_screen() {
         })
         .collect();
     let of = |compute: &Compute| {
-        let store = ClipStore::new(Arc::clone(&experiment), spec(2), usize::MAX);
-        let maker = InputMaker::new(spec(2), compute);
+        let store = ClipStore::new(Arc::clone(&experiment), spec(2, 0.4), usize::MAX);
+        let maker = InputMaker::new(spec(2, 0.4), compute);
         // Twice: the second time what was kept is used.
         let inputs = [maker.make(&store, &seen).unwrap(), maker.make(&store, &seen).unwrap()];
         assert_eq!(inputs[0].len(), 5);
@@ -374,7 +376,6 @@ fn a_rectangle_is_encoded_from_the_frames_that_the_player_uploaded() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = screen(folder.path());
     let recording = Recording::open(&experiment.address(0).unwrap(), Limits::default()).unwrap();
-    let spec = spec(1);
     let region = Region {
         part: Some(Crop { x: 3, y: 5, width: 40, height: 36 }),
         at: 8,
@@ -390,21 +391,24 @@ fn a_rectangle_is_encoded_from_the_frames_that_the_player_uploaded() {
             gpu.frames().get_or_upload(&gpu.device, &gpu.queue, key(t), &plane).unwrap().0
         })
         .collect();
-    let of = |compute: &Compute| {
-        let inputs = inputs(compute, &spec, &recording, &region).unwrap().inputs;
+    let of = |compute: &Compute, pixel_size_um| {
+        let inputs = inputs(compute, &spec(1, pixel_size_um), &recording, &region).unwrap().inputs;
         let device = compute.device().clone();
         ComputeThread::shared().run(move || read(inputs.tensor(&device).unwrap())).wait().unwrap()
     };
     let before = gpu.frames().bytes();
-    let on_gpu = of(&gpu.compute(ComputeChoice::Gpu).unwrap());
+    // The recording's pixels are 0.53 µm: between pixels, and four of them averaged.
+    let scales = [0.4, 1.6 / 1.5];
+    let on_gpu = scales.map(|um| of(&gpu.compute(ComputeChoice::Gpu).unwrap(), um));
     assert_eq!(gpu.frames().bytes(), before, "nothing was uploaded anew");
     drop(held);
-    let on_cpu = of(&Compute::flex());
-    // Four samples per pixel of the model are nearly, not quite, the area: the border is softer.
+    // Where the rectangle ends half of what lies around it counts on the GPU, nothing of it on the CPU.
     let inner = |values: &[f32]| -> Vec<f32> {
-        let inside = |i: &usize| (7..17).contains(&(i / 24 % 24)) && (7..17).contains(&(i % 24));
+        let inside = |i: &usize| (4..20).contains(&(i / 24 % 24)) && (4..20).contains(&(i % 24));
         values.iter().enumerate().filter(|(i, _)| inside(i)).map(|(_, v)| *v).collect()
     };
-    let difference = largest_difference(&inner(&on_gpu), &inner(&on_cpu));
-    assert!(difference < 1e-3, "{difference}");
+    for (on_gpu, um) in on_gpu.iter().zip(scales) {
+        let difference = largest_difference(&inner(on_gpu), &inner(&of(&Compute::flex(), um)));
+        assert!(difference < 1e-4, "{um}: {difference}");
+    }
 }

@@ -6,7 +6,7 @@ use super::kept::{Kept, Start};
 use super::look::{Look, SplitLook};
 use crate::gpu::ComputeTarget;
 use crate::learn::config::{Config, Molecules};
-use crate::learn::estimate::{Estimate, estimate};
+use crate::learn::estimate::{Estimate, Speed, estimate};
 use crate::learn::sampler::Stage;
 use crate::model::card::Card;
 use crate::model::clip::CANVAS_PER_SIZE;
@@ -116,8 +116,8 @@ impl Form {
     }
 
     /// The configuration that would be trained: a model to start from brings its own encoder and input, and a time
-    /// limit is filled with epochs at the pace (seconds per video) that was measured.
-    pub fn config(&self, card: Option<&Card>, split: &SplitLook, pace: Option<f64>) -> Config {
+    /// limit is filled with epochs at the pace that was measured.
+    pub fn config(&self, card: Option<&Card>, split: &SplitLook, pace: Option<Speed>) -> Config {
         let mut config = with_card(self.config.clone(), card);
         if let (Some(limit), Some(pace)) = (config.time_limit_s, pace) {
             let seconds = |epochs: usize| {
@@ -210,7 +210,7 @@ fn with_epochs(config: &Config, epochs: usize) -> Config {
 }
 
 /// Time without regard to a limit, and memory.
-pub fn cost(config: &Config, split: &SplitLook, pace: f64) -> Estimate {
+pub fn cost(config: &Config, split: &SplitLook, pace: Speed) -> Estimate {
     let steps = config.drug_epochs * split.steps(Stage::Drug, config)
         + config.moa_epochs * split.steps(Stage::Moa, config);
     let gallery: usize = split.drugs.iter().map(|drug| drug.rows.min(GALLERY)).sum();
@@ -298,14 +298,16 @@ mod tests {
         assert_eq!(form.config.moa_epochs, fresh.moa_epochs);
     }
 
+    const PACE: Speed = Speed { step: 0.1, video: 0.02 };
+
     #[test]
     fn a_time_limit_is_filled_with_epochs_of_both_stages() {
         let look = look(12, 8);
         let split = look.split.as_ref().unwrap();
         let mut form = Form::first(&look, ComputeTarget::Cpu);
         form.config.time_limit_s = Some(600.0);
-        let config = form.config(None, split, Some(0.02));
-        let planned = cost(&config, split, 0.02);
+        let config = form.config(None, split, Some(PACE));
+        let planned = cost(&config, split, PACE);
         assert!((500.0..=570.0).contains(&planned.seconds), "{planned:?}");
         let share = config.drug_epochs as f64 / (config.drug_epochs + config.moa_epochs) as f64;
         assert!((0.24..0.27).contains(&share), "{share}");
@@ -314,9 +316,9 @@ mod tests {
 
         form.config.time_limit_s = Some(1.0);
         form.name = "m".into();
-        let config = form.config(None, split, Some(0.02));
+        let config = form.config(None, split, Some(PACE));
         assert_eq!((config.drug_epochs, config.moa_epochs), (1, 1));
-        let problems = form.problems(&config, &Kept::default(), Some(cost(&config, split, 0.02)));
+        let problems = form.problems(&config, &Kept::default(), Some(cost(&config, split, PACE)));
         assert!(problems[0].contains("allow more time"), "{problems:?}");
     }
 

@@ -17,6 +17,7 @@ use crate::export::Progress;
 use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
 use crate::learn::config::Config;
 use crate::learn::dataset::DatasetError;
+use crate::learn::estimate::Speed;
 use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, Steering, TrainError};
 use crate::learn::{checkpoint, estimate, infer, shipped};
 use crate::model::card::Card;
@@ -64,8 +65,8 @@ pub struct Task {
     pub done: u64,
 }
 
-/// Seconds per video of a training step.
-pub fn measured(device: &Device, config: Config) -> anyhow::Result<f64> {
+/// What a training step takes.
+pub fn measured(device: &Device, config: Config) -> anyhow::Result<Speed> {
     let compute = device.open()?;
     let on = compute.device().clone();
     let pace = ComputeThread::shared().run(move || estimate::measure(&config, &on)).wait()??;

@@ -21,6 +21,7 @@ use super::state::AppState;
 use crate::analysis::leakage::contents::Contents;
 use crate::gpu::ComputeTarget;
 use crate::learn::config::Config;
+use crate::learn::estimate::Speed;
 use crate::learn::run;
 use crate::model::card::Card;
 
@@ -56,8 +57,8 @@ pub struct Training {
     pub looking: Option<Key>,
     /// A look that was stopped, and is not taken again unasked.
     pub not_looked: Option<Key>,
-    /// Seconds per video by what they depend on.
-    pub paces: HashMap<Pace, Answer<f64>>,
+    /// What steps take, by what that depends on.
+    pub paces: HashMap<Pace, Answer<Speed>>,
     /// Cards of models to start from.
     pub cards: HashMap<Start, Answer<Arc<Card>>>,
     /// What lies in the folder for models.
@@ -178,7 +179,7 @@ pub enum Message {
     /// A card, or why it cannot be read.
     Card(Start, Result<Box<Card>, String>),
     /// Seconds per video, or why they could not be measured.
-    Pace(Pace, Result<f64, String>),
+    Pace(Pace, Result<Speed, String>),
     /// A configuration was read from a file.
     Config(Box<Config>),
     /// Rows that are trained on.

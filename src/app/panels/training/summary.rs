@@ -15,6 +15,7 @@ use crate::app::training::look::{Key, Look, Part, SplitLook, known_to};
 use crate::app::training::{Answer, Pace, TrainingCommand};
 use crate::gpu::ComputeTarget;
 use crate::learn::config::Config;
+use crate::learn::estimate::Speed;
 
 /// Findings that are listed; the others are counted.
 const LISTED: usize = 6;
@@ -195,7 +196,7 @@ pub fn finding(ui: &mut Ui, screen: &Screen, finding: &Finding, out: &mut Outbox
     });
 }
 
-fn forecast(ui: &mut Ui, state: &AppState, split: &SplitLook, config: &Config, pace: Option<&Answer<f64>>) {
+fn forecast(ui: &mut Ui, state: &AppState, split: &SplitLook, config: &Config, pace: Option<&Answer<Speed>>) {
     let on_gpu = state.training.target == ComputeTarget::Gpu;
     let device = if state.computes.is_empty() { "processor (Flex)" } else { &state.computes };
     match pace {
