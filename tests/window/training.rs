@@ -205,7 +205,8 @@ fn a_stopped_training_keeps_its_best_and_can_go_on() {
     wait(&mut window, "it ends", |s| training(s).live.as_ref().is_some_and(|live| !live.is_running()));
     let live = training(studio(&window)).live.as_ref().unwrap();
     let Phase::Finished(finish) = &live.phase else { panic!("{:?}", live.phase) };
-    assert!(finish.stopped && finish.epochs < 5002 && finish.best.is_some());
+    // The best may be the epoch in the middle of which it was stopped, which is not listed.
+    assert!(finish.stopped && finish.epochs < 5002 && finish.map.is_some());
     let epochs = finish.epochs;
     read_card(&folder.path().join("model 1")).unwrap();
 
