@@ -15,5 +15,6 @@ pub mod gpu;
 pub mod learn;
 pub mod model;
 pub mod random;
+mod simd;
 pub mod simulate;
 pub mod video;

@@ -6,77 +6,34 @@
 // What runs under `vectorize` must be inlined there, or it is compiled for the oldest CPU.
 #![allow(clippy::inline_always)]
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
+
+use crate::simd::{Cpu, Vectorized};
 
 /// Rows that are read side by side.
 pub(super) const ROWS: usize = 4;
 /// Queries that are held against them: 16 sums, as many as AVX-512 keeps in registers beside what it reads.
 const QUERIES: usize = 4;
 
-/// What the CPU can do.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Cpu {
-    /// AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    V4(pulp::x86::V4),
-    /// AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
-    V3(pulp::x86::V3),
-    /// NEON and others that the program is compiled for.
-    #[cfg(not(target_arch = "x86_64"))]
-    Native(pulp::Arch),
-    /// Whatever the compiler makes of arrays of four.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    Plain,
+/// Products of `rows` `[n, dim]` with `queries` `[m, dim]` into `out` `[m, n]`.
+///
+/// Only whole rows are looked at, and no more than `out` has room for.
+pub(super) fn products(cpu: Cpu, rows: &[f32], queries: &[f32], dim: usize, out: &mut [f32]) {
+    cpu.run(Products { rows, queries, dim, out });
 }
 
-impl Cpu {
-    /// The best of this machine.
-    pub(super) fn detect() -> Self {
-        Self::all().swap_remove(0)
-    }
-
-    /// All that this machine has, the best first.
-    pub(super) fn all() -> Vec<Self> {
-        // Not `pulp::Arch`: without the feature `x86-v3`, which nothing else here needs, it knows no AVX2.
-        #[cfg(target_arch = "x86_64")]
-        let wide = [pulp::x86::V4::try_new().map(Self::V4), pulp::x86::V3::try_new().map(Self::V3)]
-            .into_iter()
-            .flatten();
-        #[cfg(not(target_arch = "x86_64"))]
-        let wide = [Self::Native(pulp::Arch::new())].into_iter();
-        wide.chain([Self::Plain]).collect()
-    }
-
-    /// Products of `rows` `[n, dim]` with `queries` `[m, dim]` into `out` `[m, n]`.
-    ///
-    /// Only whole rows are looked at, and no more than `out` has room for.
-    pub(super) fn products(self, rows: &[f32], queries: &[f32], dim: usize, out: &mut [f32]) {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::V4(simd) => Simd::vectorize(simd, Products::<true> { rows, queries, dim, out }),
-            #[cfg(target_arch = "x86_64")]
-            Self::V3(simd) => Simd::vectorize(simd, Products::<true> { rows, queries, dim, out }),
-            #[cfg(not(target_arch = "x86_64"))]
-            Self::Native(arch) => arch.dispatch(Products::<true> { rows, queries, dim, out }),
-            Self::Plain => Simd::vectorize(pulp::Scalar128b, Products::<false> { rows, queries, dim, out }),
-        }
-    }
-}
-
-/// `FUSED`: the CPU multiplies and adds in one instruction (elsewhere that is a call of a slow function).
-struct Products<'a, const FUSED: bool> {
+struct Products<'a> {
     rows: &'a [f32],
     queries: &'a [f32],
     dim: usize,
     out: &'a mut [f32],
 }
 
-impl<const FUSED: bool> WithSimd for Products<'_, FUSED> {
+impl Vectorized for Products<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
+    fn run<S: Simd, const FUSED: bool>(self, simd: S) {
         let Self { rows, queries, dim, out } = self;
         if dim == 0 {
             return;

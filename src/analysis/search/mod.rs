@@ -35,7 +35,9 @@ pub use best::Hit;
 pub use vectors::Vectors;
 
 use best::Best;
-use dot::Cpu;
+use dot::products;
+
+use crate::simd::Cpu;
 
 /// Bytes of vectors that a thread takes at once: large enough that what it costs to take them does not count,
 /// small enough that they are still in the second cache when the next queries come.
@@ -261,7 +263,7 @@ impl Gallery {
             let (first, end) = (number * block, ((number + 1) * block).min(self.len));
             let rows = self.rows(first, end);
             part.scores.resize(queries * (end - first), 0.0);
-            self.cpu.products(&rows, &values, self.dim, &mut part.scores);
+            products(self.cpu, &rows, &values, self.dim, &mut part.scores);
             for (i, (query, best)) in prepared.iter().zip(&mut part.best).enumerate() {
                 let scores = &part.scores[i * (end - first)..(i + 1) * (end - first)];
                 self.rank(query, first, &rows, scores, best, |row| keep(i, row));

@@ -68,14 +68,14 @@ fn every_instruction_set_gives_the_products() {
         let (rows, queries) = (noise("rows", n * dim), noise("queries", m * dim));
         for cpu in Cpu::all() {
             let mut out = vec![f32::NAN; n * m];
-            cpu.products(&rows, &queries, dim, &mut out);
+            products(cpu, &rows, &queries, dim, &mut out);
             for (i, &product) in out.iter().enumerate() {
                 let (row, query) = (&rows[i % n * dim..][..dim], &queries[i / n * dim..][..dim]);
                 let exact: f64 = row.iter().zip(query).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
                 assert!((f64::from(product) - exact).abs() < 1e-5, "{cpu:?} {n} {m} {dim} {i}");
                 // Alone it is the same to the last bit.
                 let mut alone = [f32::NAN];
-                cpu.products(row, query, dim, &mut alone);
+                products(cpu, row, query, dim, &mut alone);
                 assert_eq!(alone[0].to_bits(), product.to_bits(), "{cpu:?} {n} {m} {dim} {i}");
             }
         }

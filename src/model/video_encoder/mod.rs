@@ -3,6 +3,7 @@
 //! Images are videos of one frame; profiles have one value per channel. Training knows this interface alone: an
 //! encoder joins by an [`EncoderConfig`], a [`VideoEncoder`] and a line in [`ENCODERS`].
 
+mod kernel;
 pub mod light;
 pub mod resnet3d;
 

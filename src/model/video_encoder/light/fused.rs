@@ -1,18 +1,14 @@
 //! The [kernels](super::kernels) as operations that Burn can differentiate. Where tensors are not on the CPU, the network
 //! is built from Burn's own operations.
 
-use std::marker::PhantomData;
-
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Dispatch, DispatchDevice, Flex, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::nn::{LayerNorm, Linear};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 
-use super::kernels::{Block, Kernel, Perceptron, Pool};
+use super::super::kernel::{Kernel, known, record};
+use super::kernels::{Block, Perceptron, Pool};
 use super::rows::LANES;
 
 /// The operations by their tensors: `x`, scale and offset of a layer norm, weight and bias of each linear layer.
@@ -49,7 +45,7 @@ impl Fused for Flex {
         contract: FloatTensor<Self>,
         contract_bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        Block::forward([x, gamma, beta, expand, expand_bias, contract, contract_bias], false).0
+        Block.forward([x, gamma, beta, expand, expand_bias, contract, contract_bias], false).0
     }
 
     fn perceptron(
@@ -59,11 +55,11 @@ impl Fused for Flex {
         contract: FloatTensor<Self>,
         contract_bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        Perceptron::forward([x, expand, expand_bias, contract, contract_bias], false).0
+        Perceptron.forward([x, expand, expand_bias, contract, contract_bias], false).0
     }
 
     fn pool(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
-        Pool::forward([x, gamma, beta], false).0
+        Pool.forward([x, gamma, beta], false).0
     }
 }
 
@@ -77,7 +73,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         contract: FloatTensor<Self>,
         contract_bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        record::<Block, C, 7>([x, gamma, beta, expand, expand_bias, contract, contract_bias])
+        record::<C, _, _>(&Block, [x, gamma, beta, expand, expand_bias, contract, contract_bias])
     }
 
     fn perceptron(
@@ -87,60 +83,17 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         contract: FloatTensor<Self>,
         contract_bias: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        record::<Perceptron, C, 5>([x, expand, expand_bias, contract, contract_bias])
+        record::<C, _, _>(&Perceptron, [x, expand, expand_bias, contract, contract_bias])
     }
 
     fn pool(x: FloatTensor<Self>, gamma: FloatTensor<Self>, beta: FloatTensor<Self>) -> FloatTensor<Self> {
-        record::<Pool, C, 3>([x, gamma, beta])
-    }
-}
-
-/// A kernel's way back.
-#[derive(Debug)]
-struct Back<K>(PhantomData<K>);
-
-impl<K: Kernel<N>, const N: usize> Backward<Flex, N> for Back<K> {
-    type State = K::Saved;
-
-    fn backward(self, ops: Ops<K::Saved, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = gradients.consume::<Flex>(&ops.node);
-        let first = ops.parents.first().is_some_and(Option::is_some);
-        let found = K::backward(ops.state, gradient, first);
-        for (parent, gradient) in ops.parents.into_iter().zip(found) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                gradients.register::<Flex>(parent.id, gradient);
-            }
-        }
-    }
-}
-
-/// Runs a kernel and notes the way back.
-fn record<K: Kernel<N>, C: CheckpointStrategy, const N: usize>(
-    inputs: [FloatTensor<Autodiff<Flex, C>>; N],
-) -> FloatTensor<Autodiff<Flex, C>> {
-    let nodes = inputs.each_ref().map(FloatTensor::<Autodiff<Flex, C>>::node);
-    let inputs = inputs.map(FloatTensor::<Autodiff<Flex, C>>::into_primitive);
-    match Back::<K>(PhantomData).prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prepared) => {
-            let (output, saved) = K::forward(inputs, true);
-            prepared.finish(saved, output)
-        }
-        OpsKind::UnTracked(prepared) => prepared.finish(K::forward(inputs, false).0),
+        record::<C, _, _>(&Pool, [x, gamma, beta])
     }
 }
 
 /// Whether there is a kernel for these tokens.
-fn known<const D: usize>(x: &Tensor<D>, dim: usize) -> bool {
-    let device = x.device();
-    let device = match device.as_dispatch() {
-        DispatchDevice::Autodiff(device) => device,
-        device => device,
-    };
-    let on_cpu = matches!(device, DispatchDevice::Flex(_));
-    on_cpu
-        && x.dtype() == DType::F32
-        && dim.is_multiple_of(LANES)
-        && x.dims().iter().all(|length| *length > 0)
+fn fits<const D: usize>(x: &Tensor<D>, dim: usize) -> bool {
+    dim.is_multiple_of(LANES) && known(x)
 }
 
 /// `x + contract(relu(expand(shift(norm(x)))))` of `[batch, time, height, width, dim]`; none if there is no kernel.
@@ -153,7 +106,7 @@ pub(super) fn block(
     let [.., dim] = x.dims();
     let (beta, expand_bias, contract_bias) =
         (norm.beta.as_ref()?, expand.bias.as_ref()?, contract.bias.as_ref()?);
-    known(x, dim).then(|| {
+    fits(x, dim).then(|| {
         Tensor::from_dispatch(<Dispatch as Fused>::block(
             x.clone().into_dispatch(),
             norm.gamma.val().into_dispatch(),
@@ -169,7 +122,7 @@ pub(super) fn block(
 /// `contract(relu(expand(x)))` of `[rows, inside]`; none if there is no kernel.
 pub(super) fn perceptron(x: &Tensor<2>, expand: &Linear, contract: &Linear) -> Option<Tensor<2>> {
     let (expand_bias, contract_bias) = (expand.bias.as_ref()?, contract.bias.as_ref()?);
-    known(x, LANES).then(|| {
+    fits(x, LANES).then(|| {
         Tensor::from_dispatch(<Dispatch as Fused>::perceptron(
             x.clone().into_dispatch(),
             expand.weight.val().into_dispatch(),
@@ -184,7 +137,7 @@ pub(super) fn perceptron(x: &Tensor<2>, expand: &Linear, contract: &Linear) -> O
 pub(super) fn pool(x: &Tensor<5>, norm: &LayerNorm) -> Option<Tensor<2>> {
     let [.., dim] = x.dims();
     let beta = norm.beta.as_ref()?;
-    known(x, dim).then(|| {
+    fits(x, dim).then(|| {
         Tensor::from_dispatch(<Dispatch as Fused>::pool(
             x.clone().into_dispatch(),
             norm.gamma.val().into_dispatch(),

@@ -5,23 +5,12 @@ use std::sync::Arc;
 use burn_flex::FlexTensor;
 use rayon::prelude::*;
 
-use super::perceptron::{Weights, tensor, values};
+use super::super::kernel::{Kernel, tensor, values};
+use super::perceptron::Weights;
 use super::rows::{Affine, EPSILON, Grid, Moments, moments, norm_backward};
 
-/// A function of tensors with its gradient.
-pub(super) trait Kernel<const N: usize>: std::fmt::Debug + Send + 'static {
-    /// What the way back needs.
-    type Saved: Clone + Send + std::fmt::Debug + 'static;
-
-    /// The result, and what is kept for the gradient if it is wanted.
-    fn forward(inputs: [FlexTensor; N], keep: bool) -> (FlexTensor, Self::Saved);
-
-    /// The gradients of the inputs. The first may be left out unless it is wanted.
-    fn backward(saved: Self::Saved, gradient: FlexTensor, first: bool) -> [Option<FlexTensor>; N];
-}
-
 /// `x + W₂·relu(W₁·shift(norm(x)))` of `[batch, time, height, width, dim]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Block;
 
 /// For the way back through a [`Block`].
@@ -37,7 +26,7 @@ pub(super) struct SavedBlock {
 impl Kernel<7> for Block {
     type Saved = SavedBlock;
 
-    fn forward(inputs: [FlexTensor; 7], keep: bool) -> (FlexTensor, SavedBlock) {
+    fn forward(&self, inputs: [FlexTensor; 7], keep: bool) -> (FlexTensor, SavedBlock) {
         let [x, gamma, beta, expand, expand_bias, contract, contract_bias] =
             inputs.map(|t| t.to_contiguous());
         let weights = Weights { expand, expand_bias, contract, contract_bias };
@@ -53,7 +42,7 @@ impl Kernel<7> for Block {
         (output, SavedBlock { x, moments: Arc::new(moments), affine, weights, middle })
     }
 
-    fn backward(saved: SavedBlock, gradient: FlexTensor, _: bool) -> [Option<FlexTensor>; 7] {
+    fn backward(&self, saved: SavedBlock, gradient: FlexTensor, _: [bool; 7]) -> [Option<FlexTensor>; 7] {
         let SavedBlock { x, moments, affine, weights, middle } = saved;
         let grid = grid(&x);
         let dim = grid.dim();
@@ -74,7 +63,7 @@ impl Kernel<7> for Block {
 }
 
 /// `W₂·relu(W₁·x)` of rows `[rows, inside]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Perceptron;
 
 /// For the way back through a [`Perceptron`].
@@ -93,7 +82,7 @@ fn copied(x: &[f32], columns: usize) -> impl Fn(usize, &mut [f32]) + Sync {
 impl Kernel<5> for Perceptron {
     type Saved = SavedPerceptron;
 
-    fn forward(inputs: [FlexTensor; 5], keep: bool) -> (FlexTensor, SavedPerceptron) {
+    fn forward(&self, inputs: [FlexTensor; 5], keep: bool) -> (FlexTensor, SavedPerceptron) {
         let [x, expand, expand_bias, contract, contract_bias] = inputs.map(|t| t.to_contiguous());
         let weights = Weights { expand, expand_bias, contract, contract_bias };
         let [rows, columns] = [x.layout().shape()[0], x.layout().shape()[1]];
@@ -102,19 +91,24 @@ impl Kernel<5> for Perceptron {
         (tensor(output, vec![rows, outside]), SavedPerceptron { x, weights, middle })
     }
 
-    fn backward(saved: SavedPerceptron, gradient: FlexTensor, first: bool) -> [Option<FlexTensor>; 5] {
+    fn backward(
+        &self,
+        saved: SavedPerceptron,
+        gradient: FlexTensor,
+        wanted: [bool; 5],
+    ) -> [Option<FlexTensor>; 5] {
         let SavedPerceptron { x, weights, middle } = saved;
         let [rows, columns] = [x.layout().shape()[0], x.layout().shape()[1]];
         let gradient = gradient.to_contiguous();
-        let (weights, input) = weights.backward(&gradient, copied(values(&x), columns), &middle, first);
+        let (weights, input) = weights.backward(&gradient, copied(values(&x), columns), &middle, wanted[0]);
         let Weights { expand, expand_bias, contract, contract_bias } = weights;
-        let input = first.then(|| tensor(input, vec![rows, columns]));
+        let input = wanted[0].then(|| tensor(input, vec![rows, columns]));
         [input, Some(expand), Some(expand_bias), Some(contract), Some(contract_bias)]
     }
 }
 
 /// Mean and deviation over a video's normed tokens: `[batch, time, height, width, dim]` to `[batch, 2·dim]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pool;
 
 /// For the way back through a [`Pool`].
@@ -129,7 +123,7 @@ pub(super) struct SavedPool {
 impl Kernel<3> for Pool {
     type Saved = SavedPool;
 
-    fn forward(inputs: [FlexTensor; 3], _: bool) -> (FlexTensor, SavedPool) {
+    fn forward(&self, inputs: [FlexTensor; 3], _: bool) -> (FlexTensor, SavedPool) {
         let [x, gamma, beta] = inputs.map(|t| t.to_contiguous());
         let affine = Affine { gamma, beta };
         let grid = grid(&x);
@@ -164,7 +158,7 @@ impl Kernel<3> for Pool {
         (output.clone(), SavedPool { x, moments: Arc::new(moments), affine, output })
     }
 
-    fn backward(saved: SavedPool, gradient: FlexTensor, _: bool) -> [Option<FlexTensor>; 3] {
+    fn backward(&self, saved: SavedPool, gradient: FlexTensor, _: [bool; 3]) -> [Option<FlexTensor>; 3] {
         let SavedPool { x, moments, affine, output } = saved;
         let grid = grid(&x);
         let (dim, tokens) = (grid.dim(), grid.rows() / grid.dims[0]);

@@ -1,10 +1,11 @@
 //! Two linear layers with a rectifier between them, a few rows at a time: what lies between stays in the cache.
 
 use burn::backend::ops::FloatTensorOps;
-use burn::tensor::{Bytes, DType, Shape};
+use burn::tensor::{DType, Shape};
 use burn_flex::{Flex, FlexTensor, Layout};
 use rayon::prelude::*;
 
+use super::super::kernel::{tensor, values};
 use super::rows::add;
 
 /// Most parts of a sum over rows that are made side by side. Fixed, so that sums do not depend on the number of threads.
@@ -166,17 +167,6 @@ impl Weights {
         };
         (gradients, input)
     }
-}
-
-/// The values of a tensor that lies in memory as its shape says.
-pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
-    let start = tensor.layout().start_offset();
-    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
-}
-
-/// A tensor of these values.
-pub(super) fn tensor(values: Vec<f32>, shape: Vec<usize>) -> FlexTensor {
-    FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(shape)), DType::F32)
 }
 
 /// A matrix with so many columns.

@@ -1,0 +1,110 @@
+//! Small matrix products whose operands lie in the cache, and the numbers by which larger ones are cut.
+
+// What runs under `Cpu::run` must be inlined there, or it is compiled for the oldest CPU.
+#![allow(clippy::inline_always)]
+
+use pulp::Simd;
+
+/// Vectors side by side in a tile.
+pub(super) const WIDE: usize = 3;
+
+/// Rows of a tile: as many as the registers hold sums of, beside what is read. Scratch has a multiple of it.
+pub(super) const TALL: usize = 8;
+
+/// So many columns cut into panels of up to [`WIDE`] vectors: offset and vectors of each.
+pub(super) fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
+    let vectors = columns.div_ceil(lanes);
+    let count = vectors.div_ceil(WIDE);
+    // As even as possible, as narrow tiles are slow.
+    let start = move |panel: usize| panel * vectors / count.max(1);
+    (0..count).map(move |panel| (start(panel) * lanes, start(panel + 1) - start(panel)))
+}
+
+/// A matrix of whose every row a part is multiplied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub values: &'a [f32],
+    /// From a row to the next.
+    pub pitch: usize,
+    pub count: usize,
+}
+
+impl<'a> Rows<'a> {
+    /// Part of a row; of the last one instead of those behind it.
+    #[inline(always)]
+    fn part(self, row: usize, first: usize, length: usize) -> &'a [f32] {
+        let start = row.min(self.count - 1) * self.pitch + first;
+        &self.values[start..start + length]
+    }
+}
+
+/// Columns of the right factor.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Panel<'a> {
+    pub values: &'a [f32],
+    /// From a row to the next.
+    pub pitch: usize,
+    /// The first column.
+    pub offset: usize,
+    pub vectors: usize,
+}
+
+/// Adds to `out` (from a row to the next: `pitch`) the product of `length` columns of `rows`, from `first` on, and
+/// as many rows of a panel. Writes a multiple of [`TALL`] rows.
+#[inline(always)]
+pub(super) fn add_product<S: Simd, const FUSED: bool>(
+    simd: S,
+    rows: Rows<'_>,
+    [first, length]: [usize; 2],
+    panel: Panel<'_>,
+    out: &mut [f32],
+    pitch: usize,
+) {
+    // AVX-512 and NEON have 32 registers, the others 16.
+    match (S::REGISTER_COUNT >= 32, panel.vectors) {
+        (true, 3) => tiles::<S, FUSED, 8, 3>(simd, rows, [first, length], panel, out, pitch),
+        (true, 2) => tiles::<S, FUSED, 8, 2>(simd, rows, [first, length], panel, out, pitch),
+        (true, _) => tiles::<S, FUSED, 8, 1>(simd, rows, [first, length], panel, out, pitch),
+        (false, 3) => tiles::<S, FUSED, 4, 3>(simd, rows, [first, length], panel, out, pitch),
+        (false, 2) => tiles::<S, FUSED, 4, 2>(simd, rows, [first, length], panel, out, pitch),
+        (false, _) => tiles::<S, FUSED, 4, 1>(simd, rows, [first, length], panel, out, pitch),
+    }
+}
+
+#[inline(always)]
+fn tiles<S: Simd, const FUSED: bool, const R: usize, const V: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    [first, length]: [usize; 2],
+    panel: Panel<'_>,
+    out: &mut [f32],
+    pitch: usize,
+) {
+    let Panel { values, pitch: step, offset, .. } = panel;
+    let width = V * S::F32_LANES;
+    assert!(offset + width <= step && length * step <= values.len());
+    for tile in 0..rows.count.div_ceil(R) {
+        let parts: [&[f32]; R] = std::array::from_fn(|r| rows.part(tile * R + r, first, length));
+        let mut sums = [[simd.splat_f32s(0.0); V]; R];
+        for (k, panel) in values.chunks_exact(step).take(length).enumerate() {
+            let panel: [S::f32s; V] =
+                std::array::from_fn(|v| S::as_simd_f32s(&panel[offset..offset + width]).0[v]);
+            for r in 0..R {
+                let left = simd.splat_f32s(parts[r][k]);
+                for v in 0..V {
+                    sums[r][v] = if FUSED {
+                        simd.mul_add_e_f32s(left, panel[v], sums[r][v])
+                    } else {
+                        simd.add_f32s(simd.mul_f32s(left, panel[v]), sums[r][v])
+                    };
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            let to = &mut out[(tile * R + r) * pitch..][..V * S::F32_LANES];
+            for (to, sum) in S::as_mut_simd_f32s(to).0.iter_mut().zip(sums) {
+                *to = simd.add_f32s(*to, *sum);
+            }
+        }
+    }
+}
