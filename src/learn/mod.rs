@@ -21,6 +21,7 @@ pub mod region;
 pub mod run;
 pub mod sampler;
 pub mod screen;
+mod session;
 pub mod shipped;
 pub mod store;
 pub mod structure_query;
