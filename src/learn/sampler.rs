@@ -37,8 +37,9 @@ pub struct Labelled {
 
 /// The batches of one epoch: indices into `items`, K of a drug in a row. Depends on the arguments alone.
 ///
-/// Every video comes at least once; drugs whose videos do not divide by K fill up with some of them again. In the
-/// second stage drugs of one mechanism come in pairs where there are any, so that a batch holds what is to be drawn
+/// Every video comes at least once, drugs whose videos do not divide by K fill up with some of them again; but of a drug
+/// with many more videos than all others, such as the solvent, come only as many as there are others to tell it from,
+/// other ones in each epoch. In the second stage drugs of one mechanism come in pairs where there are any, so that a batch holds what is to be drawn
 /// together.
 pub fn batches(
     items: &[Labelled],
@@ -82,7 +83,7 @@ pub fn batches(
         }
         batches.push(batch);
     }
-    // A batch of one drug has no negatives; its videos join the batch before.
+    // A batch of one drug has no negatives.
     let lonely =
         |batch: &Vec<Vec<usize>>| batch.iter().all(|chunk| label(chunk).drug == label(&batch[0]).drug);
     let kept: Vec<_> = if batches.iter().all(lonely) {
@@ -93,11 +94,46 @@ pub fn batches(
     kept.into_iter().map(|batch| batch.concat()).collect()
 }
 
+/// About how many [`batches`] an epoch has, by the videos of each drug: as many as there are when drugs are drawn so that
+/// they last.
+pub fn count(videos_by_drug: impl Iterator<Item = usize>, drugs: usize, videos: usize) -> usize {
+    let mut chunks: Vec<usize> = videos_by_drug.map(|rows| rows.div_ceil(videos.max(1))).collect();
+    chunks.sort_unstable();
+    let Some(most) = chunks.pop() else { return 0 };
+    let others: usize = chunks.iter().sum();
+    // Each of the second drug's chunks needs a batch of its own; beyond that the first drug fills one place of each.
+    let second = chunks.last().copied().unwrap_or(0);
+    let full = (others + most).div_ceil(drugs.max(1));
+    if full >= most {
+        return full.max(second);
+    }
+    others.div_ceil(drugs.saturating_sub(1).max(1)).clamp(second, most)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
 
     use super::*;
+
+    #[test]
+    fn the_number_of_batches_is_known_before_they_are_drawn() {
+        for (rows, drugs, videos) in [
+            (vec![10; 12], 4, 4),
+            (vec![6, 3, 3, 3, 3, 3, 3, 3, 3], 10, 3),
+            (vec![400, 18, 18, 18, 18, 18, 17], 6, 3),
+            (vec![200, 9, 12, 14, 16, 18, 20, 22, 24, 26], 4, 4),
+            (vec![30, 30, 3, 3], 4, 3),
+            (vec![8, 8], 2, 4),
+        ] {
+            let label = |(drug, &rows): (usize, &usize)| vec![Labelled { drug, moas: vec![] }; rows];
+            let items: Vec<Labelled> = rows.iter().enumerate().flat_map(label).collect();
+            let drawn = batches(&items, Stage::Drug, drugs, videos, 1, 0).len();
+            let counted = count(rows.iter().copied(), drugs, videos);
+            assert!(drawn.abs_diff(counted) <= 1 + drawn / 8, "{rows:?}: {drawn} drawn, {counted} counted");
+        }
+        assert_eq!(count([].into_iter(), 4, 4), 0);
+    }
 
     /// Twelve drugs of four mechanisms, 10 videos each.
     fn items() -> Vec<Labelled> {

@@ -12,18 +12,27 @@ fn matches(text: &str, query: &str) -> bool {
     query.chars().flat_map(char::to_lowercase).filter(|c| !c.is_whitespace()).all(|q| letters.any(|l| l == q))
 }
 
-/// Commands that match, best first: those that contain the query as it is typed, then the rest.
+/// Commands that match, best first: those that contain the query as it is typed, then those that hold its letters, then
+/// those whose explanation has it.
 pub fn find(query: &str) -> Vec<Command> {
     let plain = query.trim().to_lowercase();
-    let mut found: Vec<(bool, Command)> = Command::ALL
+    let mut found: Vec<(u8, Command)> = Command::ALL
         .into_iter()
         .filter_map(|c| {
             let about = c.describe()?;
-            let text = format!("{} {}", about.text, about.group);
-            matches(&text, query).then(|| (!about.text.to_lowercase().contains(&plain), c))
+            let rank = if about.text.to_lowercase().contains(&plain) {
+                0
+            } else if matches(&format!("{} {}", about.text, about.group), query) {
+                1
+            } else if about.tooltip.to_lowercase().contains(&plain) {
+                2
+            } else {
+                return None;
+            };
+            Some((rank, c))
         })
         .collect();
-    found.sort_by_key(|(scattered, _)| *scattered);
+    found.sort_by_key(|(rank, _)| *rank);
     found.into_iter().map(|(_, c)| c).collect()
 }
 
@@ -72,7 +81,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
                     }
                 }
                 if found.is_empty() {
-                    ui.weak("No command has these letters in its name.");
+                    ui.weak("No command has these letters in its name or explanation.");
                 }
             });
             ui.data_mut(|d| d.insert_temp(selected_id, selected));
@@ -93,6 +102,7 @@ mod tests {
     fn typing_a_part_of_a_name_finds_the_command() {
         assert_eq!(find("auto con")[0], Command::AutoContrast);
         assert_eq!(find("exp mov")[0], Command::ExportMovie);
+        assert_eq!(find("theme"), [Command::ToggleTheme], "by its explanation");
         assert!(find("zzz").is_empty());
         assert_eq!(find("").len(), Command::ALL.len());
     }

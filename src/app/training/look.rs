@@ -12,7 +12,7 @@ use crate::experiment::Experiment;
 use crate::export::{ExportError, Progress};
 use crate::learn::config::Config;
 use crate::learn::run::splits;
-use crate::learn::sampler::Stage;
+use crate::learn::sampler::{self, Stage};
 use crate::model::card::Card;
 use crate::video::{Limits, Recording};
 
@@ -113,11 +113,10 @@ pub struct Drug {
 }
 
 impl SplitLook {
-    /// Steps of an epoch, about: the sampler leaves gaps where drugs do not suffice.
+    /// Steps of an epoch.
     pub fn steps(&self, stage: Stage, config: &Config) -> usize {
         let of = |drug: &Drug| if stage == Stage::Drug { drug.rows } else { drug.with_moa };
-        let chunks: usize = self.drugs.iter().map(|drug| of(drug).div_ceil(config.batch_videos.max(1))).sum();
-        chunks.div_ceil(config.batch_drugs.max(1))
+        sampler::count(self.drugs.iter().map(of), config.batch_drugs, config.batch_videos)
     }
 
     /// What stands against training on this split, whole sentences.
