@@ -29,6 +29,7 @@ mod convolution;
 mod correlation;
 mod fused;
 mod norm;
+mod pool;
 mod product;
 mod weights;
 
@@ -41,6 +42,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{Device, Tensor, s};
 
 use crate::model::cost::Layer;
+use fused::Behind;
 
 /// How deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -206,14 +208,6 @@ pub fn layers(depth: Depth, width: usize, channels: usize, frames: usize, size: 
     layers
 }
 
-/// Bytes for one video that the gradient of the first convolution's weights takes on the CPU in passing: there a
-/// convolution is unfolded into a matrix, and this one's is by far the largest.
-pub fn unfolded_bytes(width: usize, channels: usize, frames: usize, size: usize) -> u64 {
-    let stem = Plan::new(Depth::Eighteen, width, channels).stem;
-    let places: usize = stem.output([frames, size, size]).iter().product();
-    (size_of::<f32>() * channels * stem.kernel.pow(3) * places) as u64
-}
-
 /// A 3D residual network without classifier: `[batch, channels, time, height, width]` → `[batch, features]`.
 #[derive(Module, Debug)]
 pub struct ResNet3d {
@@ -248,7 +242,7 @@ impl ResNet3d {
     ///
     /// Any time, height and width will do; from 4 frames and 16 pixels on, features are means over more than padding.
     pub fn forward(&self, videos: Tensor<5>) -> Tensor<2> {
-        let mut x = max_pool3d(unit(&self.conv1, &self.bn1, videos, None, true));
+        let mut x = unit(&self.conv1, &self.bn1, videos, Behind::Pool);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {
             x = block.forward(x);
         }
@@ -289,41 +283,37 @@ impl Block {
     }
 
     fn forward(&self, x: Tensor<5>) -> Tensor<5> {
-        let mut out = unit(&self.conv1, &self.bn1, x.clone(), None, true);
+        let mut out = unit(&self.conv1, &self.bn1, x.clone(), Behind::Rectifier);
         let shortcut = match &self.downsample {
-            Some(shortcut) => unit(&shortcut.conv, &shortcut.bn, x, None, false),
+            Some(shortcut) => unit(&shortcut.conv, &shortcut.bn, x, Behind::Norm),
             None => x,
         };
         match (&self.conv3, &self.bn3) {
             (Some(conv3), Some(bn3)) => {
-                out = unit(&self.conv2, &self.bn2, out, None, true);
-                unit(conv3, bn3, out, Some(shortcut), true)
+                out = unit(&self.conv2, &self.bn2, out, Behind::Rectifier);
+                unit(conv3, bn3, out, Behind::Sum(&shortcut))
             }
-            _ => unit(&self.conv2, &self.bn2, out, Some(shortcut), true),
+            _ => unit(&self.conv2, &self.bn2, out, Behind::Sum(&shortcut)),
         }
     }
 }
 
-/// A convolution and its norm, what is added to them, and the rectifier.
-fn unit(
-    conv: &Conv3d,
-    norm: &BatchNorm,
-    x: Tensor<5>,
-    added: Option<Tensor<5>>,
-    rectified: bool,
-) -> Tensor<5> {
-    if let Some(out) = fused::infer(conv, norm, &x, added.as_ref(), rectified) {
+/// A convolution, its norm and what is behind.
+fn unit(conv: &Conv3d, norm: &BatchNorm, x: Tensor<5>, behind: Behind<'_>) -> Tensor<5> {
+    if let Some(out) = fused::infer(conv, norm, &x, behind) {
         return out;
     }
     let x = convolve(conv, x);
-    if let Some(out) = fused::norm_of_batch(norm, &x, added.as_ref(), rectified) {
+    if let Some(out) = fused::norm_of_batch(norm, &x, behind) {
         return out;
     }
-    let mut out = norm.forward(x);
-    if let Some(added) = added {
-        out = out + added;
+    let out = norm.forward(x);
+    match behind {
+        Behind::Norm => out,
+        Behind::Rectifier => relu(out),
+        Behind::Sum(added) => relu(out + added.clone()),
+        Behind::Pool => max_pool3d(relu(out)),
     }
-    if rectified { relu(out) } else { out }
 }
 
 /// A convolution. Without a kernel for it, one of 1³ is the matrix product that it is, whose gradients are matrix

@@ -11,8 +11,7 @@ use std::ops::Range;
 
 use pulp::Simd;
 
-/// Places that one task takes at a time. Fixed, so that sums do not depend on the number of threads.
-pub(super) const GROUP: usize = 192;
+use super::product::GROUP;
 
 /// Volumes `[videos, classes, channels, time, height, width]`.
 #[derive(Debug, Clone, Copy)]

@@ -9,7 +9,9 @@ use rayon::prelude::*;
 
 use super::columns::{Source, Tap};
 use super::correlation::{Finish, correlate};
-use super::weights::weight_gradient;
+use super::pool::pool;
+use super::pooled;
+use super::weights::{by_output, weight_gradient};
 use crate::simd::Cpu;
 
 /// Values that are copied to another order at a time, at most (or one video's): 32 MB.
@@ -147,6 +149,26 @@ impl Convolution {
         output
     }
 
+    /// The same behind a max-pool, and its shape, a few videos at a time.
+    pub fn forward_pooled(
+        &self,
+        cpu: Cpu,
+        x: &[f32],
+        weight: &[f32],
+        finish: Finish<'_>,
+    ) -> (Vec<f32>, [usize; 5]) {
+        let [from, to] = self.channels;
+        let [t, h, w] = pooled(self.grid);
+        let mut output = vec![0.0; self.videos * to * t * h * w];
+        let at_a_time = (COPIED / (to * self.places())).clamp(1, self.videos);
+        let parts = output.chunks_mut(at_a_time * to * t * h * w);
+        for (output, x) in parts.zip(x.chunks(at_a_time * from * self.input_places())) {
+            let part = Self { videos: x.len() / (from * self.input_places()), ..*self };
+            pool(cpu, &part.forward(cpu, x, weight, finish), self.grid, output);
+        }
+        (output, [self.videos, to, t, h, w])
+    }
+
     /// From the gradient of the output that of the input.
     pub fn input_gradient(&self, cpu: Cpu, gradient: &[f32], weight: &[f32]) -> Vec<f32> {
         let [from, to] = self.channels;
@@ -225,7 +247,7 @@ impl Convolution {
             let source = self.source(x, &mut copy);
             weight_gradient(cpu, &source, &taps, gradient, to, &mut sums);
         }
-        super::weights::by_output(&sums, from * taps.len(), to)
+        by_output(&sums, from * taps.len(), to)
     }
 }
 

@@ -6,15 +6,15 @@
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::columns::{Columns, GROUP, Source, Tap};
-use super::product::{Panel, Rows, TALL, add_product, panels};
+use super::columns::{Columns, Source, Tap};
+use super::product::{GROUP, Panel, Rows, TALL, add_product, panels};
 use crate::simd::{Cpu, Vectorized};
 
-/// Rows that one task takes. Together with [`GROUP`] places their sums fit a core's cache.
-const ROWS: usize = 128;
+/// Rows that one task takes, at least and at most. Together with [`GROUP`] places their sums fit a core's cache.
+const ROWS: [usize; 2] = [64, 256];
 
 /// Terms of the sums that are gathered at a time: with [`GROUP`] places they fit a core's cache.
-const DEPTH: usize = 256;
+const DEPTH: usize = 192;
 
 /// What is done with a sum before it is put.
 #[derive(Debug, Clone, Copy, Default)]
@@ -55,9 +55,13 @@ pub(super) fn correlate(
     if out.is_empty() {
         return;
     }
-    let blocks = count.div_ceil(ROWS);
+    // What is gathered is gathered once for every block of rows, but all threads should have something to do.
+    let groups = all.div_ceil(GROUP);
+    let wanted = (4 * rayon::current_num_threads()).div_ceil(groups);
+    let block = count.div_ceil(wanted).next_multiple_of(TALL).clamp(ROWS[0], ROWS[1]);
+    let blocks = count.div_ceil(block);
     let mut tasks: Vec<Vec<Piece<'_>>> = Vec::new();
-    tasks.resize_with(all.div_ceil(GROUP) * blocks, Vec::new);
+    tasks.resize_with(groups * blocks, Vec::new);
     for (index, mut rest) in out.chunks_mut(whole).enumerate() {
         let (video, row) = (index / count, index % count);
         let mut place = video * whole;
@@ -66,7 +70,7 @@ pub(super) fn correlate(
             let group = place / GROUP;
             let length = ((group + 1) * GROUP - place).min(rest.len());
             let (to, behind) = rest.split_at_mut(length);
-            tasks[group * blocks + row / ROWS].push(Piece { to, row, at });
+            tasks[group * blocks + row / block].push(Piece { to, row, at });
             rest = behind;
             place += length;
             at += length;
@@ -75,10 +79,9 @@ pub(super) fn correlate(
     let terms = source.channels * taps.len();
     let rows = Rows { values: rows, pitch: terms, count };
     tasks.into_par_iter().enumerate().for_each_init(Scratch::default, |scratch, (task, pieces)| {
-        let (group, block) = (task / blocks, task % blocks);
+        let (group, first) = (task / blocks, task % blocks * block);
         let places = group * GROUP..((group + 1) * GROUP).min(all);
-        let first = block * ROWS;
-        let rows = Rows { values: &rows.values[first * terms..], count: ROWS.min(count - first), ..rows };
+        let rows = Rows { values: &rows.values[first * terms..], count: block.min(count - first), ..rows };
         cpu.run(Task { source, taps, rows, places, scratch });
         let pitch = scratch.pitch;
         let start = group * GROUP;
@@ -152,12 +155,12 @@ impl Vectorized for Task<'_> {
             columns.gather(simd, source, taps, &own, &mut scratch.gathered);
             // A tile's rows stay in the first cache for all panels.
             for tile in (0..rows.count).step_by(TALL) {
-                let some =
-                    Rows { values: &rows.values[tile * terms..], count: TALL.min(rows.count - tile), ..rows };
+                let values = &rows.values[tile * terms..];
+                let some = Rows { values, count: TALL.min(rows.count - tile), ..rows };
                 for (offset, vectors) in panels(pitch, S::F32_LANES) {
-                    let panel = Panel { values: &scratch.gathered, pitch: GROUP, offset, vectors };
+                    let panel = Panel::Gathered(scratch.gathered.as_chunks().0, offset);
                     let to = &mut scratch.sums[tile * pitch + offset..];
-                    add_product::<S, FUSED>(simd, some, [first, own.len()], panel, to, pitch);
+                    add_product::<S, FUSED>(simd, some, [first, own.len()], panel, vectors, to, pitch);
                 }
             }
         }

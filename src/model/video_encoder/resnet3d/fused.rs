@@ -13,6 +13,7 @@ use super::super::kernel::{Kernel, known, record, tensor, values};
 use super::convolution::{Convolution, Geometry};
 use super::correlation::Finish;
 use super::norm::{self, Norm, NormAdd};
+use super::pool::NormPool;
 use crate::simd::Cpu;
 
 /// The operations of training.
@@ -36,7 +37,14 @@ trait Fused: Backend {
         moments: FloatTensor<Self>,
         added: FloatTensor<Self>,
         epsilon: f64,
-        rectified: bool,
+    ) -> FloatTensor<Self>;
+
+    fn norm_pool(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f64,
     ) -> FloatTensor<Self>;
 }
 
@@ -61,7 +69,14 @@ trait Plain: Backend {
         offset: FloatTensor<Self>,
         added: FloatTensor<Self>,
         stride: [usize; 3],
-        rectified: bool,
+    ) -> FloatTensor<Self>;
+
+    fn finished_pool(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        stride: [usize; 3],
     ) -> FloatTensor<Self>;
 }
 
@@ -88,9 +103,18 @@ impl Fused for Flex {
         moments: FloatTensor<Self>,
         added: FloatTensor<Self>,
         epsilon: f64,
-        rectified: bool,
     ) -> FloatTensor<Self> {
-        NormAdd(Norm { epsilon, rectified }).forward([x, gamma, beta, moments, added], false).0
+        NormAdd(Norm { epsilon, rectified: true }).forward([x, gamma, beta, moments, added], false).0
+    }
+
+    fn norm_pool(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        NormPool { epsilon }.forward([x, gamma, beta, moments], false).0
     }
 }
 
@@ -117,9 +141,18 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         moments: FloatTensor<Self>,
         added: FloatTensor<Self>,
         epsilon: f64,
-        rectified: bool,
     ) -> FloatTensor<Self> {
-        record::<C, _, _>(&NormAdd(Norm { epsilon, rectified }), [x, gamma, beta, moments, added])
+        record::<C, _, _>(&NormAdd(Norm { epsilon, rectified: true }), [x, gamma, beta, moments, added])
+    }
+
+    fn norm_pool(
+        x: FloatTensor<Self>,
+        gamma: FloatTensor<Self>,
+        beta: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        epsilon: f64,
+    ) -> FloatTensor<Self> {
+        record::<C, _, _>(&NormPool { epsilon }, [x, gamma, beta, moments])
     }
 }
 
@@ -148,12 +181,26 @@ impl Plain for Flex {
         offset: FloatTensor<Self>,
         added: FloatTensor<Self>,
         stride: [usize; 3],
-        rectified: bool,
     ) -> FloatTensor<Self> {
         let [x, weight, scale, offset, added] =
             [x, weight, scale, offset, added].map(|tensor| tensor.to_contiguous());
         let affine = Some([values(&scale), values(&offset)]);
-        convolved(&x, &weight, stride, Finish { affine, added: Some(values(&added)), rectified })
+        convolved(&x, &weight, stride, Finish { affine, added: Some(values(&added)), rectified: true })
+    }
+
+    fn finished_pool(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        stride: [usize; 3],
+    ) -> FloatTensor<Self> {
+        let [x, weight, scale, offset] = [x, weight, scale, offset].map(|tensor| tensor.to_contiguous());
+        let convolution = convolution(&x, &weight, stride);
+        let affine = Some([values(&scale), values(&offset)]);
+        let finish = Finish { affine, added: None, rectified: true };
+        let (output, shape) = convolution.forward_pooled(Cpu::detect(), values(&x), values(&weight), finish);
+        tensor(output, shape.to_vec())
     }
 }
 
@@ -221,15 +268,22 @@ pub(super) fn convolve(conv: &Conv3d, x: &Tensor<5>) -> Option<Tensor<5>> {
     })
 }
 
-/// A convolution, its norm by the running statistics, what is added, and the rectifier; none where gradients may be
-/// wanted or if there is no kernel for it.
-pub(super) fn infer(
-    conv: &Conv3d,
-    norm: &BatchNorm,
-    x: &Tensor<5>,
-    added: Option<&Tensor<5>>,
-    rectified: bool,
-) -> Option<Tensor<5>> {
+/// What comes behind a convolution.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Behind<'a> {
+    /// The norm alone.
+    Norm,
+    /// The norm and the rectifier.
+    Rectifier,
+    /// The norm, something that is added, and the rectifier.
+    Sum(&'a Tensor<5>),
+    /// The norm, the rectifier and the max-pool.
+    Pool,
+}
+
+/// A convolution, its norm by the running statistics and what is behind; none where gradients may be wanted or if there
+/// is no kernel for it.
+pub(super) fn infer(conv: &Conv3d, norm: &BatchNorm, x: &Tensor<5>, behind: Behind<'_>) -> Option<Tensor<5>> {
     let device = x.device();
     (!device.is_autodiff() && fits(conv, x)).then(|| {
         let mean = norm.running_mean.value().to_device(&device);
@@ -238,24 +292,22 @@ pub(super) fn infer(
         let offset = norm.beta.val() - mean * scale.clone();
         let (x, weight) = (x.clone().into_dispatch(), conv.weight.val().into_dispatch());
         let (scale, offset) = (scale.into_dispatch(), offset.into_dispatch());
-        Tensor::from_dispatch(match added {
-            None => <Dispatch as Plain>::finished(x, weight, scale, offset, conv.stride, rectified),
-            Some(added) => {
+        let stride = conv.stride;
+        Tensor::from_dispatch(match behind {
+            Behind::Norm => <Dispatch as Plain>::finished(x, weight, scale, offset, stride, false),
+            Behind::Rectifier => <Dispatch as Plain>::finished(x, weight, scale, offset, stride, true),
+            Behind::Sum(added) => {
                 let added = added.clone().into_dispatch();
-                <Dispatch as Plain>::finished_add(x, weight, scale, offset, added, conv.stride, rectified)
+                <Dispatch as Plain>::finished_add(x, weight, scale, offset, added, stride)
             }
+            Behind::Pool => <Dispatch as Plain>::finished_pool(x, weight, scale, offset, stride),
         })
     })
 }
 
-/// A norm by the statistics of the batch, which are added to the running ones, what is added, and the rectifier; none
-/// where the norm does not train or if there is no kernel for it.
-pub(super) fn norm_of_batch(
-    norm: &BatchNorm,
-    x: &Tensor<5>,
-    added: Option<&Tensor<5>>,
-    rectified: bool,
-) -> Option<Tensor<5>> {
+/// A norm by the statistics of the batch, which are added to the running ones, and what is behind; none where the norm
+/// does not train or if there is no kernel for it.
+pub(super) fn norm_of_batch(norm: &BatchNorm, x: &Tensor<5>, behind: Behind<'_>) -> Option<Tensor<5>> {
     let device = x.device();
     (device.is_autodiff() && norm.training.is_enabled() && known(x)).then(|| {
         let channels = x.dims()[1];
@@ -270,12 +322,15 @@ pub(super) fn norm_of_batch(
         }
         let (x, moments) = (x.clone().into_dispatch(), moments.into_dispatch());
         let (gamma, beta) = (norm.gamma.val().into_dispatch(), norm.beta.val().into_dispatch());
-        Tensor::from_dispatch(match added {
-            None => <Dispatch as Fused>::norm(x, gamma, beta, moments, norm.epsilon, rectified),
-            Some(added) => {
+        let epsilon = norm.epsilon;
+        Tensor::from_dispatch(match behind {
+            Behind::Norm => <Dispatch as Fused>::norm(x, gamma, beta, moments, epsilon, false),
+            Behind::Rectifier => <Dispatch as Fused>::norm(x, gamma, beta, moments, epsilon, true),
+            Behind::Sum(added) => {
                 let added = added.clone().into_dispatch();
-                <Dispatch as Fused>::norm_add(x, gamma, beta, moments, added, norm.epsilon, rectified)
+                <Dispatch as Fused>::norm_add(x, gamma, beta, moments, added, epsilon)
             }
+            Behind::Pool => <Dispatch as Fused>::norm_pool(x, gamma, beta, moments, epsilon),
         })
     })
 }

@@ -96,22 +96,30 @@ fn unit_with_gradients(
 }
 
 #[test]
-fn a_unit_in_training_is_burns_convolution_and_batch_norm() {
-    for rectified in [false, true] {
-        for with in [false, true] {
-            let finish = |out: Tensor<5>, added: Tensor<5>| {
-                let out = if with { out + added } else { out };
-                if rectified { relu(out) } else { out }
+fn a_unit_in_training_is_burns_convolution_batch_norm_and_what_is_behind() {
+    let kinds = ["norm", "rectifier", "sum", "pool"];
+    for kind in kinds {
+        let ours = unit_with_gradients(&|conv, norm, x, added| {
+            let behind = match kind {
+                "norm" => Behind::Norm,
+                "rectifier" => Behind::Rectifier,
+                "sum" => Behind::Sum(&added),
+                _ => Behind::Pool,
             };
-            let ours = unit_with_gradients(&|conv, norm, x, added| {
-                unit(conv, norm, x, with.then_some(added), rectified)
-            });
-            let theirs =
-                unit_with_gradients(&|conv, norm, x, added| finish(norm.forward(conv.forward(x)), added));
-            assert_eq!(ours.len(), theirs.len());
-            for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
-                assert_close(&format!("{index}, rectified: {rectified}, added: {with}"), ours, theirs);
+            unit(conv, norm, x, behind)
+        });
+        let theirs = unit_with_gradients(&|conv, norm, x, added| {
+            let out = norm.forward(conv.forward(x));
+            match kind {
+                "norm" => out,
+                "rectifier" => relu(out),
+                "sum" => relu(out + added),
+                _ => max_pool3d(relu(out)),
             }
+        });
+        assert_eq!(ours.len(), theirs.len());
+        for (index, (ours, theirs)) in ours.iter().zip(&theirs).enumerate() {
+            assert_close(&format!("tensor {index} with {kind}"), ours, theirs);
         }
     }
 }
@@ -122,12 +130,12 @@ fn a_frozen_unit_takes_the_running_statistics_and_leaves_them() {
     let (conv, norm) = Convolution::new([3, 6], 3, [1, 1, 1]).init(&device);
     let (conv, norm) = (conv, norm.freeze());
     let x = tensor([2, 3, 4, 5, 6], 6, &device);
-    let ours = unit(&conv, &norm, x.clone(), None, true);
+    let ours = unit(&conv, &norm, x.clone(), Behind::Rectifier);
     let theirs = relu(norm.forward(conv.forward(x.clone())));
     assert_close("output", &read(ours.clone()), &read(theirs));
     assert_eq!(read(norm.running_mean.value_sync()), vec![0.0; 6]);
     // And without gradients the norm is part of the convolution.
-    let inferred = unit(&conv.valid(), &norm.valid(), x.inner(), None, true);
+    let inferred = unit(&conv.valid(), &norm.valid(), x.inner(), Behind::Rectifier);
     assert_close("inference", &read(inferred), &read(ours));
 }
 
@@ -137,7 +145,7 @@ fn moments_of_values_far_from_zero_are_exact() {
     let values: Vec<f32> = noise(2 * 3 * 2 * 60 * 50, 11).iter().map(|v| 1000.0 + v).collect();
     let (_, norm) = Convolution::new([1, 3], 1, [1; 3]).init(&device.clone().autodiff());
     let x = Tensor::<5>::from_data(TensorData::new(values.clone(), [2, 3, 2, 60, 50]), &device.autodiff());
-    fused::norm_of_batch(&norm, &x, None, false).unwrap();
+    fused::norm_of_batch(&norm, &x, Behind::Norm).unwrap();
     let (mean, variance) = (read(norm.running_mean.value_sync()), read(norm.running_var.value_sync()));
     for channel in 0..3 {
         let own: Vec<f64> = (0..2)
@@ -159,7 +167,7 @@ fn gradients_are_finite_differences() {
     let shape = [2, 3, 4, 7, 6];
     let outputs = |values: &[f32]| {
         let x = Tensor::<5>::from_data(TensorData::new(values.to_vec(), shape), &device).require_grad();
-        (x.clone(), unit(&conv, &norm, x, None, false))
+        (x.clone(), unit(&conv, &norm, x, Behind::Norm))
     };
     let values = noise(shape.iter().product(), 10);
     let (x, y) = outputs(&values);

@@ -14,7 +14,7 @@ const LANES: usize = 16;
 const CHUNK: usize = 4096;
 
 /// Videos, channels and places of `[videos, channels, time, height, width]`.
-fn dims(x: &FlexTensor) -> [usize; 3] {
+pub(super) fn dims(x: &FlexTensor) -> [usize; 3] {
     let shape = x.layout().shape();
     [shape[0], shape[1], shape[2] * shape[3] * shape[4]]
 }
@@ -85,16 +85,22 @@ pub(super) struct Saved {
 
 /// Of a channel.
 #[derive(Debug, Clone, Copy)]
-struct Scale {
-    mean: f32,
+pub(super) struct Scale {
+    pub mean: f32,
     /// 1 / deviation.
-    inverse: f32,
-    gamma: f32,
-    beta: f32,
+    pub inverse: f32,
+    pub gamma: f32,
+    pub beta: f32,
+}
+
+impl Scale {
+    /// Changes nothing.
+    pub const ONE: Self = Self { mean: 0.0, inverse: 1.0, gamma: 1.0, beta: 0.0 };
 }
 
 impl Norm {
-    fn scales(&self, [gamma, beta, moments]: [&FlexTensor; 3]) -> Vec<Scale> {
+    /// By channel, from gamma, beta and moments.
+    pub fn scales(&self, [gamma, beta, moments]: [&FlexTensor; 3]) -> Vec<Scale> {
         let [gamma, beta, moments] = [gamma, beta, moments].map(FlexTensor::to_contiguous);
         let (mean, variance) = values(&moments).split_at(values(&gamma).len());
         let affine = values(&gamma).iter().zip(values(&beta));
@@ -197,12 +203,17 @@ impl Norm {
             });
             tensor(added, shape.clone())
         });
-        let row = |values: Vec<f32>| tensor(values, vec![channels]);
-        let gamma =
-            sums.iter().zip(scales.iter()).map(|(sums, scale)| (sums[1] * f64::from(scale.inverse)) as f32);
-        let beta = sums.iter().map(|sums| sums[0] as f32);
-        [Some(tensor(input, shape)), Some(row(gamma.collect())), Some(row(beta.collect())), added]
+        let [gamma, beta] = affine_gradients(&sums, scales);
+        [Some(tensor(input, shape)), Some(gamma), Some(beta), added]
     }
+}
+
+/// Gradients of gamma and beta, from the sums of the output's gradient, and of that times `x − mean`.
+pub(super) fn affine_gradients(sums: &[[f64; 2]], scales: &[Scale]) -> [FlexTensor; 2] {
+    let pairs = sums.iter().zip(scales);
+    let gamma = pairs.map(|([_, slope], scale)| (slope * f64::from(scale.inverse)) as f32).collect();
+    let beta = sums.iter().map(|[level, _]| *level as f32).collect();
+    [gamma, beta].map(|values| tensor(values, vec![sums.len()]))
 }
 
 impl Kernel<4> for Norm {

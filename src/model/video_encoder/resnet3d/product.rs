@@ -5,8 +5,11 @@
 
 use pulp::Simd;
 
+/// Places that one task takes at a time. Fixed, so that sums do not depend on the number of threads.
+pub(super) const GROUP: usize = 192;
+
 /// Vectors side by side in a tile.
-pub(super) const WIDE: usize = 3;
+const WIDE: usize = 3;
 
 /// Rows of a tile: as many as the registers hold sums of, beside what is read. Scratch has a multiple of it.
 pub(super) const TALL: usize = 8;
@@ -38,64 +41,111 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// Columns of the right factor.
+/// Some columns of the right factor.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Panel<'a> {
-    pub values: &'a [f32],
-    /// From a row to the next.
-    pub pitch: usize,
-    /// The first column.
-    pub offset: usize,
-    pub vectors: usize,
+pub(super) enum Panel<'a> {
+    /// From this one on, of rows of [`GROUP`].
+    Gathered(&'a [[f32; GROUP]], usize),
+    /// All there are.
+    Packed(&'a [f32]),
 }
 
 /// Adds to `out` (from a row to the next: `pitch`) the product of `length` columns of `rows`, from `first` on, and
-/// as many rows of a panel. Writes a multiple of [`TALL`] rows.
+/// as many rows of a panel of so many vectors. Writes a multiple of [`TALL`] rows.
 #[inline(always)]
 pub(super) fn add_product<S: Simd, const FUSED: bool>(
     simd: S,
     rows: Rows<'_>,
-    [first, length]: [usize; 2],
+    part: [usize; 2],
     panel: Panel<'_>,
+    vectors: usize,
     out: &mut [f32],
     pitch: usize,
 ) {
     // AVX-512 and NEON have 32 registers, the others 16.
-    match (S::REGISTER_COUNT >= 32, panel.vectors) {
-        (true, 3) => tiles::<S, FUSED, 8, 3>(simd, rows, [first, length], panel, out, pitch),
-        (true, 2) => tiles::<S, FUSED, 8, 2>(simd, rows, [first, length], panel, out, pitch),
-        (true, _) => tiles::<S, FUSED, 8, 1>(simd, rows, [first, length], panel, out, pitch),
-        (false, 3) => tiles::<S, FUSED, 4, 3>(simd, rows, [first, length], panel, out, pitch),
-        (false, 2) => tiles::<S, FUSED, 4, 2>(simd, rows, [first, length], panel, out, pitch),
-        (false, _) => tiles::<S, FUSED, 4, 1>(simd, rows, [first, length], panel, out, pitch),
+    match (S::REGISTER_COUNT >= 32, vectors) {
+        (true, 3) => either::<S, FUSED, 8, 3>(simd, rows, part, panel, out, pitch),
+        (true, 2) => either::<S, FUSED, 8, 2>(simd, rows, part, panel, out, pitch),
+        (true, _) => either::<S, FUSED, 8, 1>(simd, rows, part, panel, out, pitch),
+        (false, 3) => either::<S, FUSED, 4, 3>(simd, rows, part, panel, out, pitch),
+        (false, 2) => either::<S, FUSED, 4, 2>(simd, rows, part, panel, out, pitch),
+        (false, _) => either::<S, FUSED, 4, 1>(simd, rows, part, panel, out, pitch),
     }
 }
 
+#[inline(always)]
+fn either<S: Simd, const FUSED: bool, const R: usize, const V: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    part: [usize; 2],
+    panel: Panel<'_>,
+    out: &mut [f32],
+    pitch: usize,
+) {
+    match panel {
+        Panel::Gathered(values, offset) => {
+            assert!(offset + V * S::F32_LANES <= GROUP);
+            let panel = Gathered { values: &values[..part[1]], offset };
+            tiles::<S, FUSED, R, V>(simd, rows, part, panel, out, pitch);
+        }
+        Panel::Packed(values) => {
+            let panel = &S::as_simd_f32s(values).0.as_chunks::<V>().0[..part[1]];
+            tiles::<S, FUSED, R, V>(simd, rows, part, panel, out, pitch);
+        }
+    }
+}
+
+/// Rows of vectors.
+trait Right<S: Simd>: Copy {
+    fn row(&self, row: usize) -> &[S::f32s];
+}
+
+impl<S: Simd, const V: usize> Right<S> for &[[S::f32s; V]] {
+    #[inline(always)]
+    fn row(&self, row: usize) -> &[S::f32s] {
+        &self[row]
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Gathered<'a> {
+    values: &'a [[f32; GROUP]],
+    offset: usize,
+}
+
+impl<S: Simd> Right<S> for Gathered<'_> {
+    #[inline(always)]
+    fn row(&self, row: usize) -> &[S::f32s] {
+        S::as_simd_f32s(&self.values[row][self.offset..]).0
+    }
+}
+
+// Loops, not `map` or `from_fn`: closures are compiled apart, without the wide instructions.
+#[allow(clippy::needless_range_loop)]
 #[inline(always)]
 fn tiles<S: Simd, const FUSED: bool, const R: usize, const V: usize>(
     simd: S,
     rows: Rows<'_>,
     [first, length]: [usize; 2],
-    panel: Panel<'_>,
+    panel: impl Right<S>,
     out: &mut [f32],
     pitch: usize,
 ) {
-    let Panel { values, pitch: step, offset, .. } = panel;
-    let width = V * S::F32_LANES;
-    assert!(offset + width <= step && length * step <= values.len());
     for tile in 0..rows.count.div_ceil(R) {
-        let parts: [&[f32]; R] = std::array::from_fn(|r| rows.part(tile * R + r, first, length));
+        let mut parts = [&[][..]; R];
+        for (r, part) in parts.iter_mut().enumerate() {
+            *part = rows.part(tile * R + r, first, length);
+        }
         let mut sums = [[simd.splat_f32s(0.0); V]; R];
-        for (k, panel) in values.chunks_exact(step).take(length).enumerate() {
-            let panel: [S::f32s; V] =
-                std::array::from_fn(|v| S::as_simd_f32s(&panel[offset..offset + width]).0[v]);
+        for k in 0..length {
+            let right = &panel.row(k)[..V];
             for r in 0..R {
                 let left = simd.splat_f32s(parts[r][k]);
                 for v in 0..V {
                     sums[r][v] = if FUSED {
-                        simd.mul_add_e_f32s(left, panel[v], sums[r][v])
+                        simd.mul_add_e_f32s(left, right[v], sums[r][v])
                     } else {
-                        simd.add_f32s(simd.mul_f32s(left, panel[v]), sums[r][v])
+                        simd.add_f32s(simd.mul_f32s(left, right[v]), sums[r][v])
                     };
                 }
             }

@@ -8,8 +8,8 @@ use std::ops::Range;
 use pulp::Simd;
 use rayon::prelude::*;
 
-use super::columns::{Columns, GROUP, Source, Tap};
-use super::product::{Panel, Rows, TALL, add_product, panels};
+use super::columns::{Columns, Source, Tap};
+use super::product::{GROUP, Panel, Rows, TALL, add_product, panels};
 use crate::simd::{Cpu, Vectorized};
 
 /// Values of the gradient that are transposed at a time, at most: 8 MB.
@@ -23,9 +23,10 @@ fn pitch(outputs: usize) -> usize {
     outputs.next_multiple_of(LANES)
 }
 
-/// Rows of the sums that a task takes, of so many.
+/// Rows of the sums that a task takes, of so many: few enough that all threads have something to do, and many, as every
+/// task reads all of the gradient. No sum depends on it.
 fn rows_of_a_task(rows: usize) -> usize {
-    rows.div_ceil(16).next_multiple_of(TALL).clamp(24, 192)
+    rows.div_ceil(4 * rayon::current_num_threads()).next_multiple_of(TALL).clamp(24, 192)
 }
 
 /// Adds to `sums` (empty at first) for all places of a source and the gradient `[videos, outputs, grid]` there.
@@ -50,14 +51,23 @@ pub(super) fn weight_gradient(
         let places = first..(first + span).min(all);
         transposed.clear();
         transposed.resize(places.len().div_ceil(GROUP) * GROUP * pitch, 0.0);
-        transposed.par_chunks_mut(GROUP * pitch).enumerate().for_each(|(group, to)| {
+        let groups = transposed.par_chunks_mut(GROUP * pitch).enumerate().map(|(group, to)| {
             let own = first + group * GROUP..(first + (group + 1) * GROUP).min(all);
-            cpu.run(Transpose { gradient, whole, outputs, places: own, to });
+            cpu.run(Transpose { gradient, whole, outputs, source, taps, places: own, to })
         });
+        let groups: Vec<Columns> = groups.collect();
         sums.par_chunks_mut(own * pitch).enumerate().for_each_init(Vec::new, |gathered, (task, sums)| {
             let rows = task * own..((task + 1) * own).min(rows);
-            let places = places.clone();
-            cpu.run(Task { source, taps, rows, places, transposed: &transposed, pitch, gathered, sums });
+            cpu.run(Task {
+                source,
+                taps,
+                rows,
+                groups: &groups,
+                transposed: &transposed,
+                pitch,
+                gathered,
+                sums,
+            });
         });
     }
 }
@@ -77,21 +87,23 @@ pub(super) fn by_output(sums: &[f32], rows: usize, outputs: usize) -> Vec<f32> {
     weights
 }
 
-/// The gradient at some places, by panels of outputs: `[panel][place, width]`.
+/// The gradient at some places, by panels of outputs: `[panel][place, width]`; and the places as columns.
 struct Transpose<'a> {
     gradient: &'a [f32],
     whole: usize,
     outputs: usize,
+    source: &'a Source<'a>,
+    taps: &'a [Tap],
     places: Range<usize>,
     to: &'a mut [f32],
 }
 
 impl Vectorized for Transpose<'_> {
-    type Output = ();
+    type Output = Columns;
 
     #[inline(always)]
-    fn run<S: Simd, const FUSED: bool>(self, _: S) {
-        let Self { gradient, whole, outputs, places, to } = self;
+    fn run<S: Simd, const FUSED: bool>(self, _: S) -> Columns {
+        let Self { gradient, whole, outputs, source, taps, places, to } = self;
         let filled = places.len().next_multiple_of(S::F32_LANES);
         for (offset, vectors) in panels(pitch(outputs), S::F32_LANES) {
             let width = vectors * S::F32_LANES;
@@ -111,6 +123,7 @@ impl Vectorized for Transpose<'_> {
                 }
             }
         }
+        Columns::new(source, taps, &places, S::F32_LANES)
     }
 }
 
@@ -119,7 +132,7 @@ struct Task<'a> {
     source: &'a Source<'a>,
     taps: &'a [Tap],
     rows: Range<usize>,
-    places: Range<usize>,
+    groups: &'a [Columns],
     transposed: &'a [f32],
     pitch: usize,
     gathered: &'a mut Vec<f32>,
@@ -131,20 +144,17 @@ impl Vectorized for Task<'_> {
 
     #[inline(always)]
     fn run<S: Simd, const FUSED: bool>(self, simd: S) {
-        let Self { source, taps, rows, places, transposed, pitch, gathered, sums } = self;
+        let Self { source, taps, rows, groups, transposed, pitch, gathered, sums } = self;
         gathered.resize(rows.len() * GROUP, 0.0);
-        for (group, transposed) in transposed.chunks_exact(GROUP * pitch).enumerate() {
-            let first = places.start + group * GROUP;
-            let own = first..(first + GROUP).min(places.end);
-            let columns = Columns::new(source, taps, &own, S::F32_LANES);
+        for (columns, transposed) in groups.iter().zip(transposed.chunks_exact(GROUP * pitch)) {
             let width = columns.width;
             columns.gather(simd, source, taps, &rows, gathered);
             let left = Rows { values: gathered, pitch: GROUP, count: rows.len() };
             for (offset, vectors) in panels(pitch, S::F32_LANES) {
                 let wide = vectors * S::F32_LANES;
                 let values = &transposed[offset * width..][..width * wide];
-                let panel = Panel { values, pitch: wide, offset: 0, vectors };
-                add_product::<S, FUSED>(simd, left, [0, width], panel, &mut sums[offset..], pitch);
+                let panel = Panel::Packed(values);
+                add_product::<S, FUSED>(simd, left, [0, width], panel, vectors, &mut sums[offset..], pitch);
             }
         }
     }
