@@ -157,7 +157,7 @@ impl Vectorized for Task<'_> {
             for tile in (0..rows.count).step_by(TALL) {
                 let values = &rows.values[tile * terms..];
                 let some = Rows { values, count: TALL.min(rows.count - tile), ..rows };
-                for (offset, vectors) in panels(pitch, S::F32_LANES) {
+                for (offset, vectors) in panels::<S>(pitch) {
                     let panel = Panel::Gathered(scratch.gathered.as_chunks().0, offset);
                     let to = &mut scratch.sums[tile * pitch + offset..];
                     add_product::<S, FUSED>(simd, some, [first, own.len()], panel, vectors, to, pitch);

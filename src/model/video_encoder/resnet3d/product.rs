@@ -8,19 +8,22 @@ use pulp::Simd;
 /// Places that one task takes at a time. Fixed, so that sums do not depend on the number of threads.
 pub(super) const GROUP: usize = 192;
 
-/// Vectors side by side in a tile.
-const WIDE: usize = 3;
-
-/// Rows of a tile: as many as the registers hold sums of, beside what is read. Scratch has a multiple of it.
+/// A multiple of the rows of all tiles. Scratch has a multiple of it.
 pub(super) const TALL: usize = 8;
 
-/// So many columns cut into panels of up to [`WIDE`] vectors: offset and vectors of each.
-pub(super) fn panels(columns: usize, lanes: usize) -> impl Iterator<Item = (usize, usize)> {
-    let vectors = columns.div_ceil(lanes);
-    let count = vectors.div_ceil(WIDE);
+/// Vectors side by side in a tile, and its rows: as many sums as registers hold beside what is read. AVX-512 and NEON
+/// have 32, the others 16.
+const fn tile<S: Simd>() -> [usize; 2] {
+    if S::REGISTER_COUNT >= 32 { [3, 8] } else { [2, 4] }
+}
+
+/// So many columns cut into panels no wider than a tile: offset and vectors of each.
+pub(super) fn panels<S: Simd>(columns: usize) -> impl Iterator<Item = (usize, usize)> {
+    let vectors = columns.div_ceil(S::F32_LANES);
+    let count = vectors.div_ceil(tile::<S>()[0]);
     // As even as possible, as narrow tiles are slow.
     let start = move |panel: usize| panel * vectors / count.max(1);
-    (0..count).map(move |panel| (start(panel) * lanes, start(panel + 1) - start(panel)))
+    (0..count).map(move |panel| (start(panel) * S::F32_LANES, start(panel + 1) - start(panel)))
 }
 
 /// A matrix of whose every row a part is multiplied.
@@ -62,14 +65,12 @@ pub(super) fn add_product<S: Simd, const FUSED: bool>(
     out: &mut [f32],
     pitch: usize,
 ) {
-    // AVX-512 and NEON have 32 registers, the others 16.
-    match (S::REGISTER_COUNT >= 32, vectors) {
-        (true, 3) => either::<S, FUSED, 8, 3>(simd, rows, part, panel, out, pitch),
-        (true, 2) => either::<S, FUSED, 8, 2>(simd, rows, part, panel, out, pitch),
-        (true, _) => either::<S, FUSED, 8, 1>(simd, rows, part, panel, out, pitch),
-        (false, 3) => either::<S, FUSED, 4, 3>(simd, rows, part, panel, out, pitch),
-        (false, 2) => either::<S, FUSED, 4, 2>(simd, rows, part, panel, out, pitch),
-        (false, _) => either::<S, FUSED, 4, 1>(simd, rows, part, panel, out, pitch),
+    match (tile::<S>(), vectors) {
+        ([_, 8], 3) => either::<S, FUSED, 8, 3>(simd, rows, part, panel, out, pitch),
+        ([_, 8], 2) => either::<S, FUSED, 8, 2>(simd, rows, part, panel, out, pitch),
+        ([_, 8], _) => either::<S, FUSED, 8, 1>(simd, rows, part, panel, out, pitch),
+        (_, 2) => either::<S, FUSED, 4, 2>(simd, rows, part, panel, out, pitch),
+        _ => either::<S, FUSED, 4, 1>(simd, rows, part, panel, out, pitch),
     }
 }
 

@@ -105,7 +105,7 @@ impl Vectorized for Transpose<'_> {
     fn run<S: Simd, const FUSED: bool>(self, _: S) -> Columns {
         let Self { gradient, whole, outputs, source, taps, places, to } = self;
         let filled = places.len().next_multiple_of(S::F32_LANES);
-        for (offset, vectors) in panels(pitch(outputs), S::F32_LANES) {
+        for (offset, vectors) in panels::<S>(pitch(outputs)) {
             let width = vectors * S::F32_LANES;
             let to = &mut to[offset * filled..][..filled * width];
             for output in offset..(offset + width).min(outputs) {
@@ -150,7 +150,7 @@ impl Vectorized for Task<'_> {
             let width = columns.width;
             columns.gather(simd, source, taps, &rows, gathered);
             let left = Rows { values: gathered, pitch: GROUP, count: rows.len() };
-            for (offset, vectors) in panels(pitch, S::F32_LANES) {
+            for (offset, vectors) in panels::<S>(pitch) {
                 let wide = vectors * S::F32_LANES;
                 let values = &transposed[offset * width..][..width * wide];
                 let panel = Panel::Packed(values);
