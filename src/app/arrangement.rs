@@ -35,7 +35,7 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
                 Pane::Answers => panels::answers::show(ui, self.state, self.out),
                 Pane::Structures => panels::structures::show(ui, self.state, self.out),
                 Pane::Compound => panels::structures::compound(ui, self.state, self.out),
-                Pane::Log | Pane::Viewer => panels::log::show(ui),
+                Pane::Log | Pane::Viewer => panels::log::show(ui, self.state),
             });
         }
         egui_tiles::UiResponse::None

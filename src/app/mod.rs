@@ -337,7 +337,8 @@ impl Studio {
                 log::Level::Info => ("i", visuals.selection.stroke.color, 4),
                 _ => continue,
             };
-            let toast = self.toasts.custom(line.text, sign.to_owned(), color);
+            let text = self.state.masked(&line.text).into_owned();
+            let toast = self.toasts.custom(text, sign.to_owned(), color);
             toast.duration(Duration::from_secs(seconds)).closable(false);
         }
         self.toasts.show(ctx);
@@ -389,8 +390,8 @@ impl Studio {
         if !self.state.dialogs.confirm_quit {
             return;
         }
-        let names: Vec<&str> =
-            self.jobs.running().iter().filter(|j| !j.quiet).map(|j| j.name.as_str()).collect();
+        let busy = self.jobs.running().iter().filter(|j| !j.quiet);
+        let names: Vec<String> = busy.map(|j| self.state.masked(&j.name).into_owned()).collect();
         let mut answer = names.is_empty().then_some(true);
         let modal = egui::Modal::new(egui::Id::unique("quit")).show(ctx, |ui| {
             ui.set_width(380.0);

@@ -1,5 +1,6 @@
 //! The window's state: plain data. Panels read it and send commands; [`super::Studio`] applies them.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -368,6 +369,22 @@ impl AppState {
     /// True while treatments are hidden.
     pub fn is_blind(&self) -> bool {
         self.screen.as_ref().is_some_and(|s| s.look().blind)
+    }
+
+    /// A message as it may be read: while blind without what names recordings and treatments.
+    pub fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let Some(screen) = self.screen.as_ref().filter(|screen| screen.look().blind) else {
+            return Cow::Borrowed(text);
+        };
+        let mut masked = screen.masked(text);
+        // A recording that was opened by hand is in no row, and its path may tell its treatment.
+        for view in self.views.iter().filter(|view| !screen.playing.contains_key(&view.recording.address)) {
+            let file = view.recording.path().file_name().unwrap_or_default().to_string_lossy();
+            if !file.is_empty() && masked.contains(&*file) {
+                masked = Cow::Owned(masked.replace(&*file, "recording"));
+            }
+        }
+        masked
     }
 
     /// Time stamp of a view's current frame, as drawn over it: from its treatment where it has one.

@@ -362,8 +362,16 @@ fn the_gpu_and_the_cpu_make_the_same_inputs_of_a_screen() {
         let inputs = [maker.make(&store, &seen).unwrap(), maker.make(&store, &seen).unwrap()];
         assert_eq!(inputs[0].len(), 5);
         let device = compute.device().clone();
-        let tensors = move || inputs.map(|inputs| read(inputs.part(1..5).tensor(&device).unwrap()));
-        ComputeThread::shared().run(tensors).wait().unwrap()
+        let work = move || {
+            let [first, second] = inputs.map(|inputs| inputs.part(1..5));
+            // In training: the gradient of what the input is multiplied by is the input.
+            let training = device.clone().autodiff();
+            let input = second.tensor(&training).unwrap();
+            let factor = Tensor::<5>::ones(input.dims(), &training).require_grad();
+            let gradients = (input * factor.clone()).sum().backward();
+            [read(first.tensor(&device).unwrap()), read(factor.grad(&gradients).unwrap())]
+        };
+        ComputeThread::shared().run(work).wait().unwrap()
     };
     let (on_gpu, on_cpu) = (of(&gpu().compute(ComputeChoice::Gpu).unwrap()), of(&Compute::flex()));
     assert_eq!(on_gpu[0], on_gpu[1]);

@@ -87,7 +87,8 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
             }
             for job in jobs.running() {
                 ui.separator();
-                let tip = format!("Stop: {}", job.name);
+                let name = state.masked(&job.name);
+                let tip = format!("Stop: {name}");
                 if icon::button(ui, Icon::Close, &tip, &tip, true, 16.0).clicked() {
                     out.send(Command::CancelJob(job.id));
                 }
@@ -103,7 +104,7 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                         ui.spinner();
                     }
                 }
-                ui.label(format!("{}{left}", overlay::shorten(&job.name, 40)));
+                ui.label(format!("{}{left}", overlay::shorten(&name, 40)));
             }
         });
     });

@@ -2,9 +2,11 @@
 
 pub mod blind;
 pub mod command;
+mod mask;
 pub mod scale;
 pub mod selection;
 
+use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::blind::{Codes, is_harmless};
+use self::mask::Mask;
 use self::scale::Scale;
 use self::selection::{Gesture, Selection};
 use crate::app::sketches::Sketches;
@@ -106,6 +109,7 @@ pub struct Compound {
 struct Derived {
     rows: OnceCell<Vec<u32>>,
     codes: OnceCell<Codes>,
+    mask: OnceCell<Mask>,
     plates: OnceCell<Vec<Plate>>,
     compounds: OnceCell<Vec<Compound>>,
     scale: OnceCell<Scale>,
@@ -237,6 +241,14 @@ impl Screen {
     /// Codes for blind scoring.
     pub fn codes(&self) -> &Codes {
         self.derived.codes.get_or_init(|| Codes::new(&self.experiment.id, self.table()))
+    }
+
+    /// A message of the program as it may be read: while blind without what names recordings and treatments.
+    pub fn masked<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.look.blind {
+            return Cow::Borrowed(text);
+        }
+        self.derived.mask.get_or_init(|| Mask::new(self.table(), self.codes())).apply(text)
     }
 
     /// Names of the columns that are shown, in their order.
