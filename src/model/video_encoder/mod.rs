@@ -69,7 +69,7 @@ pub const ENCODERS: [Entry; 3] = [
     Entry {
         name: "resnet3d-18",
         title: "3D ResNet-18",
-        about: "MitoReID's small variant; for a GPU, or for patience",
+        about: "MitoReID's small variant; for a GPU, or an evening on the processor",
         input: (112, 0.2),
         config: || EncoderConfig::Resnet3d18 { width: 64 },
     },
