@@ -63,6 +63,13 @@ fn train(config: &Path, out: &Path) -> Command {
     command
 }
 
+/// When a training last saved what it has done.
+fn checkpoint_time(folder: &Path) -> Option<std::time::SystemTime> {
+    let entries = std::fs::read_dir(folder).ok()?.flatten();
+    let ours = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("checkpoint"));
+    ours.filter_map(|entry| entry.metadata().ok()?.modified().ok()).max()
+}
+
 #[test]
 fn killed_again_and_again_it_ends_with_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
@@ -70,15 +77,21 @@ fn killed_again_and_again_it_ends_with_the_same_weights() {
     let (whole, killed) = (folder.path().join("whole"), folder.path().join("killed"));
     ran(&mut train(&config, &whole));
     let mut kills = 0;
-    for attempt in 0..60 {
+    // Each time it gets a few checkpoints further, however fast the machine is, and ends at last.
+    for further in 2..60 {
         let mut child = train(&config, &killed)
             .args(["--checkpoint-every", "0"])
             .stderr(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // Later and later, so that it gets further each time and ends at last.
-        std::thread::sleep(Duration::from_millis(400 + 150 * attempt));
+        let (mut saved, mut last) = (0, None);
+        while saved < further && child.try_wait().unwrap().is_none() {
+            let now = checkpoint_time(&killed);
+            saved += usize::from(now.is_some() && now != last);
+            last = now;
+            std::thread::sleep(Duration::from_millis(1));
+        }
         if child.try_wait().unwrap().is_some() {
             break;
         }
