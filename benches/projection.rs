@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
 use molclip::analysis::projection::{Method, Settings, project, trustworthiness_of};
-use molclip::export::Progress;
+use molclip::progress::Progress;
 use molclip::random::{normal, stream};
 use rayon::prelude::*;
 

@@ -5,6 +5,9 @@
 //! [`app`] → [`simulate`] → ([`analysis`], [`export`]) → ([`model`], [`experiment`]) → ([`video`], [`chem`]), and [`gpu`] below all
 //! of them knows no window.
 
+// They panic where nobody reads; see `terminal`.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod analysis;
 pub mod app;
 pub mod chem;
@@ -14,7 +17,10 @@ pub mod export;
 pub mod gpu;
 pub mod learn;
 pub mod model;
+pub mod progress;
 pub mod random;
+pub mod regular_file;
 mod simd;
 pub mod simulate;
+mod terminal;
 pub mod video;

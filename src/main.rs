@@ -19,6 +19,7 @@ fn main() -> std::process::ExitCode {
 /// computing (an epoch of 13 s of computing cost 19 s of system time, and costs 6 s with large pages). glibc reads the setting before `main`.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn with_large_pages() {
+    use std::io::Write as _;
     use std::os::unix::process::CommandExt;
 
     const SETTING: &str = "GLIBC_TUNABLES";
@@ -33,6 +34,8 @@ fn with_large_pages() {
             .args(std::env::args_os().skip(1))
             .env(SETTING, "glibc.malloc.hugetlb=1")
             .exec();
-        eprintln!("note: large memory pages are off ({failed}); training is slower.");
+        // `eprintln!` panics where nobody reads.
+        let _ =
+            writeln!(std::io::stderr(), "note: large memory pages are off ({failed}); training is slower.");
     }
 }

@@ -23,19 +23,30 @@ const NO_MOA: [&str; 2] = ["unknown", "nan"];
 /// A column of the Mito dataset: 1 for the drugs whose mechanism counts.
 const CHOSEN: &str = "moa_choose";
 
-/// Vectors are missing.
+/// Rows have no vectors that anything could be said by.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "{missing} of {rows} rows have no embedding, the first is {first}. Embed the experiment again, or exclude \
-     these rows"
-)]
-pub struct MissingEmbeddings {
-    /// Rows without one.
-    pub missing: usize,
-    /// Rows.
-    pub rows: usize,
-    /// Name of the first.
-    pub first: String,
+pub enum GatherError {
+    /// Vectors are missing.
+    #[error(
+        "{missing} of {rows} rows have no embedding, the first is {first}. Embed the experiment again, or exclude \
+         these rows"
+    )]
+    Missing {
+        /// Rows without one.
+        missing: usize,
+        /// Rows.
+        rows: usize,
+        /// Name of the first.
+        first: String,
+    },
+    /// A number is NaN or infinite.
+    #[error("number {column} of the embedding of {row} is not finite. Embed it again, or exclude this row")]
+    NotFinite {
+        /// Name of the first such row.
+        row: String,
+        /// Place in its vector, from 0.
+        column: usize,
+    },
 }
 
 /// One row.
@@ -262,8 +273,8 @@ impl Items {
     /// The items' vectors, `[item, dim]`, from a table that hangs on row names.
     ///
     /// # Errors
-    /// Rows that the table lacks.
-    pub fn gather(&self, table: &EmbeddingTable) -> Result<Vec<f32>, MissingEmbeddings> {
+    /// Rows that the table lacks; numbers that are not finite.
+    pub fn gather(&self, table: &EmbeddingTable) -> Result<Vec<f32>, GatherError> {
         let places: HashMap<&str, usize> = table.row_ids.iter().map(String::as_str).zip(0..).collect();
         let vector = |item: &Item| {
             let at = places.get(item.row_id.as_str())? * table.dim;
@@ -272,9 +283,16 @@ impl Items {
         let mut missing = self.items.iter().filter(|item| vector(item).is_none());
         if let Some(first) = missing.next() {
             let first = first.row_id.clone();
-            return Err(MissingEmbeddings { missing: 1 + missing.count(), rows: self.len(), first });
+            return Err(GatherError::Missing { missing: 1 + missing.count(), rows: self.len(), first });
         }
-        Ok(self.items.iter().filter_map(vector).flatten().copied().collect())
+        let values: Vec<f32> = self.items.iter().filter_map(vector).flatten().copied().collect();
+        match values.iter().position(|value| !value.is_finite()) {
+            Some(place) => Err(GatherError::NotFinite {
+                row: self.items[place / table.dim].row_id.clone(),
+                column: place % table.dim,
+            }),
+            None => Ok(values),
+        }
     }
 
     fn count(&mut self, reason: &str, rows: usize) {
@@ -426,6 +444,10 @@ mod tests {
         };
         let values = items.gather(&table).unwrap();
         assert_eq!((values.len(), &values[..4]), (14, &[14.0, 15.0, 12.0, 13.0][..]));
+        table.values[13] = f32::NAN;
+        let text = items.gather(&table).unwrap_err().to_string();
+        assert!(text.starts_with("number 1 of the embedding of b is not finite"), "{text}");
+        table.values[13] = 13.0;
         table.row_ids[7] = "z".to_owned();
         let text = items.gather(&table).unwrap_err().to_string();
         assert!(text.starts_with("1 of 7 rows have no embedding, the first is a."), "{text}");

@@ -84,7 +84,7 @@ pub enum Command {
     StartTraining,
     EncodeVideos,
     ShowAnswers,
-    TakeAnswers,
+    ExportPredictions,
 
     OpenAddresses(Vec<Address>),
     Activate(usize),
@@ -215,7 +215,7 @@ impl Command {
         Self::StartTraining,
         Self::EncodeVideos,
         Self::ShowAnswers,
-        Self::TakeAnswers,
+        Self::ExportPredictions,
         Self::PlayPause,
         Self::StepBack,
         Self::StepForward,
@@ -407,8 +407,8 @@ impl Command {
                 "Show what the model says of the selected video",
                 key(Key::W),
             ),
-            Self::TakeAnswers => {
-                (MODEL, "Take answers away…", "Write prediction tables, figures and embeddings", None)
+            Self::ExportPredictions => {
+                (MODEL, "Export predictions…", "Write prediction tables, figures and embeddings", None)
             }
             Self::PlayPause => (PLAY, "Play or pause", "Start or stop the movie", key(Key::Space)),
             Self::StepBack => (PLAY, "Step back", "One frame back; held, it repeats", key(Key::ArrowLeft)),

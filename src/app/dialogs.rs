@@ -18,6 +18,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         | Choice::ModelsFolder
         | Choice::AnswerModel
         | Choice::Gallery
+        | Choice::GalleryFolder
         | Choice::Results => "Waiting for a folder",
         Choice::SaveConfig | Choice::LoadConfig => "Waiting for a configuration",
     };
@@ -52,11 +53,14 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
             Choice::StartModel => dialog.set_title("Start from a model").pick_folder().map(|f| vec![f]),
             Choice::AnswerModel => dialog.set_title("Answer with a model").pick_folder().map(|f| vec![f]),
             Choice::Gallery => dialog
-                .set_title("Compare with an experiment")
+                .set_title("Compare with an experiment: a table")
                 .add_filter("Tables", &["csv", "tsv", "xlsx", "parquet"])
                 .add_filter("All files", &["*"])
                 .pick_file()
                 .map(|f| vec![f]),
+            Choice::GalleryFolder => {
+                dialog.set_title("Compare with a project or a dataset").pick_folder().map(|f| vec![f])
+            }
             Choice::Results => dialog.set_title("Write results into").pick_folder().map(|f| vec![f]),
             Choice::ModelsFolder => dialog.set_title("Keep models in").pick_folder().map(|f| vec![f]),
             Choice::SaveConfig => dialog

@@ -9,10 +9,9 @@ use anyhow::{Context as _, bail};
 use super::offscreen::{Offscreen, Scene};
 use super::panels::export::Kind;
 use super::settings::Overlays;
-use crate::export::{
-    GifOptions, GifWriter, MovieMeta, OmeTiffOptions, OmeTiffWriter, PngOptions, Progress, write_png,
-};
+use crate::export::{GifOptions, GifWriter, MovieMeta, OmeTiffOptions, OmeTiffWriter, PngOptions, write_png};
 use crate::gpu::GpuDevice;
+use crate::progress::Progress;
 use crate::video::display::Display;
 use crate::video::{Crop, Recording, Shape};
 

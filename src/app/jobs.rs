@@ -10,7 +10,7 @@ use crate::experiment::Experiment;
 use crate::experiment::import::Source;
 use crate::experiment::import::report::Report;
 use crate::experiment::project::Project;
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::video::stats::MovieStats;
 use crate::video::{Address, Recording};
 
@@ -94,8 +94,10 @@ pub enum Choice {
     ModelsFolder,
     /// A model that answers.
     AnswerModel,
-    /// An experiment whose videos answer.
+    /// A table whose videos answer.
     Gallery,
+    /// A project or a dataset whose videos answer.
+    GalleryFolder,
     /// A folder for results.
     Results,
     /// Where a training's configuration is written.
@@ -129,7 +131,7 @@ impl Choice {
             Self::StartModel => "Start from the model in this folder",
             Self::ModelsFolder => "Keep models in this folder",
             Self::AnswerModel => "Answer with the model in this folder",
-            Self::Gallery => "Compare with the videos of this experiment",
+            Self::Gallery | Self::GalleryFolder => "Compare with the videos of this experiment",
             Self::Results => "Write results into this folder",
             Self::SaveConfig => "Save the training's configuration (NAME.json)",
             Self::LoadConfig => "Load a training's configuration",

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::terminal::note;
+
 /// One message.
 #[derive(Debug, Clone)]
 pub struct LogLine {
@@ -53,7 +55,7 @@ impl Log for Forward {
         let text = record.args().to_string();
         // Libraries talk to developers; what matters to the user is said by this program.
         if record.level() <= store.stderr && record.target().starts_with("molclip") {
-            eprintln!("{}: {text}", record.level().as_str().to_lowercase());
+            note!("{}: {text}", record.level().as_str().to_lowercase());
         }
         let mut lines = store.lines.lock().unwrap_or_else(PoisonError::into_inner);
         lines.0 += 1;

@@ -315,7 +315,7 @@ impl Studio {
         panels::join::show(&ctx, &mut self.state, out);
         panels::report::show(&ctx, &mut self.state);
         panels::simulate::show(&ctx, &mut self.state, out);
-        panels::answers::take::show(&ctx, &mut self.state, out);
+        panels::answers::export::show(&ctx, &mut self.state, out);
         panels::structures::dragged(&ctx);
         self.confirm_quit(&ctx);
         if self.state.dropping && !self.state.views.is_empty() {

@@ -1,11 +1,11 @@
 //! Times the real window: start to first frame, and stepping through a recording; `molclip --profile N PATH`.
 
-use std::io::Write;
 use std::sync::PoisonError;
 use std::time::Instant;
 
 use super::state::AppState;
 use super::widgets::frame_canvas::SharedFeedback;
+use crate::terminal::out;
 
 /// A timing run.
 pub struct Profile {
@@ -43,9 +43,8 @@ impl Profile {
         let now = Instant::now();
         if self.first.is_none() {
             self.first = Some(self.start.elapsed().as_secs_f64());
-            println!("first frame");
             // A reader at the other end of the pipe takes the time of this line.
-            let _ = std::io::stdout().flush();
+            out!("first frame");
             self.upload_before = uploads.seconds;
         }
         if let Some(last) = self.last {
@@ -70,7 +69,7 @@ impl Profile {
             sorted.get((share * last).round() as usize).copied().unwrap_or(f64::NAN)
         };
         let total: f64 = self.times.iter().sum();
-        println!(
+        out!(
             "{}",
             serde_json::json!({
                 "first_frame_ms": self.first.unwrap_or(f64::NAN) * 1e3,

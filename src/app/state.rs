@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use eframe::egui::Rect;
 
-use super::answers::{Answering, TakeForm};
+use super::answers::{Answering, PredictionsForm};
 use super::command::Command;
 use super::frame::{self, LutCache};
 use super::jobs::Choice;
@@ -197,7 +197,7 @@ pub struct Dialogs {
     /// What an import found.
     pub report: bool,
     /// What of the answers is written, and where.
-    pub take: Option<TakeForm>,
+    pub export_predictions: Option<PredictionsForm>,
     /// An experiment without a name is to be closed.
     pub close_experiment: bool,
 }
@@ -212,7 +212,7 @@ impl Dialogs {
             || self.import.is_some()
             || self.join.is_some()
             || self.simulate.is_some()
-            || self.take.is_some()
+            || self.export_predictions.is_some()
             || self.close_experiment
             || self.confirm_quit
     }

@@ -3,16 +3,30 @@
 mod delimited;
 mod mol;
 
+use std::io::Read;
 use std::path::Path;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use super::{ChemError, Molecule};
+use crate::regular_file;
 
 pub(super) use delimited::{Row, Rows};
 
 /// Largest file that is read, in bytes.
 pub const MAX_FILE: u64 = 512 << 20;
+
+/// A file's bytes, at most [`MAX_FILE`] of them.
+pub(super) fn read_whole(path: &Path) -> Result<Vec<u8>, ChemError> {
+    let failed = |why: String| ChemError::File(format!("{}: {why}", path.display()));
+    let mut bytes = Vec::new();
+    let read = regular_file::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes));
+    read.map_err(|e| failed(e.to_string()))?;
+    if bytes.len() as u64 > MAX_FILE {
+        return Err(failed(format!("larger than {} MiB; split it", MAX_FILE >> 20)));
+    }
+    Ok(bytes)
+}
 
 /// Most records of a file.
 pub const MAX_RECORDS: usize = 500_000;
@@ -68,11 +82,7 @@ impl CompoundFile {
     /// [`ChemError::File`] if the file cannot be read or holds no record.
     pub fn read(path: &Path) -> Result<Self, ChemError> {
         let file = |why: String| ChemError::File(format!("{}: {why}", path.display()));
-        let about = std::fs::metadata(path).map_err(|e| file(e.to_string()))?;
-        if about.len() > MAX_FILE {
-            return Err(file(format!("larger than {} MiB; split it", MAX_FILE >> 20)));
-        }
-        let bytes = std::fs::read(path).map_err(|e| file(e.to_string()))?;
+        let bytes = read_whole(path)?;
         let text = String::from_utf8_lossy(&bytes);
         let ending = path.extension().and_then(|e| e.to_str()).unwrap_or_default().to_ascii_lowercase();
         let format = match ending.as_str() {

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
-use super::files::{MAX_FILE, Row, Rows};
+use super::files::{Row, Rows, read_whole};
 use super::{ChemError, Ecfp4, FingerprintIndex, Molecule};
 
 /// A compound with its names and what it does.
@@ -76,11 +76,7 @@ impl CompoundLibrary {
     /// [`ChemError::File`] if the file cannot be read or its columns are neither.
     pub fn read(path: &Path) -> Result<(Self, Vec<Problem>), ChemError> {
         let file = |why: String| ChemError::File(format!("{}: {why}", path.display()));
-        let about = std::fs::metadata(path).map_err(|e| file(e.to_string()))?;
-        if about.len() > MAX_FILE {
-            return Err(file(format!("larger than {} MiB", MAX_FILE >> 20)));
-        }
-        let bytes = std::fs::read(path).map_err(|e| file(e.to_string()))?;
+        let bytes = read_whole(path)?;
         Self::parse(&String::from_utf8_lossy(&bytes)).map_err(|e| file(e.to_string()))
     }
 

@@ -40,5 +40,5 @@ pub use notices::{NOTICES, Notice};
 pub use palette::{Ink, Palette};
 pub use raster::raster;
 pub use search::Pattern;
-pub use smiles::{MAX_ATOMS, MAX_LENGTH, Warning};
+pub use smiles::{MAX_ATOM_MAP, MAX_ATOMS, MAX_ISOTOPE, MAX_LENGTH, Warning};
 pub use svg::svg;

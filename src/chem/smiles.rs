@@ -18,6 +18,12 @@ pub const MAX_LENGTH: usize = 20_000;
 /// Most atoms of a molecule. Far above any drug; keeps the cubic algorithms (rings, layout, InChI) within seconds.
 pub const MAX_ATOMS: usize = 999;
 
+/// Highest mass number of an isotope, as OpenSMILES has it.
+pub const MAX_ISOTOPE: u32 = 999;
+
+/// Highest number of an atom map.
+pub const MAX_ATOM_MAP: u32 = 65_535;
+
 /// Something to know about a structure that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
@@ -374,9 +380,26 @@ mod tests {
             ("C%(12C", 1),
             ("C~C", 1),
             ("[CH4:]", 4),
+            ("[1000CH4]", 1),
+            ("C[9999999999999999999999CH3]", 2),
+            ("[-5CH4]", 1),
+            ("[CH4:65536]", 5),
+            ("[CH4:99999999999]", 5),
+            ("[CH4:-1]", 4),
         ] {
             assert_eq!(position(smiles), Some(at), "{smiles}");
         }
+    }
+
+    #[test]
+    fn isotopes_and_atom_maps_are_read_up_to_their_limits() {
+        for smiles in ["[13CH4]", "[0999CH4]", "[CH4:65535]", "[999*:007]"] {
+            assert_eq!(position(smiles), None, "{smiles}");
+        }
+        let text = scan("[1000CH4]").unwrap_err().to_string();
+        assert_eq!(text, "position 1: the isotope 1000 is out of range, 0 to 999");
+        let text = scan(&format!("[CH4:{}]", "9".repeat(100))).unwrap_err().to_string();
+        assert!(text.contains("the atom map 9999") && text.len() < 120, "{text}");
     }
 
     #[test]

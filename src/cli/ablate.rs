@@ -7,11 +7,12 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::ablation::{Ablation, Arm, SEEDS, put_between, table};
 use super::experiment::compute;
 use crate::gpu::ComputeChoice;
-use crate::learn::ablation::{Ablation, Arm, SEEDS, put_between, table};
 use crate::learn::config::Config;
 use crate::simulate;
+use crate::terminal::{note, out};
 
 /// Options of `molclip ablate`.
 #[derive(Args)]
@@ -54,7 +55,7 @@ pub fn run(args: &AblateArgs) -> anyhow::Result<ExitCode> {
     let arms = if args.arm.is_empty() { Arm::CORE.to_vec() } else { args.arm.clone() };
     let mut results = BTreeMap::new();
     for arm in arms {
-        results.insert(arm, ablation.run(arm, &mut |text| eprintln!("{text}"))?);
+        results.insert(arm, ablation.run(arm, &mut |text| note!("{text}"))?);
         // The table so far: an interrupted ablation has shown something.
         let text = format!(
             "Simulated screens of {} mechanisms, seeds {SEEDS:?}, drug-disjoint, exclusion NSC, DMSO-centred.\n\n{}",
@@ -65,6 +66,6 @@ pub fn run(args: &AblateArgs) -> anyhow::Result<ExitCode> {
             put_between(readme, "ablation", &text)?;
         }
     }
-    println!("{}", table(&results));
+    out!("{}", table(&results));
     Ok(ExitCode::SUCCESS)
 }

@@ -10,13 +10,14 @@ use crate::export::predictions::{Source, Summary, Tables, tables};
 use crate::learn::infer::Encoder;
 use crate::learn::predict::{Predictions, predict};
 use crate::model::card::Card;
+use crate::terminal::note;
 
 /// The experiment that answers, read and encoded by the same model.
 pub fn library(path: &Path, encoder: &Encoder, card: &Card) -> anyhow::Result<Arc<Library>> {
     let experiment = Arc::new(open(path)?);
     let encoded =
         with_bar("videos of the gallery", |progress| predict(&experiment, encoder, card, progress))?;
-    left_out(&encoded);
+    left_out(&encoded.problems);
     let (subjects, raw) = subjects(&encoded);
     let (dim, origin) = (encoded.embeddings.dim, origin(&encoded, path));
     let library = with_bar("videos compared", |progress| {
@@ -45,6 +46,7 @@ pub fn both_tables(
         experiment: &encoded.experiment,
         classified: Some(&encoded.classified),
         warnings: &encoded.warnings,
+        problems: &encoded.problems,
         training: &card.drugs,
         fingerprint: &encoded.fingerprint,
         simulated: encoded.simulated,
@@ -77,13 +79,13 @@ pub fn write_reliability(
     Ok(true)
 }
 
-/// Says on stderr which videos could not be read.
-pub fn left_out(encoded: &Predictions) {
-    for (row, problem) in encoded.problems.iter().take(10) {
-        eprintln!("left out {row}: {problem}");
+/// Says on stderr which videos could not be encoded, and why.
+pub fn left_out(problems: &[(String, String)]) {
+    for (row, problem) in problems.iter().take(10) {
+        note!("left out {row}: {problem}");
     }
-    if encoded.problems.len() > 10 {
-        eprintln!("left out {} more videos", encoded.problems.len() - 10);
+    if problems.len() > 10 {
+        note!("left out {} more videos", problems.len() - 10);
     }
 }
 

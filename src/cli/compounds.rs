@@ -1,14 +1,13 @@
 //! `molclip compounds`: the structures of a file in one canonical form, and what is wrong with the others.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use anyhow::Context;
 use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde_json::{Value, json};
 
 use crate::chem::{CompoundFile, Like, Likeness, Molecule, Record, duplicates};
+use crate::terminal::{note, out};
 
 /// Options of `molclip compounds`.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,24 +40,19 @@ pub fn run(args: &CompoundsArgs) -> anyhow::Result<()> {
     }
     let text = if args.json {
         for warning in rows.iter().flat_map(|row| &row.warnings) {
-            eprintln!("warning: {warning}");
+            note!("warning: {warning}");
         }
         let rows: Vec<Value> = rows.iter().map(Row::to_json).collect();
-        let mut text = serde_json::to_string(&rows)?;
-        text.push('\n');
-        text
+        serde_json::to_string(&rows)?
     } else {
         table(&rows)
     };
     let failed = file.failed().count();
     if failed > 0 {
-        eprintln!("{failed} of {} structures could not be read.", file.records.len());
+        note!("{failed} of {} structures could not be read.", file.records.len());
     }
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // `molclip compounds … | head` is no failure.
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("writing to stdout"),
-    }
+    out!("{}", text.trim_end());
+    Ok(())
 }
 
 /// What is told about one record.

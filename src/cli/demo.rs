@@ -13,6 +13,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::ablation::primary;
 use super::answer::{answers, both_tables, write_reliability};
 use super::experiment::{compute, with_bar};
 use super::train::follow;
@@ -20,18 +21,19 @@ use crate::analysis::evaluate::{Metrics, Report};
 use crate::analysis::items::Items;
 use crate::analysis::split::Protocol;
 use crate::experiment::import;
-use crate::export::Progress;
 use crate::export::figure::{self, ConfusionMatrix, LossCurves, Origin, Scores};
 use crate::gpu::ComputeChoice;
-use crate::learn::ablation::primary;
 use crate::learn::assess::{Assessment, assess};
 use crate::learn::config::Config;
+use crate::learn::folder::TrainingFolder;
 use crate::learn::infer::Encoder;
 use crate::learn::predict::predict;
 use crate::learn::run::{CHECKPOINT_EVERY, Run, splits};
 use crate::learn::shipped;
 use crate::model::input::Frames;
-use crate::simulate;
+use crate::progress::Progress;
+use crate::simulate::{self, UNFINISHED};
+use crate::terminal::{note, out};
 use crate::video::edits::write_atomically;
 
 /// The demo's screen: no model, parameter or threshold was ever chosen by it.
@@ -49,6 +51,10 @@ pub struct DemoArgs {
     /// Folder for the screen, the fine-tuned model, predictions, figures and the summary
     #[arg(long, value_name = "DIR", default_value = "demo")]
     pub out: PathBuf,
+
+    /// Write into a folder that holds something else, and replace the model in it
+    #[arg(long)]
+    pub overwrite: bool,
 
     /// Who computes
     #[arg(long, value_enum, default_value_t)]
@@ -79,7 +85,12 @@ fn fine_tuning() -> Config {
 /// Runs the command; fails if the model does not reach what it must.
 pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
-    let lap = |what: &str| eprintln!("[{:4.0} s] {what}", started.elapsed().as_secs_f64());
+    let lap = |what: &str| note!("[{:4.0} s] {what}", started.elapsed().as_secs_f64());
+    if !args.overwrite {
+        look_for_others(&args.out)?;
+    }
+    // Two demos in one folder would remove each other's screen.
+    let _folder = TrainingFolder::open(&args.out, args.overwrite)?;
     let manifest = simulated(&args.out.join("screen"), &lap)?;
     let experiment = Arc::new(import::open(&manifest)?.experiment);
     let (compute, thread) = compute(args.compute)?;
@@ -90,10 +101,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let items = Items::of(&experiment);
     let config = fine_tuning();
     let (splits, _) = splits(&items, &config)?;
-    let tuned = args.out.join("model");
-    if tuned.exists() {
-        std::fs::remove_dir_all(&tuned).with_context(|| format!("removing {}", tuned.display()))?;
-    }
+    let tuned = TrainingFolder::open(&args.out.join("model"), true)?;
     let outcome = follow(Run {
         config,
         experiment: Arc::clone(&experiment),
@@ -151,17 +159,35 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     write_atomically(&path, &serde_json::to_vec_pretty(&summary)?)
         .with_context(|| format!("writing {}", path.display()))?;
     if args.json {
-        println!("{summary}");
+        out!("{summary}");
     } else {
-        println!("{}\n{}", answered.text(), verdict.text(report, seconds, &args.out));
+        out!("{}\n{}", answered.text(), verdict.text(report, seconds, &args.out));
     }
     Ok(if verdict.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a demo leaves beside its screen: the sign that a folder is its own.
+const STAMP: &str = "screen.json";
+
+/// Refuses a folder that holds anything but an earlier demo, finished or not.
+fn look_for_others(out: &Path) -> anyhow::Result<()> {
+    let screen = out.join("screen");
+    let ours = screen.join(STAMP).is_file() || screen.join(UNFINISHED).is_file();
+    let empty = std::fs::read_dir(out).map_or(!out.exists(), |mut entries| entries.next().is_none());
+    if ours || empty {
+        return Ok(());
+    }
+    bail!(
+        "{}: holds something that no demo made. Choose another folder with --out, or replace its model and results with \
+         --overwrite",
+        out.display()
+    )
 }
 
 /// The screen's manifest; what an earlier demo left is used again.
 fn simulated(folder: &Path, lap: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
     let manifest = folder.join("manifest.csv");
-    let stamp = folder.join("screen.json");
+    let stamp = folder.join(STAMP);
     let wanted = serde_json::to_string(&(screen(), &simulate::Parameters::get()?.hash))?;
     if manifest.is_file() && std::fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
         lap("The screen is there from an earlier demo.");
@@ -169,7 +195,7 @@ fn simulated(folder: &Path, lap: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
     }
     if folder.exists() {
         // Only what a demo made is replaced.
-        if !stamp.is_file() && !folder.join("UNFINISHED").is_file() {
+        if !stamp.is_file() && !folder.join(UNFINISHED).is_file() {
             bail!("{}: there is something else. Choose another folder with --out", folder.display());
         }
         std::fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;

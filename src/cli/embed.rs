@@ -1,4 +1,4 @@
-//! `molclip embed`: the embeddings of an experiment's videos, to take away.
+//! `molclip embed`: the embeddings of an experiment's videos, as a file.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -6,25 +6,28 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::answer::left_out;
 use super::experiment::{compute, load_model, open, with_bar};
 use crate::analysis::items::Items;
 use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
 use crate::learn::infer::Encoder;
+use crate::learn::predict::Finite;
 use crate::learn::screen::Screen;
 use crate::model::input::Frames;
+use crate::terminal::{note, out};
 
 /// Options of `molclip embed`.
 #[derive(Args)]
 pub struct EmbedArgs {
-    /// Project, manifest or root of a Mito dataset
+    /// Project, manifest, folder that holds one, or root of a Mito dataset
     pub experiment: PathBuf,
 
     /// Folder with model.safetensors and model.json
     #[arg(long, value_name = "DIR")]
     pub model: PathBuf,
 
-    /// File to write: .parquet, .npy or .safetensors; beside the latter two a table of the rows' names
+    /// File to write: .parquet, .npy or .safetensors; beside the latter two `NAME.row_ids.csv` with the rows' names
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 
@@ -36,7 +39,7 @@ pub struct EmbedArgs {
 /// Runs the command.
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     let Some(format) = embeddings::Format::of(&args.out) else {
-        eprintln!("error: {}: the name must end in .parquet, .npy or .safetensors", args.out.display());
+        note!("error: {}: the name must end in .parquet, .npy or .safetensors", args.out.display());
         return Ok(ExitCode::from(2));
     };
     let experiment = Arc::new(open(&args.experiment)?);
@@ -45,18 +48,18 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     let encoder = Encoder::new(model, compute, thread);
     let items = Items::of(&experiment);
     let screen = with_bar("videos", |progress| Screen::read(&experiment, &items, &card.input, progress))?;
-    for (row, problem) in screen.problems.iter().take(10) {
-        eprintln!("left out {row}: {problem}");
-    }
+    left_out(&screen.problems);
     for (row, warning) in screen.warnings.iter().take(3) {
-        eprintln!("warning: {row}: {warning}");
+        note!("warning: {row}: {warning}");
     }
     let encodings = with_bar("videos", |progress| screen.encode(&encoder, Frames::Video, progress))?;
-    embeddings::write(&screen.table(&encodings, &card.hash), &args.out, format)?;
-    println!(
+    let finite = Finite::of(&screen.row_ids, &encodings)?;
+    left_out(&finite.problems);
+    embeddings::write(&finite.table(&card.hash), &args.out, format)?;
+    out!(
         "{}: {} embeddings of length {}, model {}",
         args.out.display(),
-        screen.row_ids.len(),
+        finite.row_ids.len(),
         encodings.dim,
         &card.hash[..16.min(card.hash.len())]
     );

@@ -9,27 +9,24 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::experiment::Experiment;
 use crate::experiment::import::{self, Imported};
-use crate::export::Progress;
 use crate::gpu::{Compute, ComputeChoice, ComputeTarget, ComputeThread, headless_compute};
 use crate::learn::infer;
 use crate::model::card::Card;
 use crate::model::molclip::MolClip;
+use crate::progress::Progress;
+use crate::terminal::note;
 
-/// Opens a project, a manifest or a Mito dataset root. What is wrong with single rows goes to stderr.
+/// Of each kind of finding, so many are named.
+const NAMED: usize = 10;
+
+/// Opens a project, a manifest, a folder that holds one, or a Mito dataset root. What was left out, and what is wrong
+/// with single rows, goes to stderr: by column and row, as far as anyone reads.
 pub fn open(path: &Path) -> anyhow::Result<Experiment> {
     let Imported { experiment, report } =
         import::open(path).with_context(|| format!("opening {}", path.display()))?;
-    for note in &report.notes {
-        eprintln!("{note}");
-    }
-    for (what, count) in [
-        ("cells could not be read", report.bad_cells.count),
-        ("recordings are missing", report.missing_files.count),
-        ("row names were there twice", report.duplicates.count),
-    ] {
-        if count > 0 {
-            eprintln!("warning: {count} {what}. Open the experiment in the window to see which.");
-        }
+    let lines = report.details(NAMED);
+    if !lines.is_empty() {
+        note!("{}: what was found while it was read:\n{}", path.display(), lines.join("\n"));
     }
     Ok(experiment)
 }
@@ -39,7 +36,7 @@ pub fn compute(choice: ComputeChoice) -> anyhow::Result<(Compute, ComputeThread)
     let compute = headless_compute(choice)?;
     let thread = ComputeThread::shared_headless();
     if compute.target() == ComputeTarget::Gpu {
-        eprintln!("Computing on {}; a new GPU is tuned once, which can take minutes.", compute.label());
+        note!("Computing on {}; a new GPU is tuned once, which can take minutes.", compute.label());
     }
     Ok((compute, thread))
 }

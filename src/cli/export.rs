@@ -9,8 +9,9 @@ use clap::Args;
 use crate::app::export_task::ExportTask;
 use crate::app::panels::export::Kind;
 use crate::app::settings::Overlays;
-use crate::export::Progress;
 use crate::gpu::GpuDevice;
+use crate::progress::Progress;
+use crate::terminal::out;
 use crate::video::display::{Display, Projection};
 use crate::video::{Address, Crop, Limits, Recording, stats};
 
@@ -136,7 +137,7 @@ pub fn run(args: &ExportArgs) -> anyhow::Result<()> {
         recording: Arc::new(recording),
     };
     let path = task.run(|| Ok(GpuDevice::headless()?), &Progress::default())?;
-    println!("{}", path.display());
+    out!("{}", path.display());
     Ok(())
 }
 

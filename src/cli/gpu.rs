@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde_json::{Value, json};
 
 use crate::gpu::{self, ComputeChoice, ComputeTarget, GpuDevice, GpuError, self_test};
+use crate::terminal::{note, out};
 
 /// Options of `molclip gpu`.
 #[derive(Debug, Clone, clap::Args)]
@@ -23,15 +24,14 @@ pub fn run(args: &GpuArgs) -> anyhow::Result<ExitCode> {
         Ok(device) => device,
         Err(error) => return without_device(args, error),
     };
-    eprintln!("Testing {} (a new GPU is tuned once, which can take a minute) …", device.summary());
+    note!("Testing {} (a new GPU is tuned once, which can take a minute) …", device.summary());
     let computes = who_computes(&device, args.compute);
     match self_test::run(&device) {
         Ok(report) => {
             if args.json {
                 print_json(&with_report(describe(&device, &computes), &report))?;
             } else {
-                print!("{}", device_text(&device, &computes));
-                print!("{}", report_text(&report));
+                out!("{}\n{}", device_text(&device, &computes), report_text(&report));
             }
             Ok(if report.passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
@@ -39,7 +39,7 @@ pub fn run(args: &GpuArgs) -> anyhow::Result<ExitCode> {
             if args.json {
                 print_json(&with_error(describe(&device, &computes), &error))?;
             } else {
-                print!("{}", device_text(&device, &computes));
+                out!("{}", device_text(&device, &computes));
             }
             Err(error.into())
         }
@@ -102,7 +102,7 @@ fn with_error(mut description: Value, error: &GpuError) -> Value {
 }
 
 fn print_json(value: &Value) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    out!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -136,7 +136,7 @@ fn device_text(device: &GpuDevice, computes: &str) -> String {
         ("Computes", text("computes")),
     ];
     let lines: Vec<_> = rows.iter().map(|(name, value)| format!("{name:<18}{value}")).collect();
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }
 
 fn report_text(report: &self_test::Report) -> String {
@@ -171,5 +171,5 @@ fn report_text(report: &self_test::Report) -> String {
              Update its driver, or compute on the CPU: --compute cpu."
         )
     });
-    lines.join("\n") + "\n"
+    lines.join("\n")
 }

@@ -1,13 +1,14 @@
 //! `molclip info`: what a recording is, as its file says it, and the sums of its samples to compare readers by.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
 use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use rayon::iter::{ParallelBridge, ParallelIterator};
 use serde_json::{Value, json};
 
+use crate::terminal::{note, out};
+use crate::video::edits::Sidecar;
 use crate::video::{self, Address, Channel, Limits, Plane, Reader, Series, VideoError};
 
 /// Options of `molclip info`.
@@ -32,10 +33,9 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         Some(text) => Address::parse(text).map_err(anyhow::Error::msg)?,
         None => Address::of(&args.path),
     };
-    if address.crop.is_some() {
-        eprintln!("warning: the crop is ignored; the whole frame is described.");
-    }
     let reader = video::open(&address.path, Limits::default())?;
+    // What is described is the file's, but a recording whose corrections cannot be read is none.
+    Sidecar::load(&address.path)?;
     let all = reader.series();
     let from_address = (address.series > 0).then_some(address.series);
     let chosen: Vec<usize> = match args.series.or(from_address) {
@@ -48,28 +48,28 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         Some(n) => vec![n],
         None => (0..all.len()).collect(),
     };
+    if let Some(crop) = address.crop {
+        crop.check(&address.path, all[chosen[0]].shape)?;
+        note!("warning: the crop is ignored; the whole frame is described.");
+    }
     let mut described = Vec::new();
     for n in chosen {
         let sums = if args.checksum { sums(reader.as_ref(), n)? } else { None };
         if args.checksum && sums.is_none() {
-            eprintln!("warning: series {n}: no plane is present, so there is no sum.");
+            note!("warning: series {n}: no plane is present, so there is no sum.");
         }
         described.push((n, &all[n], sums));
     }
     let text = if args.json {
         for (n, series, _) in &described {
             for warning in &series.warnings {
-                eprintln!("warning: series {n}: {warning}");
+                note!("warning: series {n}: {warning}");
             }
         }
         let series: Vec<Value> =
             described.iter().map(|(_, series, sums)| to_json(series, sums.as_ref())).collect();
         let path = address.path.to_string_lossy();
-        let mut text = serde_json::to_string_pretty(
-            &json!({ "path": path, "format": reader.format(), "series": series }),
-        )?;
-        text.push('\n');
-        text
+        serde_json::to_string_pretty(&json!({ "path": path, "format": reader.format(), "series": series }))?
     } else {
         let mut text = format!("{}\n{}, {} series\n", address.path.display(), reader.format(), all.len());
         for (n, series, sums) in &described {
@@ -77,11 +77,8 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         }
         text
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // `molclip info … | head` is no failure.
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("writing to stdout"),
-    }
+    out!("{}", text.trim_end());
+    Ok(())
 }
 
 /// A sum of samples: exact for integers.
@@ -136,15 +133,23 @@ struct Sums {
     last: Sum,
 }
 
+/// Planes above this are decoded one at a time, bytes: memory is for one of them, not for one per thread.
+const LARGE_PLANE: usize = 64 << 20;
+
 /// Decodes every plane once, one at a time per thread.
 fn sums(reader: &dyn Reader, series: usize) -> Result<Option<Sums>, VideoError> {
     let about = &reader.series()[series];
     let present = (0..about.shape.planes()).filter(|&plane| !about.is_missing(plane));
-    // A bridge hands planes out in order, which suits formats that decode forwards.
-    let mut planes: Vec<(usize, Sum)> = present
-        .par_bridge()
-        .map(|plane| Ok((plane, Sum::of(&reader.read_plane(series, plane)?))))
-        .collect::<Result<_, VideoError>>()?;
+    let sum = |plane: usize| -> Result<(usize, Sum), VideoError> {
+        Ok((plane, Sum::of(&reader.read_plane(series, plane)?)))
+    };
+    let large = about.shape.plane_samples() * about.dtype.size() > LARGE_PLANE;
+    let mut planes: Vec<(usize, Sum)> = if large {
+        present.map(sum).collect::<Result<_, VideoError>>()?
+    } else {
+        // A bridge hands planes out in order, which suits formats that decode forwards.
+        present.par_bridge().map(sum).collect::<Result<_, VideoError>>()?
+    };
     // Adding in plane order keeps sums of floats the same for any number of threads.
     planes.sort_unstable_by_key(|&(plane, _)| plane);
     let (Some(&(_, first)), Some(&(_, last))) = (planes.first(), planes.last()) else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! The command line. Results go to stdout, logs and progress to stderr; exit 0 done, 1 failed, 2 wrong usage.
 
 mod ablate;
+mod ablation;
 mod answer;
 mod compounds;
 mod demo;
@@ -10,24 +11,30 @@ mod experiment;
 mod export;
 mod gpu;
 mod info;
+mod mistyped;
 mod model;
 mod predict;
 mod simulate;
 mod train;
 mod window;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use log::LevelFilter;
 
 use crate::app::log_store;
 use crate::gpu::ComputeChoice;
+use crate::terminal::{self, note, out};
 use crate::video::Address;
+
+/// Version, commit and build of this program (`scripts/build.rs`).
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("MOLCLIP_BUILD"), ")");
 
 /// Watch live cells respond to drugs, and ask what a drug does.
 #[derive(Parser)]
-#[command(name = "molclip", version, args_conflicts_with_subcommands = true)]
+#[command(name = "molclip", version = VERSION, args_conflicts_with_subcommands = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -75,7 +82,19 @@ enum Command {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    terminal::finish(match Cli::try_parse() {
+        Ok(cli) => ran(cli),
+        Err(error) => not_parsed(&error),
+    })
+}
+
+fn ran(cli: Cli) -> ExitCode {
+    if cli.command.is_none()
+        && let Some(text) = cli.paths.first().and_then(|first| mistyped(&first.path))
+    {
+        note!("error: {text}");
+        return ExitCode::from(2);
+    }
     log_store::install(if cli.command.is_some() { LevelFilter::Info } else { LevelFilter::Warn });
     let result = match cli.command {
         Some(Command::Gpu(args)) => gpu::run(&args),
@@ -93,7 +112,29 @@ pub fn run() -> ExitCode {
         None => window::run(cli.paths, cli.compute, cli.profile),
     };
     result.unwrap_or_else(|e| {
-        eprintln!("error: {e:#}");
+        note!("error: {e:#}");
         ExitCode::FAILURE
     })
+}
+
+/// Help and version are results; the rest is wrong usage.
+fn not_parsed(error: &clap::Error) -> ExitCode {
+    let text = error.render().to_string();
+    if !error.use_stderr() {
+        out!("{}", text.trim_end());
+        return ExitCode::SUCCESS;
+    }
+    // Options behind a mistyped command are unknown too, which would say nothing of the command.
+    match std::env::args_os().nth(1).and_then(|first| mistyped(Path::new(&first))) {
+        Some(text) => note!("error: {text}"),
+        None => note!("{}", text.trim_end()),
+    }
+    ExitCode::from(2)
+}
+
+fn mistyped(first: &Path) -> Option<String> {
+    let mut commands: Vec<String> =
+        Cli::command().get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    commands.push("help".to_owned());
+    mistyped::explain(first, &commands)
 }

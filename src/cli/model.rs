@@ -1,7 +1,6 @@
 //! `molclip model`: what a model is and costs; and models made from weights of PyTorch.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write as _};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -16,6 +15,7 @@ use crate::model::limits;
 use crate::model::video_encoder::EncoderConfig;
 use crate::model::video_encoder::resnet3d::{Depth, ResNet3d};
 use crate::model::weights::{self, LoadReport, PytorchFile};
+use crate::terminal::out;
 
 /// Arguments of `molclip model`.
 #[derive(Debug, Clone, Args)]
@@ -56,6 +56,10 @@ pub struct ModelArgs {
     #[arg(long, value_name = "DIR", requires = "import")]
     out: Option<PathBuf>,
 
+    /// Replace a model that is in that folder
+    #[arg(long, requires = "import")]
+    overwrite: bool,
+
     /// Print JSON alone on stdout
     #[arg(long)]
     json: bool,
@@ -83,15 +87,12 @@ pub fn run(args: &ModelArgs) -> anyhow::Result<()> {
     };
     let text = if args.json {
         json["cost"] = describe(&cost, batch);
-        format!("{json:#}\n")
+        format!("{json:#}")
     } else {
         format!("{about}\n{}", table(&cost, batch))
     };
-    match std::io::stdout().write_all(text.as_bytes()) {
-        // `molclip model … | head` is no failure.
-        Err(e) if e.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("writing to stdout"),
-    }
+    out!("{}", text.trim_end());
+    Ok(())
 }
 
 /// The encoder's cost, the text above its table, and the same as JSON.
@@ -128,8 +129,11 @@ fn import(args: &ModelArgs, encoder: &EncoderConfig, file: &Path, out: &Path) ->
             bail!("PyTorch has weights for 3D ResNets alone: name one with --encoder.")
         }
     };
-    if [weights::WEIGHTS, weights::CARD].iter().any(|name| out.join(name).exists()) {
-        bail!("{}: there is a model already. Choose another folder.", out.display());
+    if !args.overwrite && [weights::WEIGHTS, weights::CARD].iter().any(|name| out.join(name).exists()) {
+        bail!(
+            "{}: there is a model already. Choose another folder, or replace it with --overwrite.",
+            out.display()
+        );
     }
     let pytorch = PytorchFile::read(file)?;
     let Some([width, channels]) = pytorch.first_convolution() else {
@@ -168,8 +172,8 @@ fn input(args: &ModelArgs, channels: usize) -> InputSpec {
         channels: (1..=channels).map(|number| format!("channel {number}")).collect(),
         frames: args.frames as usize,
         size: args.size as usize,
-        pixel_size_um: 0.0,
-        interval_s: 0.0,
+        pixel_size_um: None,
+        interval_s: None,
         masked: false,
         mean: vec![0.0; channels],
         std: vec![1.0; channels],
@@ -233,9 +237,9 @@ fn card_text(card: &Card) -> String {
 }
 
 fn input_text(input: &InputSpec) -> String {
-    let scale = |value: f64, unit: &str, what: &str| match value {
-        0.0 => format!("{what} unknown"),
-        value => format!("{value} {unit}"),
+    let scale = |value: Option<f64>, unit: &str, what: &str| match value {
+        None => format!("{what} unknown"),
+        Some(value) => format!("{value} {unit}"),
     };
     format!(
         "{} channels, {} frames of {2} × {2} px; {3}, {4}",

@@ -13,11 +13,12 @@ use crate::export::predictions::is_table;
 use crate::gpu::ComputeChoice;
 use crate::learn::infer::Encoder;
 use crate::learn::predict::predict;
+use crate::terminal::{note, out};
 
 /// Options of `molclip predict`.
 #[derive(Args)]
 pub struct PredictArgs {
-    /// Project, manifest or root of a Mito dataset
+    /// Project, manifest, folder that holds one, or root of a Mito dataset
     pub experiment: PathBuf,
 
     /// Folder with model.safetensors and model.json
@@ -44,7 +45,7 @@ pub struct PredictArgs {
 /// Runs the command.
 pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     if !is_table(&args.out) {
-        eprintln!("error: {}: the name must end in .csv, .parquet or .xlsx", args.out.display());
+        note!("error: {}: the name must end in .csv, .parquet or .xlsx", args.out.display());
         return Ok(ExitCode::from(2));
     }
     let experiment = Arc::new(open(&args.experiment)?);
@@ -53,15 +54,15 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     let encoder = Encoder::new(model, compute, thread);
     let gallery = args.gallery.as_deref().map(|path| library(path, &encoder, &card)).transpose()?;
     let encoded = with_bar("videos", |progress| predict(&experiment, &encoder, &card, progress))?;
-    left_out(&encoded);
+    left_out(&encoded.problems);
     let answers = answers(&encoded, &args.experiment, gallery)?;
     let (tables, summary) = both_tables(&answers, &encoded, &card)?;
     let files = tables.write(&args.out)?;
     if args.json {
-        println!("{}", json!({ "files": files, "summary": summary }));
+        out!("{}", json!({ "files": files, "summary": summary }));
     } else {
         let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-        println!("{}\n{}", files.join(", "), summary.text().trim_end());
+        out!("{}\n{}", files.join(", "), summary.text().trim_end());
     }
     Ok(ExitCode::SUCCESS)
 }

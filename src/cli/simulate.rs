@@ -1,17 +1,19 @@
 //! `molclip simulate`: a screen whose truth is known, and how hard it is.
 
 use std::fmt::Write as _;
-use std::io::{IsTerminal, Write as _};
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::simulate::baselines::{self, Estimate, Report};
-use crate::simulate::{self, Config, Layout, Parameters};
+use crate::simulate::{self, Config, Layout, Parameters, UNFINISHED};
+use crate::terminal::{note, out, print_note};
+use crate::video::edits::write_atomically;
 
 /// Arguments of `molclip simulate`.
 #[derive(Args)]
@@ -56,6 +58,10 @@ pub struct SimulateArgs {
     #[arg(long, conflicts_with = "out")]
     baselines: bool,
 
+    /// Replace a simulated screen that is in the folder
+    #[arg(long, requires = "out")]
+    overwrite: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -75,16 +81,17 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     };
     let parameters = Parameters::get()?;
     if let Err(e) = config.check(parameters) {
-        eprintln!("error: {e}");
+        note!("error: {e}");
         return Ok(ExitCode::from(2));
     }
     let scarce =
         parameters.moas.iter().take(config.moas).filter(|moa| moa.drugs.len() < config.drugs_per_moa);
     for moa in scarce {
-        eprintln!("{}: {} drugs, more are not known to the simulator.", moa.name, moa.drugs.len());
+        note!("{}: {} drugs, more are not known to the simulator.", moa.name, moa.drugs.len());
     }
     let progress = Progress::default();
     let text = if let Some(out) = &args.out {
+        make_room(out, args.overwrite)?;
         let path = with_progress(&progress, || simulate::run(&config, out, &progress))?;
         if args.json {
             serde_json::to_string(&serde_json::json!({
@@ -101,8 +108,39 @@ pub fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
         let report = with_progress(&progress, || baselines::run(&config, &progress))?;
         if args.json { serde_json::to_string(&report)? } else { table(&report) }
     };
-    writeln!(std::io::stdout(), "{text}").context("writing to stdout")?;
+    out!("{text}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a folder with a finished screen or, asked to overwrite it, gives the screen up.
+///
+/// # Errors
+/// There is a screen and nobody asked for another one, or something else beside it.
+fn make_room(folder: &Path, overwrite: bool) -> anyhow::Result<()> {
+    if !folder.join("truth").is_dir() || folder.join(UNFINISHED).exists() {
+        // No screen, or one that was stopped: the simulator knows what to do.
+        return Ok(());
+    }
+    if !overwrite {
+        bail!(
+            "{}: there is a simulated screen already. Choose another folder, or replace it with --overwrite",
+            folder.display()
+        );
+    }
+    let reading = || format!("reading {}", folder.display());
+    for entry in std::fs::read_dir(folder).with_context(reading)? {
+        let entry = entry.with_context(reading)?;
+        if !simulate::is_part(&entry.file_name().to_string_lossy()) {
+            bail!(
+                "{}: is no part of the simulated screen that is there. Move it away, or choose another folder",
+                entry.path().display()
+            );
+        }
+    }
+    // The simulator replaces a screen that was stopped.
+    let mark = folder.join(UNFINISHED);
+    let text = "This simulated screen is being replaced. Simulate it again.\n";
+    write_atomically(&mark, text.as_bytes()).with_context(|| format!("writing {}", mark.display()))
 }
 
 /// Does the work while another thread says on stderr how far it is.
@@ -117,10 +155,11 @@ fn with_progress<T, E>(progress: &Progress, work: impl FnOnce() -> Result<T, E>)
             while ended.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
                 let (head, tail) = if terminal { ("\r", "") } else { ("", "\n") };
                 let (done, total) = (progress.done(), progress.total());
-                eprint!("{head}{done} of {total} videos, {} s{tail}", started.elapsed().as_secs());
+                let seconds = started.elapsed().as_secs();
+                print_note(&format!("{head}{done} of {total} videos, {seconds} s{tail}"));
             }
             if terminal {
-                eprintln!();
+                print_note("\n");
             }
         });
         let result = work();

@@ -14,12 +14,14 @@ use crate::analysis::items::Items;
 use crate::analysis::leakage::Severity;
 use crate::gpu::ComputeChoice;
 use crate::learn::config::Config;
+use crate::learn::folder::TrainingFolder;
 use crate::learn::run::{CHECKPOINT_EVERY, Event, Outcome, Run, Steering, splits, train};
+use crate::terminal::{note, out};
 
 /// Options of `molclip train`.
 #[derive(Args)]
 pub struct TrainArgs {
-    /// Project, manifest or root of a Mito dataset
+    /// Project, manifest, folder that holds one, or root of a Mito dataset
     pub experiment: PathBuf,
 
     /// Configuration, JSON; every key has a default (see --print-config)
@@ -33,6 +35,10 @@ pub struct TrainArgs {
     /// Start from this model instead of fresh weights; its encoder and input are kept
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+
+    /// Replace a finished model, or what another training left, in the folder
+    #[arg(long)]
+    pub overwrite: bool,
 
     /// Seed; counts before the configuration's
     #[arg(long, value_name = "S")]
@@ -68,24 +74,27 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     config.seed = args.seed.unwrap_or(config.seed);
     config.check()?;
     let Some(out) = args.out.clone().filter(|_| !args.print_config) else {
-        println!("{}", serde_json::to_string_pretty(&config)?);
+        out!("{}", serde_json::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
     };
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
+    // Whether it can be written is known before the videos are read.
+    let out = TrainingFolder::open(&out, args.overwrite)?;
     let experiment = open(&args.experiment)?;
     let items = Items::of(&experiment);
     let (splits, note) = splits(&items, &config)?;
     if let Some(note) = note {
-        eprintln!("{note}");
+        note!("{note}");
     }
     let (compute, thread) = compute(args.compute)?;
     let start = args.model.as_ref().map(|folder| load_model(folder, &compute, &thread)).transpose()?;
-    let name = out.file_name().map_or_else(|| experiment.name.clone(), |n| n.to_string_lossy().into_owned());
+    let name = name.unwrap_or_else(|| experiment.name.clone());
     let checkpoint_every = Duration::from_secs_f64(args.checkpoint_every.clamp(0.0, 1e6));
     let experiment = Arc::new(experiment);
     let run = Run { config, experiment, items, splits, out, name, start, compute, thread, checkpoint_every };
     let outcome = follow(run)?;
     if args.json {
-        println!(
+        out!(
             "{}",
             serde_json::json!({
                 "model": outcome.card.hash,
@@ -96,7 +105,7 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
             })
         );
     } else {
-        println!("{}", summary(&outcome));
+        out!("{}", summary(&outcome));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -130,6 +139,9 @@ pub fn follow(run: Run) -> anyhow::Result<Outcome> {
                 let kind = if finding.severity == Severity::Error { "error" } else { "warning" };
                 say(&bar, &format!("{kind}: {} Rows: {rows}", finding.text));
             }
+        }
+        Event::Finished => {
+            say(&bar, "This training is finished: nothing was trained. --overwrite trains anew.");
         }
         Event::Resumed { step } => say(&bar, &format!("Goes on after step {step}.")),
         Event::Halved { parts } => {
@@ -176,7 +188,7 @@ pub fn follow(run: Run) -> anyhow::Result<Outcome> {
 /// A line above the bar; also where stderr is no terminal.
 fn say(bar: &ProgressBar, text: &str) {
     if bar.is_hidden() {
-        eprintln!("{text}");
+        note!("{text}");
     } else {
         bar.println(text);
     }

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use eframe::egui::ViewportBuilder;
 use eframe::egui_wgpu::{SurfaceConfig, WgpuConfiguration, WgpuSetup, WgpuSetupCreateNew};
 
@@ -22,6 +22,12 @@ pub fn run(
     compute: Option<ComputeChoice>,
     profile: Option<usize>,
 ) -> anyhow::Result<ExitCode> {
+    // A window with nothing of what was named in it would be no answer.
+    if let Some(first) = addresses.first()
+        && !addresses.iter().any(|address| address.path.exists())
+    {
+        bail!("{}: there is no such file or folder. Check the path.", first.path.display());
+    }
     let profile = profile.map(Profile::new);
     let config_dir = config_dir();
     let settings = Settings::load(config_dir.as_deref());

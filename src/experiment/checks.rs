@@ -23,7 +23,7 @@ pub(super) fn plain(column: &Column) -> Result<Column, TableError> {
         integer if integer.is_integer() => {
             column.strict_cast(&DataType::Int64).or_else(|_| column.strict_cast(&DataType::String))?
         }
-        float if float.is_float() => column.cast(&DataType::Float64)?,
+        number if number.is_float() || number.is_decimal() => column.cast(&DataType::Float64)?,
         nested if nested.is_nested() || nested.is_object() || *nested == DataType::Binary => {
             return Err(unsupported());
         }

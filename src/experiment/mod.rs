@@ -8,8 +8,11 @@
 pub mod cells;
 mod checks;
 pub mod columns;
+mod contained;
+pub mod formula;
 pub mod import;
 pub mod order;
+pub mod parquet;
 pub mod project;
 pub mod relocate;
 pub mod table;
@@ -76,7 +79,7 @@ pub struct EmbeddingTable {
     pub dim: usize,
     /// Vectors one after the other, `[row, dim]`.
     pub values: Vec<f32>,
-    /// SHA-256 of the model's weights, hexadecimal.
+    /// BLAKE3 of the model's weights, hexadecimal.
     pub model_hash: String,
 }
 
@@ -129,6 +132,11 @@ impl Experiment {
         let path = self.table.text(row, "path");
         if path.is_empty() {
             return Err(refused("path", "no recording is named", "Enter the path of a recording."));
+        }
+        for column in ["series", "crop_x", "crop_y", "crop_width", "crop_height"] {
+            if self.table.number(row, column).is_some_and(|value| !(value >= 0.0 && value.fract() == 0.0)) {
+                return Err(refused(column, "it is no whole number from 0", "Correct the cell."));
+            }
         }
         let whole = |column| self.table.number(row, column).map(|value| value as usize);
         let crop = match ["crop_x", "crop_y", "crop_width", "crop_height"].map(whole) {

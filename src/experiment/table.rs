@@ -12,9 +12,13 @@ use polars::prelude::{CsvWriter, DataFrame, ParquetWriter, PlSmallStr, PolarsErr
 use super::cells::{Cells, Values, parse};
 use super::checks::{cast, complete_row_ids, index_rows};
 use super::columns::{Column, EXCLUDED, Kind, STANDARD, known};
+use super::formula::neutral;
 
 /// Most rows of a table: a view's rows are counted in 32 bits, and no screen has more videos.
 pub const MAX_ROWS: usize = 10_000_000;
+
+/// Most text of a table, bytes: ten million rows of 200 characters.
+const MAX_TEXT: usize = 2 << 30;
 
 /// A table cannot be made or changed so. Rows are counted from 1, as people do.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +89,9 @@ pub enum TableError {
         /// Rows in the table.
         rows: usize,
     },
+    /// More text than any screen has: a few bytes of a file can stand for it.
+    #[error("the table has more than {} MiB of text. Leave out columns of long texts", MAX_TEXT >> 20)]
+    TooMuchText,
     /// An exclusion has no reason.
     #[error("a row is left out for a reason. Say which")]
     NoReason,
@@ -113,6 +120,10 @@ impl Table {
             return Err(TableError::TooManyRows { rows });
         }
         let given = frame.into_columns();
+        let texts = given.iter().filter_map(|column| column.as_materialized_series().str().ok());
+        if texts.flat_map(|texts| texts.iter().flatten()).map(str::len).sum::<usize>() > MAX_TEXT {
+            return Err(TableError::TooMuchText);
+        }
         let mut columns = Vec::with_capacity(STANDARD.len() + given.len());
         for standard in &STANDARD {
             columns.push(match given.iter().find(|column| column.name().as_str() == standard.name) {
@@ -294,7 +305,7 @@ impl Table {
 
     /// Writes the table as a manifest in CSV (UTF-8, comma, header).
     pub fn write_csv(&self, to: impl Write) -> Result<(), TableError> {
-        CsvWriter::new(to).finish(&mut self.frame.clone())?;
+        CsvWriter::new(to).finish(&mut neutral(&self.frame)?)?;
         Ok(())
     }
 
@@ -325,7 +336,7 @@ pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use polars::prelude::df;
+    use polars::prelude::{NamedFrom, Series, df};
 
     use super::*;
 
@@ -432,6 +443,14 @@ mod tests {
         assert_eq!(table.text(2, "excluded"), "out of focus");
         let table = table.include(&[0]).unwrap();
         assert_eq!((table.excluded_count(), table.is_excluded(0)), (1, false));
+    }
+
+    #[test]
+    fn one_long_text_that_stands_in_many_rows_is_refused_before_it_is_copied() {
+        let text = "x".repeat(1 << 20);
+        let rows = Series::new("well".into(), [text.as_str()]).new_from_index(0, 2049);
+        let frame = DataFrame::new(2049, vec![rows.into()]).unwrap();
+        assert!(matches!(Table::from_frame(frame), Err(TableError::TooMuchText)));
     }
 
     #[test]

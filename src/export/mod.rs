@@ -1,4 +1,4 @@
-//! Files to take away. Every writer streams, reports progress, can be cancelled, and leaves nothing behind
+//! Exported files. Every writer streams, reports progress, can be cancelled, and leaves nothing behind
 //! unless it finished: the bytes go to a temporary file beside the target, which is renamed at the end.
 
 pub mod embeddings;
@@ -6,9 +6,9 @@ pub mod figure;
 pub mod gif;
 pub mod ome_tiff;
 mod ome_xml;
+pub mod pair;
 pub mod png;
 pub mod predictions;
-pub mod progress;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,8 +18,8 @@ use tempfile::NamedTempFile;
 pub use gif::{GifOptions, GifWriter};
 pub use ome_tiff::{MovieMeta, OmeTiffOptions, OmeTiffWriter, write_ome_tiff};
 pub use png::{PngOptions, write_png};
-pub use progress::Progress;
 
+use crate::progress::Cancelled;
 use crate::video::VideoError;
 
 /// A file could not be written.
@@ -49,6 +49,12 @@ pub enum ExportError {
     Video(#[from] VideoError),
 }
 
+impl From<Cancelled> for ExportError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}
+
 impl ExportError {
     fn io(path: &Path, source: io::Error) -> Self {
         Self::Io { path: path.to_owned(), source }
@@ -59,18 +65,24 @@ impl ExportError {
     }
 }
 
-/// A temporary file beside `path`: on the same disk, so that renaming it is atomic.
-fn temporary(path: &Path) -> Result<NamedTempFile, ExportError> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+/// The folder of a file.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes temporary files.
+fn builder() -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(".molclip-").suffix(".part");
     // Temporary files are private by default; the result is an ordinary file.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder).map_err(|e| ExportError::io(path, e))
+    builder
+}
+
+/// A temporary file beside `path`: on the same disk, so that renaming it is atomic.
+fn temporary(path: &Path) -> Result<NamedTempFile, ExportError> {
+    builder().tempfile_in(folder(path)).map_err(|e| ExportError::io(path, e))
 }
 
 /// Puts a finished temporary file in its place.

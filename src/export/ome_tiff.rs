@@ -18,7 +18,8 @@ use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
 use super::ome_xml::ome_xml;
-use super::{ExportError, Progress, persist, temporary};
+use super::{ExportError, persist, temporary};
+use crate::progress::Progress;
 use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
 
 /// Uncompressed bytes of a compressed strip: small enough to spread over cores, large enough to compress.

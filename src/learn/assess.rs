@@ -11,9 +11,9 @@ use crate::analysis::evaluate::{
 use crate::analysis::items::Items;
 use crate::analysis::split::{Plan, Protocol, ProtocolError};
 use crate::experiment::Experiment;
-use crate::export::Progress;
 use crate::model::card::Card;
 use crate::model::input::Frames;
+use crate::progress::Progress;
 
 /// An evaluation cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,14 @@ pub enum AssessError {
     /// The videos.
     #[error(transparent)]
     Screen(#[from] ScreenError),
+    /// The model makes no numbers of a video.
+    #[error(
+        "{row_id}: the model makes numbers of it that are not finite. Leave the row out, or look at the model"
+    )]
+    NotFinite {
+        /// The video's row.
+        row_id: String,
+    },
     /// The numbers.
     #[error(transparent)]
     Evaluate(#[from] EvaluateError),
@@ -90,6 +98,11 @@ pub fn assess(
     let video = screen.encode(encoder, how.order, progress)?;
     let single = screen.encode(encoder, Frames::Single, progress)?;
     let shuffled = screen.encode(encoder, Frames::Shuffled, progress)?;
+    for encodings in [&video, &single, &shuffled] {
+        if let Some(place) = encodings.finite().iter().position(|finite| !finite) {
+            return Err(AssessError::NotFinite { row_id: screen.row_ids[place].clone() });
+        }
+    }
     let intensity = screen.mean_intensity();
     let mut baselines = vec![
         Features::euclidean("mean intensity", &intensity, card.input.channels.len()),

@@ -2,7 +2,8 @@
 //!
 //! `checkpoint-<n>/` holds `model.bpk`, `optimizer.bpk`, `centers.bpk`, `best.bpk` (burnpack, which keeps the ids that
 //! the optimizer's state hangs on) and `state.json`, which is written last and names the others by hash. A checkpoint
-//! is made under another name and renamed, then the one before is removed, so that one is always whole.
+//! is made under another name and renamed, then the one before is removed, so that one is always whole. It is renamed
+//! before it is removed, too: what a kill leaves half removed is called `discarded-checkpoint-<n>`, and no checkpoint.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,6 +76,7 @@ pub struct Checkpoint {
 const STATE: &str = "state.json";
 const PREFIX: &str = "checkpoint-";
 const UNFINISHED: &str = "unfinished-checkpoint";
+const DISCARDED: &str = "discarded-checkpoint-";
 
 /// Writes a checkpoint into the training's folder.
 pub fn save(folder: &Path, identity: &Identity, checkpoint: &Checkpoint) -> Result<(), CheckpointError> {
@@ -83,7 +85,8 @@ pub fn save(folder: &Path, identity: &Identity, checkpoint: &Checkpoint) -> Resu
         move |source| CheckpointError::Io { path, source }
     };
     let earlier = numbers(folder);
-    let number = earlier.last().map_or(1, |last| last + 1);
+    // Past those that are no checkpoints, too: their names are taken.
+    let number = numbered(folder, PREFIX).last().map_or(1, |last| last + 1);
     let unfinished = folder.join(UNFINISHED);
     if unfinished.exists() {
         std::fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
@@ -112,10 +115,9 @@ pub fn save(folder: &Path, identity: &Identity, checkpoint: &Checkpoint) -> Resu
     let finished = folder.join(format!("{PREFIX}{number}"));
     std::fs::rename(&unfinished, &finished).map_err(at(&finished))?;
     for old in earlier {
-        let path = folder.join(format!("{PREFIX}{old}"));
-        std::fs::remove_dir_all(&path).map_err(at(&path))?;
+        discard(folder, old)?;
     }
-    Ok(())
+    sweep(folder)
 }
 
 /// The latest whole checkpoint of a folder; `None` where there is none.
@@ -174,25 +176,67 @@ fn read(folder: &Path, identity: &Identity) -> Result<Checkpoint, CheckpointErro
 
 /// How far the training in a folder is, without its weights; `None` where there is none.
 pub fn peek(folder: &Path) -> Option<State> {
+    latest(folder).map(|document| document.state)
+}
+
+/// Whose the latest checkpoint of a folder is; `None` where there is none that can be read.
+pub fn owner(folder: &Path) -> Option<Identity> {
+    latest(folder).map(|document| document.identity)
+}
+
+fn latest(folder: &Path) -> Option<Document> {
     let number = *numbers(folder).last()?;
-    let text = std::fs::read(folder.join(format!("{PREFIX}{number}")).join(STATE)).ok()?;
-    serde_json::from_slice::<Document>(&text).ok().map(|document| document.state)
+    serde_json::from_slice(&std::fs::read(folder.join(format!("{PREFIX}{number}")).join(STATE)).ok()?).ok()
 }
 
 /// Removes all checkpoints, once the training is finished.
 pub fn clear(folder: &Path) -> Result<(), CheckpointError> {
     for number in numbers(folder) {
-        let path = folder.join(format!("{PREFIX}{number}"));
+        discard(folder, number)?;
+    }
+    sweep(folder)
+}
+
+/// Takes a checkpoint's name away, in one step, then removes it.
+fn discard(folder: &Path, number: u64) -> Result<(), CheckpointError> {
+    let path = folder.join(format!("{PREFIX}{number}"));
+    let discarded = folder.join(format!("{DISCARDED}{number}"));
+    std::fs::rename(&path, &discarded).map_err(|source| CheckpointError::Io { path, source })?;
+    std::fs::remove_dir_all(&discarded).map_err(|source| CheckpointError::Io { path: discarded, source })
+}
+
+/// Removes what was left half removed, by this version or, without its state, by 0.1.
+fn sweep(folder: &Path) -> Result<(), CheckpointError> {
+    let whole = numbers(folder);
+    // Other programs name folders so, too.
+    let is_ours = |number: &u64| {
+        let entries = std::fs::read_dir(folder.join(format!("{PREFIX}{number}")));
+        let is_part = |name: PathBuf| name.extension().is_some_and(|ending| ending == "bpk");
+        entries.is_ok_and(|mut entries| entries.all(|e| e.is_ok_and(|e| is_part(e.path()))))
+    };
+    let half =
+        numbered(folder, PREFIX).into_iter().filter(|number| !whole.contains(number) && is_ours(number));
+    let half = half.map(|number| format!("{PREFIX}{number}"));
+    let discarded = numbered(folder, DISCARDED).into_iter().map(|number| format!("{DISCARDED}{number}"));
+    for name in half.chain(discarded) {
+        let path = folder.join(name);
         std::fs::remove_dir_all(&path).map_err(|source| CheckpointError::Io { path, source })?;
     }
     Ok(())
 }
 
-/// Numbers of the checkpoints that are there, ascending.
+/// Numbers of the checkpoints that are there, ascending. A folder without `state.json` is none.
 fn numbers(folder: &Path) -> Vec<u64> {
+    let mut numbers = numbered(folder, PREFIX);
+    numbers.retain(|number| folder.join(format!("{PREFIX}{number}")).join(STATE).is_file());
+    numbers
+}
+
+/// Numbers after a name, of what is in a folder, ascending.
+fn numbered(folder: &Path, prefix: &str) -> Vec<u64> {
     let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
     let number = |entry: std::io::Result<std::fs::DirEntry>| {
-        entry.ok()?.file_name().to_str()?.strip_prefix(PREFIX)?.parse().ok()
+        entry.ok()?.file_name().to_str()?.strip_prefix(prefix)?.parse().ok()
     };
     let mut numbers: Vec<u64> = entries.filter_map(number).collect();
     numbers.sort_unstable();
@@ -234,6 +278,36 @@ mod tests {
         assert_eq!(load(folder.path(), &identity("a")).unwrap().unwrap().state.step, 4);
         clear(folder.path()).unwrap();
         assert!(load(folder.path(), &identity("a")).unwrap().is_none());
+    }
+
+    #[test]
+    fn what_a_kill_left_half_removed_is_no_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        // 0.1 removed a checkpoint under its own name: any of its files may be gone, its state first.
+        std::fs::create_dir(at("checkpoint-7")).unwrap();
+        std::fs::write(at("checkpoint-7/model.bpk"), "half").unwrap();
+        // Another program's, and a file.
+        std::fs::create_dir(at("checkpoint-5")).unwrap();
+        std::fs::write(at("checkpoint-5/trainer_state.json"), "{}").unwrap();
+        std::fs::write(at("checkpoint-4"), "").unwrap();
+        std::fs::create_dir(at("discarded-checkpoint-6")).unwrap();
+        std::fs::write(at("discarded-checkpoint-6/state.json"), "{}").unwrap();
+        assert!(load(folder.path(), &identity("a")).unwrap().is_none());
+        assert_eq!((peek(folder.path()).is_none(), owner(folder.path())), (true, None));
+        save(folder.path(), &identity("a"), &checkpoint(1)).unwrap();
+        let left = || {
+            let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+            let mut names: Vec<_> = entries.collect();
+            names.sort();
+            names
+        };
+        // Swept away, but for what is not ours; and no number is taken twice.
+        assert_eq!(left(), ["checkpoint-4", "checkpoint-5", "checkpoint-8"]);
+        assert_eq!(owner(folder.path()), Some(identity("a")));
+        std::fs::remove_file(at("checkpoint-8/state.json")).unwrap();
+        clear(folder.path()).unwrap();
+        assert_eq!(left(), ["checkpoint-4", "checkpoint-5"]);
     }
 
     #[test]

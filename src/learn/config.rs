@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::split::Protocol;
 use crate::model::card::{InputSpec, MoleculeEncoderKind};
 use crate::model::input::Frames;
+use crate::model::limits::SCALE;
 use crate::model::video_encoder::{ENCODERS, EncoderConfig};
 
 /// A configuration that cannot be trained.
@@ -281,8 +282,8 @@ impl Config {
             channels: self.input.channels.clone(),
             frames: self.input.frames,
             size: self.size(),
-            pixel_size_um: self.pixel_size_um(),
-            interval_s: self.input.interval_s.unwrap_or(interval_s),
+            pixel_size_um: Some(self.pixel_size_um()),
+            interval_s: Some(self.input.interval_s.unwrap_or(interval_s)),
             masked: self.input.masked,
             mean: vec![0.0; channels],
             std: vec![1.0; channels],
@@ -306,9 +307,17 @@ impl Config {
         if self.input.frames > 512 || self.size() > 1024 {
             return wrong("input", "At most 512 frames of 1024 px are taken. Use fewer.".to_owned());
         }
-        for (field, value) in [
+        let scales = [
             ("input.pixel_size_um", self.pixel_size_um()),
             ("input.interval_s", self.input.interval_s.unwrap_or(1.0)),
+        ];
+        for (field, value) in scales {
+            if !SCALE.contains(&value) {
+                let (low, high) = (SCALE.start(), SCALE.end());
+                return wrong(field, format!("{value} is not between {low:e} and {high:e}."));
+            }
+        }
+        for (field, value) in [
             ("learning_rate", self.learning_rate),
             ("clip_gradient", f64::from(self.clip_gradient)),
             ("time_limit_s", self.time_limit_s.unwrap_or(1.0)),

@@ -13,9 +13,10 @@ use super::store::{ClipStore, LoadError, clip_budget};
 use crate::analysis::items::{Item, Items};
 use crate::analysis::split::Split;
 use crate::experiment::Experiment;
-use crate::export::{ExportError, Progress};
 use crate::model::card::{DrugClass, InputSpec};
 use crate::model::input::{Intensity, View};
+use crate::model::limits::SCALE;
+use crate::progress::{Cancelled, Progress};
 
 /// An experiment cannot be learnt from.
 #[derive(Debug, thiserror::Error)]
@@ -46,7 +47,7 @@ pub enum DatasetError {
     Dark(#[from] Dark),
     /// The user stopped it.
     #[error(transparent)]
-    Stopped(#[from] ExportError),
+    Stopped(#[from] Cancelled),
 }
 
 /// A row to learn from or to embed.
@@ -130,7 +131,7 @@ impl Dataset {
                 progress.add(1);
                 Ok(light)
             })
-            .collect::<Result<_, ExportError>>()?;
+            .collect::<Result<_, Cancelled>>()?;
         // Nothing of queries and gallery is used but the hash of their content, to find copies in training.
         let others = ClipStore::new(Arc::clone(experiment), spec.clone(), 0);
         let contents: HashMap<usize, [u8; 32]> = asked
@@ -142,7 +143,7 @@ impl Dataset {
                 Ok(content)
             })
             .filter_map(Result::transpose)
-            .collect::<Result<_, ExportError>>()?;
+            .collect::<Result<_, Cancelled>>()?;
         let mut problems = Vec::new();
         let mut first = None;
         let mut lights = Vec::with_capacity(read.len());
@@ -278,7 +279,7 @@ impl Dataset {
 
 /// Median of the intervals that rows or, for the first rows, files give; 1 s if none does.
 fn usual_interval(experiment: &Experiment, items: &[&Item]) -> f64 {
-    let positive = |value: &f64| value.is_finite() && *value > 0.0;
+    let positive = |value: &f64| SCALE.contains(value);
     let mut known: Vec<f64> = items
         .iter()
         .filter_map(|item| experiment.table.number(item.row, "interval_s"))

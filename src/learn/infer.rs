@@ -64,6 +64,48 @@ impl Encodings {
         self.moas.append(&mut other.moas);
         self.drugs.append(&mut other.drugs);
     }
+
+    /// Videos.
+    pub fn len(&self) -> usize {
+        self.embeddings.len().checked_div(self.dim).unwrap_or(0)
+    }
+
+    /// True without videos.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// For each video whether all its numbers are finite. Others say nothing, and make averages say nothing.
+    pub fn finite(&self) -> Vec<bool> {
+        let mut finite = vec![true; self.len()];
+        for values in [&self.embeddings, &self.projections, &self.moas, &self.drugs] {
+            for (finite, of) in finite.iter_mut().zip(self.rows(values)) {
+                *finite &= of.iter().all(|value| value.is_finite());
+            }
+        }
+        finite
+    }
+
+    /// The videos for which `keep` is true.
+    #[must_use]
+    pub fn keep(&self, keep: &[bool]) -> Self {
+        let kept = |values: &[f32]| -> Vec<f32> {
+            let rows = self.rows(values).zip(keep).filter(|(_, keep)| **keep);
+            rows.flat_map(|(row, _)| row).copied().collect()
+        };
+        Self {
+            dim: self.dim,
+            embeddings: kept(&self.embeddings),
+            projections: kept(&self.projections),
+            moas: kept(&self.moas),
+            drugs: kept(&self.drugs),
+        }
+    }
+
+    /// What one of the lists has of each video; nothing, where the model has no such list.
+    fn rows<'a>(&self, values: &'a [f32]) -> std::slice::ChunksExact<'a, f32> {
+        values.chunks_exact((values.len() / self.len().max(1)).max(1))
+    }
 }
 
 /// Encodes a batch. On the compute thread.
@@ -135,5 +177,33 @@ impl Encoder {
         let projections = self.thread.run(move || encode_molecules(&model, &device, &molecules)).wait()?;
         self.compute.check()?;
         Ok(projections)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn videos_with_a_number_that_is_none_are_found_in_every_list_and_left_out() {
+        let four = Encodings {
+            dim: 2,
+            embeddings: vec![1.0, 2.0, f32::NAN, 4.0, 5.0, 6.0, 7.0, 8.0],
+            projections: vec![0.1, 0.2, 0.3, f32::INFINITY],
+            moas: vec![0.5, 0.5, 0.25, 0.75, 1.0, 0.0, 0.5, 0.5],
+            drugs: Vec::new(),
+        };
+        assert_eq!((four.len(), four.finite()), (4, vec![true, false, true, false]));
+        let two = four.keep(&four.finite());
+        let expected = Encodings {
+            dim: 2,
+            embeddings: vec![1.0, 2.0, 5.0, 6.0],
+            projections: vec![0.1, 0.3],
+            moas: vec![0.5, 0.5, 1.0, 0.0],
+            drugs: Vec::new(),
+        };
+        assert_eq!((two.len(), &two), (2, &expected));
+        assert_eq!(two.keep(&two.finite()), expected);
+        assert!(Encodings::default().is_empty() && Encodings::default().finite().is_empty());
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! [`config`] says how, [`run`] does it. [`dataset`] reads and labels, [`sampler`] and [`augment`] decide what a batch
 //! holds, [`prefetch`] makes batches beside the compute thread, [`trainer`] changes weights on it, [`checkpoint`] keeps
-//! them. [`infer`] uses a trained model, [`screen`] on all rows of an experiment.
+//! them, in a [`folder`] of the training's own. [`infer`] uses a trained model, [`screen`] on all rows of an experiment.
 
-pub mod ablation;
 pub mod assess;
 pub mod augment;
 pub mod checkpoint;
 pub mod config;
 pub mod dataset;
 pub mod estimate;
+pub mod folder;
 pub mod infer;
 pub mod inputs;
 pub mod light;

@@ -6,9 +6,9 @@ use super::infer::{Encoder, Encodings};
 use super::screen::{Screen, ScreenError};
 use crate::analysis::items::Items;
 use crate::experiment::{EmbeddingTable, Experiment};
-use crate::export::Progress;
 use crate::model::card::Card;
 use crate::model::input::Frames;
+use crate::progress::Progress;
 
 /// What the classifier says of some videos.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -61,7 +61,7 @@ pub struct Predictions {
     pub classified: Classified,
     /// Videos whose scale differs from the training's, and how.
     pub warnings: Vec<(String, String)>,
-    /// Videos that could not be read, and why.
+    /// Videos that could not be read, or that the model makes no numbers of, and why.
     pub problems: Vec<(String, String)>,
     /// Hash of the model's weights.
     pub model: String,
@@ -70,6 +70,55 @@ pub struct Predictions {
     /// True if model or videos are simulated.
     pub simulated: bool,
 }
+
+/// What a model makes of some rows, where all of it are finite numbers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finite {
+    /// The rows' names.
+    pub row_ids: Vec<String>,
+    /// What they became.
+    pub encodings: Encodings,
+    /// The other rows, and why they are left out.
+    pub problems: Vec<(String, String)>,
+}
+
+impl Finite {
+    /// Sorts out the rows of which the model makes NaN or infinity: they would be nearest to nothing, and spoil every
+    /// mean that they are part of.
+    ///
+    /// # Errors
+    /// No row is left.
+    pub fn of(row_ids: &[String], encodings: &Encodings) -> Result<Self, ScreenError> {
+        let finite = encodings.finite();
+        let names = |wanted: bool| {
+            let names = row_ids.iter().zip(&finite).filter(move |(_, finite)| **finite == wanted);
+            names.map(|(row_id, _)| row_id.clone())
+        };
+        let kept: Vec<String> = names(true).collect();
+        if kept.is_empty() {
+            return Err(ScreenError::Nothing { rows: row_ids.len(), first: NOT_FINITE.to_owned() });
+        }
+        Ok(Self {
+            row_ids: kept,
+            encodings: encodings.keep(&finite),
+            problems: names(false).map(|row_id| (row_id, NOT_FINITE.to_owned())).collect(),
+        })
+    }
+
+    /// The embeddings as a table of the experiment.
+    pub fn table(&self, model_hash: &str) -> EmbeddingTable {
+        EmbeddingTable {
+            row_ids: self.row_ids.clone(),
+            dim: self.encodings.dim,
+            values: self.encodings.embeddings.clone(),
+            model_hash: model_hash.to_owned(),
+        }
+    }
+}
+
+/// Why a row is left out.
+const NOT_FINITE: &str = "the model makes numbers of it that are not finite. Look at the recording; if it is sound, \
+                          the model is not";
 
 /// Reads, encodes and classifies all rows. Steps of `progress` are videos.
 pub fn predict(
@@ -83,12 +132,13 @@ pub fn predict(
     let encodings = screen.encode(encoder, Frames::Video, progress)?;
     let fingerprint = screen.fingerprint();
     let simulated = card.trained_on.simulated || screen.rows.iter().any(|&row| experiment.is_simulated(row));
+    let finite = Finite::of(&screen.row_ids, &encodings)?;
     Ok(Predictions {
         experiment: Arc::clone(experiment),
-        embeddings: screen.table(&encodings, &card.hash),
-        classified: Classified::of(&screen.row_ids, &encodings, card),
+        embeddings: finite.table(&card.hash),
+        classified: Classified::of(&finite.row_ids, &finite.encodings, card),
         warnings: screen.warnings,
-        problems: screen.problems,
+        problems: screen.problems.into_iter().chain(finite.problems).collect(),
         model: card.hash.clone(),
         fingerprint,
         simulated,
@@ -116,5 +166,20 @@ mod tests {
         assert_eq!(classified.mean(&[0, 2]), [0.625, 0.375]);
         assert_eq!(classified.mean(&[]), [0.0, 0.0]);
         assert_eq!(ranked([0.2, 0.5, 0.2]).collect::<Vec<_>>(), [(1, 0.5), (0, 0.2), (2, 0.2)]);
+    }
+
+    #[test]
+    fn rows_that_become_no_numbers_are_left_out_by_name() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let mut encodings =
+            Encodings { dim: 1, embeddings: vec![1.0, f32::NAN, 3.0], ..Encodings::default() };
+        let finite = Finite::of(&names, &encodings).unwrap();
+        let table = finite.table("ab");
+        assert_eq!((table.row_ids, table.values), (vec!["a".to_owned(), "c".to_owned()], vec![1.0, 3.0]));
+        assert_eq!(finite.problems.len(), 1);
+        assert!(finite.problems[0].0 == "b" && finite.problems[0].1.contains("not finite"));
+        encodings.embeddings = vec![f32::INFINITY; 3];
+        let text = Finite::of(&names, &encodings).unwrap_err().to_string();
+        assert!(text.contains("none of 3 videos") && text.contains("not finite"), "{text}");
     }
 }

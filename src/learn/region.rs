@@ -140,10 +140,17 @@ pub fn inputs(
         None => recording,
     };
     let times = times(shown, region.calibration);
-    let frames = window(shown.shape().t, times.as_deref(), region.at, spec.frames, spec.interval_s);
+    // A model that does not know its interval counts frames.
+    let timed = times.as_deref().filter(|_| spec.interval_s.is_some());
+    let interval_s = spec.interval_s.unwrap_or_default();
+    let frames = window(shown.shape().t, timed, region.at, spec.frames, interval_s);
     let usable: Vec<usize> = frames.clone().collect();
     let sampling = Sampling::new(shown, &usable, region.calibration, spec)?;
     let mismatch = sampling.mismatch;
+    // Both ways refuse what shows nothing.
+    if let Some(defect) = Clip::defect(shown, &sampling, spec)? {
+        return Err(ClipError::Defect { path: shown.path().display().to_string(), defect }.into());
+    }
     let inputs = match on_gpu(compute, spec, recording, region, &sampling)? {
         Some(inputs) => inputs,
         None => on_cpu(spec, &Clip::read_sampling(shown, sampling, spec)?, region)?,

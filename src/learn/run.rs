@@ -1,6 +1,5 @@
 //! A training from its rows to a model on disk: two stages, validation, checkpoints.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -8,6 +7,8 @@ use std::time::Duration;
 use super::checkpoint::CheckpointError;
 use super::config::Config;
 use super::dataset::{Dataset, DatasetError};
+use super::folder::{FolderError, TrainingFolder};
+use super::infer::ModelError;
 use super::progress::EpochRecord;
 use super::sampler::Stage;
 use super::session::Session;
@@ -17,12 +18,12 @@ use crate::analysis::items::Items;
 use crate::analysis::leakage::Finding;
 use crate::analysis::split::{Part, Plan as Protocols, ProtocolError, Split, take_validation};
 use crate::experiment::Experiment;
-use crate::export::{ExportError, Progress};
 use crate::gpu::{Compute, ComputeThread, GpuError};
 use crate::model::card::Card;
 use crate::model::molclip::MolClip;
 use crate::model::molecule_encoder::FeatureError;
 use crate::model::weights::WeightsError;
+use crate::progress::{Cancelled, Progress};
 
 /// Usual time between two checkpoints inside of an epoch.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -45,9 +46,15 @@ pub enum TrainError {
     /// A checkpoint.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// The folder.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
     /// Writing the model.
     #[error(transparent)]
     Weights(#[from] WeightsError),
+    /// Reading the model of a training that is finished already.
+    #[error(transparent)]
+    Model(#[from] ModelError),
     /// The device.
     #[error(transparent)]
     Device(#[from] GpuError),
@@ -70,7 +77,7 @@ pub enum TrainError {
     NoBatch(&'static str),
     /// The user stopped it.
     #[error(transparent)]
-    Stopped(#[from] ExportError),
+    Stopped(#[from] Cancelled),
 }
 
 impl TrainError {
@@ -94,7 +101,7 @@ impl From<burn::store::RecordError> for TrainError {
 }
 
 /// What is trained on what, and where.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Run {
     /// How.
     pub config: Config,
@@ -105,7 +112,7 @@ pub struct Run {
     /// Part of each of them.
     pub splits: Vec<Option<Split>>,
     /// Folder for checkpoints and the model.
-    pub out: PathBuf,
+    pub out: TrainingFolder,
     /// Name of the model.
     pub name: String,
     /// A model to start from; its input and encoder count, not the configuration's.
@@ -182,6 +189,8 @@ pub enum Event {
     },
     /// What the search for leaks between the parts of the split found; errors end the training.
     Leaks(Vec<Finding>),
+    /// This training was finished before: its model is given, nothing is trained.
+    Finished,
     /// Goes on from a checkpoint.
     Resumed {
         /// Steps done.
@@ -243,7 +252,8 @@ pub struct Outcome {
     pub waited: f64,
 }
 
-/// Trains, from the last checkpoint in `out` if there is one, and writes the model to `out`.
+/// Trains, from the last checkpoint in `out` if there is one, and writes the model to `out`. A training that was
+/// finished before gives the model that it made.
 ///
 /// Blocks; not for the window's thread. The best epoch of the last stage by validation is kept, or the last epoch
 /// where nothing can be validated.

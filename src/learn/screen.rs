@@ -9,11 +9,11 @@ use super::inputs::{InputMaker, Seen};
 use super::light::{Dark, Light, Place, scale};
 use super::store::{ClipStore, LoadError, clip_budget};
 use crate::analysis::items::Items;
-use crate::experiment::{EmbeddingTable, Experiment};
-use crate::export::{ExportError, Progress};
+use crate::experiment::Experiment;
 use crate::gpu::GpuError;
 use crate::model::card::InputSpec;
 use crate::model::input::{Frames, Intensity, View};
+use crate::progress::{Cancelled, Progress};
 
 /// An experiment cannot be encoded.
 #[derive(Debug, thiserror::Error)]
@@ -40,7 +40,7 @@ pub enum ScreenError {
     Device(#[from] GpuError),
     /// The user stopped it.
     #[error(transparent)]
-    Stopped(#[from] ExportError),
+    Stopped(#[from] Cancelled),
 }
 
 /// The rows of an experiment that can be read, at a model's scale.
@@ -95,7 +95,7 @@ impl Screen {
                 progress.add(1);
                 Ok(light)
             })
-            .collect::<Result<_, ExportError>>()?;
+            .collect::<Result<_, Cancelled>>()?;
         let item_of: std::collections::HashMap<usize, _> =
             items.items.iter().map(|item| (item.row, item)).collect();
         let (mut rows, mut lights, mut places) = (Vec::new(), Vec::new(), Vec::new());
@@ -181,15 +181,5 @@ impl Screen {
             light.channels.iter().zip(scalings).map(|(m, scaling)| m.scaled(*scaling).0 as f32).collect()
         };
         self.lights.iter().zip(&self.groups).flat_map(of).collect()
-    }
-
-    /// Embeddings as a table of the experiment.
-    pub fn table(&self, encodings: &Encodings, model_hash: &str) -> EmbeddingTable {
-        EmbeddingTable {
-            row_ids: self.row_ids.clone(),
-            dim: encodings.dim,
-            values: encodings.embeddings.clone(),
-            model_hash: model_hash.to_owned(),
-        }
     }
 }

@@ -11,6 +11,7 @@ use burn::tensor::Bytes;
 use super::checkpoint::{self, Checkpoint, CheckpointError, Identity};
 use super::config::{Config, Molecules};
 use super::dataset::Dataset;
+use super::folder::Found;
 use super::infer::{self, encode};
 use super::inputs::InputMaker;
 use super::prefetch::{Epoch, Prefetch, upright};
@@ -47,6 +48,7 @@ pub(super) struct Session {
     busy: Duration,
     waited: Duration,
     steps: usize,
+    finished: bool,
 }
 
 impl Session {
@@ -119,6 +121,7 @@ impl Session {
             busy: Duration::ZERO,
             waited: Duration::ZERO,
             steps: 0,
+            finished: false,
         };
         for index in 0..session.stages.len() {
             let count = session.batches(index, 0).len();
@@ -135,6 +138,11 @@ impl Session {
             problems: session.data.problems.clone(),
             steps: session.steps,
         });
+        if session.run.out.admit(&session.identity)? == Found::Finished {
+            session.finished = true;
+            report(Event::Finished);
+            return Ok(session);
+        }
         session.restore()?;
         if session.state.step > 0 {
             report(Event::Resumed { step: session.state.step });
@@ -149,7 +157,7 @@ impl Session {
         let dmso = self.data.drugs.iter().position(|drug| drug.skeleton == DMSO || drug.name == "DMSO");
         let start = self.run.start.as_ref().map(|(model, _)| model.clone());
         let device = self.run.compute.device().clone();
-        let checkpoint = checkpoint::load(&self.run.out, &self.identity)?;
+        let checkpoint = checkpoint::load(self.run.out.path(), &self.identity)?;
         let state = checkpoint.as_ref().map(|checkpoint| checkpoint.trainer.clone());
         let made = self.run.thread.run(move || {
             let mut trainer = Trainer::new(&config, &sizes, molecules, dmso, start, &device);
@@ -188,6 +196,9 @@ impl Session {
 
     /// Trains to the end, or until it is stopped.
     pub fn run(mut self, steering: &Steering, report: &mut dyn FnMut(Event)) -> Result<Outcome, TrainError> {
+        if self.finished {
+            return self.finished_before();
+        }
         while self.state.stage < self.stages.len() {
             let (_, epochs) = self.stages[self.state.stage];
             while self.state.epoch < epochs && !self.is_over(steering) {
@@ -211,7 +222,8 @@ impl Session {
             }
             self.next_stage();
         }
-        self.finish()
+        let is_stopped = steering.is_stopped() && self.state.stage < self.stages.len();
+        self.finish(is_stopped)
     }
 
     /// Stopped, out of time, or no better for long.
@@ -250,6 +262,7 @@ impl Session {
         let mut rate = 0.0;
         while let Some(batch) = prefetch.take() {
             wait_while_paused(steering);
+            self.run.out.renew()?;
             if self.is_over(steering) {
                 // What the epoch did so far counts; a resumed training goes on here.
                 self.judge(report)?;
@@ -382,13 +395,21 @@ impl Session {
     fn save(&mut self) -> Result<(), TrainError> {
         let trainer: TrainerState = self.with(|trainer| trainer.state())??;
         let checkpoint = Checkpoint { state: self.state.clone(), trainer, best: self.best.clone() };
-        checkpoint::save(&self.run.out, &self.identity, &checkpoint)?;
+        checkpoint::save(self.run.out.path(), &self.identity, &checkpoint)?;
         self.saved = Instant::now();
         Ok(())
     }
 
-    /// The best weights, as a model on disk.
-    fn finish(mut self) -> Result<Outcome, TrainError> {
+    /// The model that this training made before, without what a kill left of its checkpoints.
+    fn finished_before(self) -> Result<Outcome, TrainError> {
+        let out = self.run.out.path();
+        checkpoint::clear(out)?;
+        let (model, card) = infer::load(out, &self.run.compute, &self.run.thread)?;
+        Ok(Outcome { model, card, history: read_history(out), waited: 0.0 })
+    }
+
+    /// The best weights, as a model on disk. A training that the user stopped can go on.
+    fn finish(mut self, is_stopped: bool) -> Result<Outcome, TrainError> {
         let best = self.best.take();
         let model = self.with(move |trainer| {
             let model = trainer.model();
@@ -427,18 +448,26 @@ impl Session {
             training: serde_json::to_value(&self.run.config).unwrap_or_default(),
             notes: Vec::new(),
         };
-        card = weights::save(&self.run.out, &model, &card)?;
-        write_history(&self.run.out, &self.state.history)?;
-        if self.state.stage >= self.stages.len() {
-            checkpoint::clear(&self.run.out)?;
+        let out = self.run.out.path();
+        card = weights::save(out, &model, &card)?;
+        write_history(out, &self.state.history)?;
+        if !is_stopped {
+            self.run.out.finish(&self.identity, &card.hash)?;
         }
         let waited = self.waited_share();
         Ok(Outcome { model, card, history: self.state.history, waited })
     }
 }
 
+const HISTORY: &str = "history.json";
+
+fn read_history(out: &Path) -> Vec<EpochRecord> {
+    let text = std::fs::read(out.join(HISTORY)).unwrap_or_default();
+    serde_json::from_slice(&text).unwrap_or_default()
+}
+
 fn write_history(out: &Path, history: &[EpochRecord]) -> Result<(), TrainError> {
-    let path = out.join("history.json");
+    let path = out.join(HISTORY);
     let text = serde_json::to_vec_pretty(history).unwrap_or_default();
     crate::video::edits::write_atomically(&path, &text)
         .map_err(|source| CheckpointError::Io { path, source }.into())

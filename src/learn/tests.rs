@@ -5,13 +5,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::config::{Config, Input};
+use super::folder::TrainingFolder;
 use super::run::{Event, Outcome, Run, Steering, TrainError, splits, train};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Leak;
 use crate::experiment::{Experiment, import};
-use crate::export::Progress;
 use crate::gpu::{Compute, ComputeThread};
 use crate::model::video_encoder::EncoderConfig;
+use crate::progress::Progress;
 use crate::simulate;
 
 fn screen() -> &'static Path {
@@ -62,7 +63,7 @@ fn trained(
         experiment: Arc::new(experiment),
         items,
         splits,
-        out: out.to_owned(),
+        out: TrainingFolder::open(out, false).unwrap(),
         name: "test".to_owned(),
         start: None,
         compute: Compute::flex(),
@@ -117,7 +118,7 @@ fn a_training_that_is_stopped_keeps_what_it_has() {
         experiment: Arc::new(opened()),
         items,
         splits,
-        out: folder.path().to_owned(),
+        out: TrainingFolder::open(folder.path(), false).unwrap(),
         name: "test".to_owned(),
         start: None,
         compute: Compute::flex(),

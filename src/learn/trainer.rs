@@ -17,8 +17,8 @@ use super::inputs::Inputs;
 use super::sampler::Stage;
 use crate::gpu::GpuError;
 use crate::model::losses::{
-    batch_hard_triplet, center, classification, labelled, share_label, targets, video_all_molecules,
-    video_molecule,
+    accuracy, batch_hard_triplet, center, classification, labelled, share_label, targets,
+    video_all_molecules, video_molecule,
 };
 use crate::model::molclip::{MolClip, Sizes};
 use crate::model::molecule_encoder::MoleculeFeatures;
@@ -205,7 +205,7 @@ impl Trainer {
             labels = labels * kept;
         }
         let weights = &self.config.losses;
-        let right = logits.clone().argmax(1).equal(labels.clone().argmax(1)).float().mean();
+        let right = accuracy(logits.clone(), &labels);
         let id = classification(logits, labels.clone(), weights.smoothing);
         let mut terms = vec![id];
         let zero = || Tensor::<1>::zeros([1], device);

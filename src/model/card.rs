@@ -14,10 +14,12 @@ pub struct InputSpec {
     pub frames: usize,
     /// Pixels on a side: height = width.
     pub size: usize,
-    /// µm per pixel.
-    pub pixel_size_um: f64,
-    /// s between frames.
-    pub interval_s: f64,
+    /// µm per pixel; `None` = unknown, as for an encoder imported without its recordings, whose pixels are taken as recorded.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub pixel_size_um: Option<f64>,
+    /// s between frames; `None` = unknown, then frames are spread over the recording.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub interval_s: Option<f64>,
     /// True if pixels outside the cell are zero.
     pub masked: bool,
     /// Mean of each channel after the intensity is scaled per experiment.

@@ -12,6 +12,8 @@ pub const FRAMES: RangeInclusive<usize> = 4..=1024;
 pub const SIZE: RangeInclusive<usize> = 16..=2048;
 /// Width of the common space; 0 for a video encoder alone.
 pub const PROJECTION: RangeInclusive<usize> = 0..=8192;
+/// µm per pixel and s between frames, where they are known.
+pub const SCALE: RangeInclusive<f64> = 1e-9..=1e9;
 
 fn within(what: &str, value: usize, range: &RangeInclusive<usize>) -> Result<(), String> {
     if range.contains(&value) {
@@ -22,9 +24,7 @@ fn within(what: &str, value: usize, range: &RangeInclusive<usize>) -> Result<(),
 }
 
 impl InputSpec {
-    /// What cannot be, as a whole sentence: sizes beyond the limits, a channel without its numbers.
-    ///
-    /// A pixel size or interval of 0 means that it is unknown, as for an encoder imported without its recordings.
+    /// What cannot be, as a whole sentence: sizes beyond the limits, a channel without its numbers, a scale of 0.
     pub fn check(&self) -> Result<(), String> {
         let channels = self.channels.len();
         within("number of channels", channels, &CHANNELS)?;
@@ -41,8 +41,12 @@ impl InputSpec {
             return Err(format!("A standard deviation is {std}, not above 0."));
         }
         for (what, value) in [("pixel_size_um", self.pixel_size_um), ("interval_s", self.interval_s)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(format!("{what} is {value}."));
+            if let Some(value) = value.filter(|value| !SCALE.contains(value)) {
+                return Err(format!(
+                    "input.{what} is {value}, not between {:e} and {:e}. Write null where it is unknown.",
+                    SCALE.start(),
+                    SCALE.end()
+                ));
             }
         }
         Ok(())
@@ -68,8 +72,8 @@ mod tests {
             channels: vec!["mitochondria".to_owned()],
             frames: 16,
             size: 112,
-            pixel_size_um: 0.2,
-            interval_s: 5.0,
+            pixel_size_um: Some(0.2),
+            interval_s: Some(5.0),
             masked: true,
             mean: vec![0.02],
             std: vec![0.04],
@@ -82,11 +86,17 @@ mod tests {
             InputSpec { channels: vec![], mean: vec![], std: vec![], ..sound.clone() },
             InputSpec { frames: 0, ..sound.clone() },
             InputSpec { size: 1 << 30, ..sound.clone() },
-            InputSpec { interval_s: -1.0, ..sound.clone() },
-            InputSpec { pixel_size_um: f64::INFINITY, ..sound },
         ];
         for spec in broken {
             assert!(spec.check().is_err(), "{spec:?}");
+        }
+        let unknown = InputSpec { pixel_size_um: None, interval_s: None, ..sound.clone() };
+        assert_eq!(unknown.check(), Ok(()));
+        for value in [0.0, -0.0, -1.0, f64::NAN, f64::INFINITY, 1e-300, 1e300] {
+            let spec = InputSpec { interval_s: Some(value), ..sound.clone() };
+            assert!(spec.check().unwrap_err().contains("input.interval_s"), "{value}");
+            let spec = InputSpec { pixel_size_um: Some(value), ..sound.clone() };
+            assert!(spec.check().unwrap_err().contains("input.pixel_size_um"), "{value}");
         }
     }
 }

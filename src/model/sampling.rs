@@ -41,18 +41,22 @@ impl Sampling {
             .or_else(|| recording.times_s());
         let times = times
             .and_then(|times| usable.iter().map(|&t| times.get(t).copied()).collect::<Option<Vec<f64>>>());
-        let (places, interval) = choose_frames(usable.len(), times.as_deref(), spec.frames, spec.interval_s);
+        // A model that does not know its interval takes frames from all of the recording.
+        let timed = times.as_deref().filter(|_| spec.interval_s.is_some());
+        let (places, interval) =
+            choose_frames(usable.len(), timed, spec.frames, spec.interval_s.unwrap_or_default());
         let frames: Vec<usize> = places.into_iter().map(|place| usable[place]).collect();
 
         // Source pixels per model pixel.
-        let ratio = pixel_um.map_or(1.0, |um| spec.pixel_size_um / um);
+        let pixels = pixel_um.zip(spec.pixel_size_um);
+        let ratio = pixels.map_or(1.0, |(um, model)| model / um);
         let longer = (shape.x.max(shape.y) as f64 / ratio).round() as usize;
         if longer > 1_000_000 || longer == 0 {
             return Err(ClipError::Scale { path: path(), um: pixel_um.unwrap_or(0.0), pixels: longer });
         }
         let mismatch = Mismatch {
-            scale: pixel_um.map(|um| um / spec.pixel_size_um),
-            interval: interval.map(|interval| interval / spec.interval_s),
+            scale: pixels.map(|(um, model)| um / model),
+            interval: interval.zip(spec.interval_s).map(|(interval, model)| interval / model),
         };
         Ok(Self { frames, channels: pick_channels(recording, &spec.channels), ratio, mismatch })
     }
@@ -132,6 +136,25 @@ mod tests {
         let times: Vec<f64> = (0..16).map(|t| f64::from(t) * 4.99).collect();
         let (frames, interval) = choose_frames(16, Some(&times), 16, 5.0);
         assert_eq!((frames, interval), ((0..16).collect(), Some(5.0)));
+    }
+
+    #[test]
+    fn a_model_of_unknown_scale_takes_pixels_as_recorded_and_frames_of_the_whole_recording() {
+        let spec = InputSpec {
+            channels: vec!["mitochondria".into()],
+            frames: 5,
+            size: 16,
+            pixel_size_um: None,
+            interval_s: None,
+            masked: false,
+            mean: vec![0.0],
+            std: vec![1.0],
+        };
+        let times = (0..5).map(|t| f64::from(t) * 5.0).collect();
+        let movie = recording(FIVE, Some(0.2), Some(times), &[]);
+        let sampling = Sampling::new(&movie, &[0, 1, 2, 3, 4], Calibration::default(), &spec).unwrap();
+        assert_eq!((sampling.frames, sampling.ratio), (vec![0, 1, 2, 3, 4], 1.0));
+        assert_eq!(sampling.mismatch, Mismatch { scale: None, interval: None });
     }
 
     #[test]

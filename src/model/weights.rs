@@ -34,7 +34,6 @@ mod pytorch;
 mod report;
 mod tensors;
 
-use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -43,6 +42,7 @@ use burn_store::{ModuleSnapshot, SafetensorsStore};
 use tempfile::NamedTempFile;
 
 use super::card::{Card, FORMAT};
+use crate::regular_file;
 pub use pytorch::PytorchFile;
 pub use report::LoadReport;
 pub use tensors::TensorInfo;
@@ -241,7 +241,7 @@ fn hash(bytes: &[u8]) -> String {
 
 /// A file's bytes; the length is looked at before any memory is taken.
 fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, WeightsError> {
-    let file = File::open(path).map_err(WeightsError::io(path, "opening"))?;
+    let file = regular_file::open(path).map_err(WeightsError::io(path, "opening"))?;
     let length = file.metadata().map_err(WeightsError::io(path, "opening"))?.len();
     if length > limit {
         return Err(WeightsError::TooLarge { path: path.to_owned(), bytes: length, limit });

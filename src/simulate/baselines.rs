@@ -13,7 +13,7 @@ use crate::analysis::biomarkers::{Movie, dynamics, morphology};
 pub use crate::analysis::evaluate::Estimate;
 use crate::analysis::lda::{Lda, dot};
 use crate::analysis::ranking::{average_precision, chance};
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::random::stream;
 
 /// Resamplings of the drugs for an interval.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::export::ExportError;
+use crate::progress::Cancelled;
 
 /// A screen could not be simulated.
 #[derive(Debug, thiserror::Error)]
@@ -52,4 +53,10 @@ pub enum SimulateError {
     /// A file could not be written, or the user stopped.
     #[error(transparent)]
     Export(#[from] ExportError),
+}
+
+impl From<Cancelled> for SimulateError {
+    fn from(stopped: Cancelled) -> Self {
+        Self::Export(stopped.into())
+    }
 }

@@ -6,7 +6,8 @@ use polars::prelude::*;
 
 use super::screen::Row;
 use super::{SimulateError, Simulation, Video, compounds, write_file};
-use crate::export::{MovieMeta, OmeTiffOptions, Progress, write_ome_tiff};
+use crate::export::{MovieMeta, OmeTiffOptions, write_ome_tiff};
+use crate::progress::Progress;
 use crate::video::{Channel, Plane, SampleType, Shape};
 
 /// Writes `videos/<row_id>.ome.tif`.

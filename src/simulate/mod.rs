@@ -21,7 +21,7 @@ pub mod traits;
 mod truth;
 pub mod video;
 
-use std::io::Cursor;
+use std::io::{self, Cursor};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -33,14 +33,21 @@ pub use parameters::Parameters;
 pub use screen::{Config, Drug, Layout};
 pub use video::{FrameTruth, Video};
 
-use crate::export::{ExportError, Progress};
+use crate::export::ExportError;
+use crate::progress::Progress;
 use crate::random::stream;
 use crate::video::edits::write_atomically;
 use screen::{Row, conditions, rows};
 use truth::VideoTruth;
 
 /// Stands in the folder of a screen that is not finished.
-const UNFINISHED: &str = "UNFINISHED";
+pub const UNFINISHED: &str = "UNFINISHED";
+
+/// Whether a screen has a file or folder of this name, in one of its layouts.
+pub fn is_part(name: &str) -> bool {
+    let replicate = name.strip_prefix('l').is_some_and(|number| number.parse::<u16>().is_ok());
+    replicate || ["manifest.csv", "annotation.xlsx", "videos", "truth"].contains(&name)
+}
 
 /// What a cell in a preview gets.
 #[derive(Debug, Clone, PartialEq)]
@@ -165,17 +172,20 @@ impl Simulation<'_> {
 
 /// Makes the folder, or clears what a stopped run left in it.
 fn prepare(out: &Path) -> Result<(), SimulateError> {
-    let io = |path: &Path, source| SimulateError::Export(ExportError::Io { path: path.to_owned(), source });
-    std::fs::create_dir_all(out).map_err(|e| io(out, e))?;
+    let failed =
+        |path: &Path, source| SimulateError::Export(ExportError::Io { path: path.to_owned(), source });
+    std::fs::create_dir_all(out).map_err(|e| failed(out, e))?;
     let mark = out.join(UNFINISHED);
+    let entries: io::Result<Vec<_>> = std::fs::read_dir(out).and_then(Iterator::collect);
+    let entries = entries.map_err(|e| failed(out, e))?;
     if mark.exists() {
-        for folder in ["videos", "truth", "l1", "l2", "l3"] {
-            let folder = out.join(folder);
-            if folder.is_dir() {
-                std::fs::remove_dir_all(&folder).map_err(|e| io(&folder, e))?;
-            }
+        for entry in entries.iter().filter(|entry| is_part(&entry.file_name().to_string_lossy())) {
+            let path = entry.path();
+            let removed =
+                if path.is_dir() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+            removed.map_err(|e| failed(&path, e))?;
         }
-    } else if std::fs::read_dir(out).map_err(|e| io(out, e))?.next().is_some() {
+    } else if !entries.is_empty() {
         let problem = "The folder is not empty. Choose a new one.".to_owned();
         return Err(SimulateError::Folder { path: out.to_owned(), problem });
     }

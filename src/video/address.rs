@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::{Shape, VideoError};
+
 /// A rectangle in pixels of the full frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Crop {
@@ -18,6 +20,22 @@ pub struct Crop {
     pub width: usize,
     /// Rows.
     pub height: usize,
+}
+
+impl Crop {
+    /// Refuses a crop of nothing, and one that reaches beyond the frame: neither is cut down or left out.
+    pub fn check(self, path: &Path, shape: Shape) -> Result<(), VideoError> {
+        let Self { x, y, width, height } = self;
+        let problem = if width == 0 || height == 0 {
+            "it has no pixels".to_owned()
+        } else if x.saturating_add(width) > shape.x || y.saturating_add(height) > shape.y {
+            format!("it does not lie inside the frame of {} × {} px", shape.x, shape.y)
+        } else {
+            return Ok(());
+        };
+        let place = format!("crop {x},{y},{width},{height}");
+        Err(VideoError::new(path, place, problem, "Correct the crop."))
+    }
 }
 
 /// Which recording: a file or folder, a series in it, optionally a crop.
@@ -55,8 +73,9 @@ impl Address {
                         n.parse().map_err(|_| format!("series={n} in {text}: not a whole number"))?;
                 }
                 Some(("xywh", list)) => {
-                    let numbers: Vec<usize> = list.split(',').map_while(|n| n.trim().parse().ok()).collect();
-                    let &[x, y, width, height] = numbers.as_slice() else {
+                    let numbers: Option<Vec<usize>> =
+                        list.split(',').map(|n| n.trim().parse().ok()).collect();
+                    let Some(&[x, y, width, height]) = numbers.as_deref() else {
                         return Err(format!(
                             "xywh={list} in {text}: four whole numbers are needed, x,y,width,height"
                         ));
@@ -122,8 +141,30 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text).unwrap().to_string(), text);
         }
-        assert!(Address::parse("a.tif#xywh=1,2,3").unwrap_err().contains("four whole numbers"));
+        for list in ["1,2,3", "1,2,3,4,5", "1,2,3,4,x", "-1,2,3,4", "1.5,2,3,4", "1,,3,4", ""] {
+            let error = Address::parse(&format!("a.tif#xywh={list}")).unwrap_err();
+            assert!(error.contains("four whole numbers"), "{error}");
+        }
         assert!(Address::parse("a.tif#xywh=1,2,0,3").is_err());
         assert!(Address::parse("a.tif#colour=red").is_err());
+    }
+
+    #[test]
+    fn a_crop_lies_inside_the_frame_and_has_pixels() {
+        let shape = Shape { t: 1, z: 1, c: 1, y: 20, x: 30, s: 1 };
+        let check = |x, y, width, height| {
+            let checked = Crop { x, y, width, height }.check(Path::new("a.tif"), shape);
+            checked.err().map(|error| error.to_string())
+        };
+        assert_eq!(check(0, 0, 30, 20), None);
+        assert_eq!(check(29, 19, 1, 1), None);
+        for (x, y, width, height) in
+            [(29, 0, 2, 1), (0, 19, 1, 2), (30, 0, 1, 1), (usize::MAX, 0, 2, 2), (0, 0, usize::MAX, 1)]
+        {
+            let text = check(x, y, width, height).unwrap();
+            assert!(text.contains("does not lie inside the frame of 30 × 20 px"), "{text}");
+        }
+        assert!(check(3, 3, 0, 1).unwrap().contains("crop 3,3,0,1: it has no pixels"));
+        assert!(check(3, 3, 1, 0).is_some());
     }
 }

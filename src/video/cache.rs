@@ -51,7 +51,9 @@ struct State {
     /// In order of need.
     wanted: Vec<Request>,
     wanted_keys: HashSet<PlaneKey>,
-    in_flight: HashSet<PlaneKey>,
+    /// Which start of a decoding each of them waits for.
+    in_flight: HashMap<PlaneKey, u64>,
+    started: u64,
     closing: bool,
     decoded: u64,
     decode_seconds: f64,
@@ -106,7 +108,8 @@ impl FrameCache {
                 capacity,
                 wanted: Vec::new(),
                 wanted_keys: HashSet::new(),
-                in_flight: HashSet::new(),
+                in_flight: HashMap::new(),
+                started: 0,
                 closing: false,
                 decoded: 0,
                 decode_seconds: 0.0,
@@ -170,6 +173,8 @@ impl FrameCache {
             }
         }
         state.wanted.retain(|r| r.recording.id != recording);
+        // What is being decoded belongs to nobody any more.
+        state.in_flight.retain(|key, _| key.recording != recording);
     }
 
     /// Changes the bound.
@@ -204,7 +209,7 @@ fn next_job(state: &State) -> Option<Request> {
         .iter()
         .find(|r| {
             let key = r.key();
-            !state.planes.contains(&key) && !state.in_flight.contains(&key)
+            !state.planes.contains(&key) && !state.in_flight.contains_key(&key)
         })
         .cloned()
 }
@@ -220,7 +225,9 @@ fn work(shared: &Shared) {
             continue;
         };
         let key = job.key();
-        state.in_flight.insert(key);
+        state.started += 1;
+        let ticket = state.started;
+        state.in_flight.insert(key, ticket);
         drop(state);
         let start = Instant::now();
         let decoded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -237,9 +244,13 @@ fn work(shared: &Shared) {
         };
         drop(job);
         state = shared.lock();
-        state.in_flight.remove(&key);
         state.decoded += 1;
         state.decode_seconds += start.elapsed().as_secs_f64();
+        // Forgotten meanwhile, and perhaps asked for anew.
+        if state.in_flight.get(&key) != Some(&ticket) {
+            continue;
+        }
+        state.in_flight.remove(&key);
         state.bytes += entry.as_ref().map_or(0, |p| p.bytes.len());
         if let Some(Ok(old)) = state.planes.put(key, entry) {
             state.bytes -= old.bytes.len();
@@ -358,5 +369,53 @@ mod tests {
         let key = request.key();
         cache.want(vec![request]);
         assert!(wait_for(&cache, key).is_ok());
+    }
+
+    /// Decodes when it is told to.
+    struct Slow(Vec<Series>, Arc<(Mutex<usize>, Condvar)>);
+
+    impl Reader for Slow {
+        fn format(&self) -> &'static str {
+            "slow"
+        }
+        fn series(&self) -> &[Series] {
+            &self.0
+        }
+        fn read_plane(&self, _: usize, _: usize) -> Result<Plane, VideoError> {
+            let (allowed, told) = &*self.1;
+            let mut allowed = told.wait_while(allowed.lock().unwrap(), |allowed| *allowed == 0).unwrap();
+            *allowed -= 1;
+            let bytes = vec![*allowed as u8; 100];
+            Ok(Plane { width: 10, height: 10, samples: 1, dtype: SampleType::U8, bytes })
+        }
+    }
+
+    #[test]
+    fn a_plane_that_is_forgotten_while_it_is_decoded_never_comes() {
+        let shape = Shape { t: 1, z: 1, c: 1, y: 10, x: 10, s: 1 };
+        let series = Series::new("slow", shape, SampleType::U8, "none");
+        let gate = Arc::new((Mutex::new(0), Condvar::new()));
+        let reader = Arc::new(Slow(vec![series], Arc::clone(&gate)));
+        let recording = Arc::new(Recording::from_reader(&Address::of("slow"), reader).unwrap());
+        let request = Request { recording: Arc::clone(&recording), t: 0, z: 0, c: 0 };
+        let cache = FrameCache::new(1000, || {});
+        cache.want(vec![request.clone()]);
+        while cache.shared.lock().started == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        cache.forget(recording.id);
+        let release = || {
+            *gate.0.lock().unwrap() += 1;
+            gate.1.notify_one();
+        };
+        release();
+        while cache.shared.lock().decoded == 0 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert_eq!((cache.get(request.key()).is_none(), cache.stats().bytes), (true, 0));
+        // Asked for anew, it comes.
+        cache.want(vec![request.clone()]);
+        release();
+        assert!(wait_for(&cache, request.key()).is_ok());
     }
 }

@@ -29,11 +29,19 @@ impl VideoError {
 
     /// An operating-system error while opening or reading `path`.
     pub fn io(path: &Path, place: impl Into<String>, error: &std::io::Error) -> Self {
+        let text = error.to_string();
+        // What is refused for what it is brings its own way out.
+        if let (std::io::ErrorKind::InvalidInput, Some((problem, remedy))) =
+            (error.kind(), text.split_once(". "))
+        {
+            return Self::new(path, place, problem, format!("{remedy}."));
+        }
         let remedy = match error.kind() {
+            std::io::ErrorKind::InvalidInput => "Name a file.",
             std::io::ErrorKind::NotFound => "Check the path, or whether the drive is connected.",
             std::io::ErrorKind::PermissionDenied => "Ask for read access to the file.",
             _ => "Copy the file to a local disk and try again.",
         };
-        Self::new(path, place, error.to_string(), remedy)
+        Self::new(path, place, text, remedy)
     }
 }

@@ -1,11 +1,13 @@
 //! Look-up tables: 256 colours from dark to bright, built in or loaded from an ImageJ `.lut` file.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::VideoError;
+use crate::regular_file;
 
 /// Which table a channel uses.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -117,11 +119,14 @@ pub fn table(name: &LutName, palette: Option<&Lut>) -> Result<Lut, VideoError> {
 /// (or four, the first an index) columns.
 pub fn load(path: &Path) -> Result<Vec<[u8; 3]>, VideoError> {
     const REMEDY: &str = "Save the table again from Fiji: Image > Color > Show LUT > Save.";
-    let size = std::fs::metadata(path).map_err(|e| VideoError::io(path, "look-up table", &e))?.len();
-    if size > 1 << 20 {
+    const LARGEST: u64 = 1 << 20;
+    let mut bytes = Vec::new();
+    regular_file::open(path)
+        .and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes))
+        .map_err(|e| VideoError::io(path, "look-up table", &e))?;
+    if bytes.len() as u64 > LARGEST {
         return Err(VideoError::new(path, "file size", "too large for a look-up table", REMEDY));
     }
-    let bytes = std::fs::read(path).map_err(|e| VideoError::io(path, "look-up table", &e))?;
     match bytes.len() {
         768 => return Ok(planar(&bytes)),
         800 if bytes.starts_with(b"ICOL") => return Ok(planar(&bytes[32..])),

@@ -36,6 +36,9 @@ impl Recording {
     }
 
     /// A recording in a file that is already open.
+    ///
+    /// # Errors
+    /// The file has no such series, the crop does not lie inside its frame, or the sidecar cannot be read.
     pub fn from_reader(address: &Address, reader: Arc<dyn Reader>) -> Result<Self, VideoError> {
         let count = reader.series().len();
         let Some(stored) = reader.series().get(address.series).cloned() else {
@@ -46,25 +49,11 @@ impl Recording {
                 format!("Choose a series from 0 to {}.", count.saturating_sub(1)),
             ));
         };
-        if let Some(crop) = address.crop
-            && (crop.x.saturating_add(crop.width) > stored.shape.x
-                || crop.y.saturating_add(crop.height) > stored.shape.y)
-        {
-            return Err(VideoError::new(
-                &address.path,
-                format!("crop {},{},{},{}", crop.x, crop.y, crop.width, crop.height),
-                format!("it does not lie inside the frame of {} × {} px", stored.shape.x, stored.shape.y),
-                "Correct the crop.",
-            ));
+        if let Some(crop) = address.crop {
+            crop.check(&address.path, stored.shape)?;
         }
-        let mut warnings = Vec::new();
-        let edits = match Sidecar::load(&address.path) {
-            Ok(sidecar) => sidecar.series.get(&address.series).cloned().unwrap_or_default(),
-            Err(e) => {
-                warnings.push(e.to_string());
-                Edits::default()
-            }
-        };
+        let mut sidecar = Sidecar::load(&address.path)?;
+        let edits = sidecar.series.remove(&address.series).unwrap_or_default();
         let mut recording = Self {
             id: 0,
             address: address.clone(),
@@ -76,7 +65,6 @@ impl Recording {
             reader,
         };
         recording.set_edits(edits);
-        recording.series.warnings.extend(warnings);
         Ok(recording)
     }
 

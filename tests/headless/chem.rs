@@ -267,6 +267,52 @@ fn the_command_prints_the_agreed_keys_and_lists_what_fails() {
     assert_eq!(compounds(&[]).0, Some(2));
 }
 
+#[test]
+fn isotopes_and_atom_maps_out_of_range_are_errors_that_name_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let errors = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let (code, stdout, stderr) = compounds(&[path.to_str().unwrap(), "--json"]);
+        assert_eq!(code, Some(0), "{stderr}");
+        let rows: Vec<Value> = serde_json::from_str(&stdout).unwrap();
+        rows.iter().map(|row| row["error"].as_str().map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let smiles = "[13CH4]\n[9999999CH4]\nC[CH3:99999999999]\n[-5CH4]\n[CH4:-1]\n[CH3:65535]C\n";
+    let expected = [
+        None,
+        Some("position 1: the isotope 9999999 is out of range, 0 to 999"),
+        Some("position 6: the atom map 99999999999 is out of range, 0 to 65535"),
+        Some("position 1: an element symbol is missing"),
+        Some("position 4: : does not belong here in the bracket"),
+        None,
+    ];
+    assert_eq!(errors("a.smi", smiles), expected.map(|error| error.map(str::to_owned)));
+
+    // Records one behind the other: lines are those of the file.
+    let v2000 = |isotope: &str| {
+        format!(
+            "methane\n\n\n  1  0  0  0  0  0  0  0  0  0999 V2000\n    0.0000    0.0000    0.0000 C   0  0\n\
+             M  ISO  1   1 {isotope}\nM  END\n$$$$\n"
+        )
+    };
+    let v3000 = |map: &str| {
+        format!(
+            "methane\n\n\n  0  0  0     0  0            999 V3000\nM  V30 BEGIN CTAB\nM  V30 COUNTS 1 0 0 0 0\n\
+             M  V30 BEGIN ATOM\nM  V30 1 C 0 0 0 {map}\nM  V30 END ATOM\nM  V30 END CTAB\nM  END\n$$$$\n"
+        )
+    };
+    let text =
+        [v2000("13"), v2000("70000"), v3000("0 MASS=13"), v3000("0 MASS=-13"), v3000("123456")].concat();
+    let found = errors("b.sdf", &text);
+    assert_eq!((&found[0], &found[2]), (&None, &None));
+    for (record, line, what) in [(1, 14, "isotope 70000"), (3, 36, "isotope -13"), (4, 48, "atom map 123456")]
+    {
+        let error = found[record].as_deref().unwrap();
+        assert!(error.starts_with(&format!("line {line}: ")) && error.contains(what), "{error}");
+    }
+}
+
 /// Changes some bytes: replaced, removed, doubled, or taken from elsewhere in the text.
 fn mutate(text: &[u8], alphabet: &[u8], random: &mut Pcg64) -> Vec<u8> {
     let mut text = text.to_vec();

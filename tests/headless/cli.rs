@@ -1,5 +1,7 @@
 //! The program as a script sees it: exit codes, what goes to stdout and stderr, and the files it leaves.
 
+mod ends;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -125,7 +127,16 @@ fn help_and_version_are_results() {
         assert!(stdout(&help).contains(command), "{command}");
     }
     let version = done(["--version"]);
-    assert_eq!(stdout(&version).trim(), format!("molclip {}", env!("CARGO_PKG_VERSION")));
+    let start = format!("molclip {} (", env!("CARGO_PKG_VERSION"));
+    let build = stdout(&version).trim().strip_prefix(&start).unwrap().strip_suffix(')').unwrap();
+    // Commit, its date where it is known, profile, target.
+    let parts: Vec<&str> = build.split(", ").collect();
+    let commit = parts[0].trim_end_matches("-dirty");
+    let is_commit = commit == "unknown" || commit.chars().all(|c| c.is_ascii_hexdigit());
+    assert!(is_commit || option_env!("MOLCLIP_COMMIT") == Some(commit), "{build}");
+    assert!((3..=4).contains(&parts.len()), "{build}");
+    assert_eq!(parts[parts.len() - 2], if cfg!(debug_assertions) { "debug" } else { "release" });
+    assert!(parts[parts.len() - 1].contains(std::env::consts::ARCH), "{build}");
 }
 
 #[test]
@@ -281,15 +292,65 @@ fn a_recording_is_never_overwritten_by_its_own_export() {
 }
 
 #[test]
-fn a_full_pipe_end_is_no_failure() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_molclip"))
-        .arg("info")
-        .arg(fixture(MOVIE))
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    drop(child.stdout.take());
-    let output = child.wait_with_output().unwrap();
+fn a_mistyped_command_is_wrong_usage_and_the_nearest_one_is_named() {
+    for (arguments, nearest) in [
+        (&["trian", "x"][..], "`molclip train`"),
+        (&["trian", "x", "--config", "c.json", "--out", "d"], "`molclip train`"),
+        (&["Evaluate", "--json"], "`molclip evaluate`"),
+        (&["inof"], "`molclip info`"),
+        (&["--compute", "cpu", "simluate"], "`molclip simulate`"),
+        (&["mitochondria"], "gpu, info, compounds"),
+    ] {
+        let output = molclip(arguments);
+        let message = stderr(&output);
+        assert_eq!(code(&output), 2, "{arguments:?}: {message}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+        assert!(message.starts_with("error: there is no file and no command called"), "{message}");
+        assert!(message.contains(nearest), "{arguments:?}: {message}");
+    }
+    let output = molclip(["nowhere/absent.tif"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("nowhere/absent.tif: there is no such file or folder"));
+}
+
+#[test]
+fn what_another_run_left_is_replaced_only_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("screen");
+    let simulate = |seed: &str, more: &[&str]| {
+        let small = ["--moas", "2", "--drugs-per-moa", "2", "--videos-per-drug", "1", "--replicates", "1"];
+        let mut arguments = vec!["simulate", "--out", out.to_str().unwrap(), "--seed", seed];
+        arguments.extend(small.iter().chain(&["--size", "32", "--frames", "5"]).chain(more));
+        molclip(arguments)
+    };
+    let manifest = || fs::read_to_string(out.join("manifest.csv")).unwrap();
+    assert_eq!(code(&simulate("1", &[])), 0);
+    let before = manifest();
+    let output = simulate("2", &[]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
+    assert_eq!(manifest(), before);
+
+    fs::write(out.join("thesis.txt"), "mine").unwrap();
+    let output = simulate("2", &["--overwrite"]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("thesis.txt"), "{}", stderr(&output));
+    assert_eq!(manifest(), before);
+    fs::remove_file(out.join("thesis.txt")).unwrap();
+    let output = simulate("2", &["--overwrite"]);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
+    assert_ne!(manifest(), before);
+    // Another layout leaves nothing of the one before.
+    assert_eq!(code(&simulate("2", &["--overwrite", "--layout", "mito"])), 0);
+    assert!(!out.join("manifest.csv").exists() && !out.join("videos").exists());
+    assert!(out.join("annotation.xlsx").exists() && !out.join("UNFINISHED").exists());
+
+    let mine = folder.path().join("mine");
+    fs::create_dir_all(mine.join("model")).unwrap();
+    fs::write(mine.join("model/model.json"), "mine").unwrap();
+    let output = molclip(["demo".as_ref(), "--out".as_ref(), mine.as_os_str()]);
+    assert_eq!(code(&output), 1);
+    assert!(stderr(&output).contains("--overwrite"), "{}", stderr(&output));
+    assert_eq!(fs::read_to_string(mine.join("model/model.json")).unwrap(), "mine");
+    assert_eq!(fs::read_dir(&mine).unwrap().count(), 1);
 }

@@ -10,7 +10,7 @@ use molclip::experiment::import::{
     plate_map,
 };
 use molclip::experiment::{Experiment, Kind, Table, view};
-use rand::{RngExt, SeedableRng};
+use rand::{Rng, RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 fn fixture(name: &str) -> PathBuf {
@@ -72,7 +72,7 @@ fn a_workbook_s_sheet_is_read_with_what_excel_did_to_it() {
     let path = fixture("manifest.xlsx");
     let source = Source::read_sheet(&path, Some("wells"), &Limits::default()).unwrap();
     assert_eq!(source.sheets, ["Read me", "Wells"]);
-    assert_eq!(source.notes, ["Row 5 has 1 cells to the right of the header; they were left out."]);
+    assert_eq!(source.notes, ["Row 5, column Z: \"a remark\" to the right of the header; left out."]);
     let mapping = guess(&source);
     let targets: Vec<Target> = mapping.columns.iter().map(|column| column.target).collect();
     assert_eq!(
@@ -127,6 +127,49 @@ fn parquet_keeps_its_types_and_leaves_lists_out_with_a_note() {
     assert_eq!(table.column("tiny").unwrap().kind, Kind::Integer, "8 bits are a number too");
     assert_eq!(report.notes, ["Column embedding was left out: it holds list[f64]."]);
     assert_eq!(report.missing_files.count, 3, "one row names no recording");
+}
+
+#[test]
+fn parquet_is_read_in_every_flavour() {
+    let files = [
+        "snappy_dictionary",
+        "plain_v2",
+        "brotli_nested",
+        "lz4_pages",
+        "delta_zstd",
+        "delta_gzip",
+        "delta_snappy",
+        "decimal",
+    ];
+    for name in files {
+        let Imported { experiment, report } =
+            opened(&fixture("parquet").join(name).with_extension("parquet"));
+        let table = &experiment.table;
+        assert_eq!(table.len(), 40, "{name}");
+        for row in [0, 1, 7, 16, 39] {
+            let text = |column| table.text(row, column);
+            let optional = |is_there: bool, text: String| if is_there { text } else { String::new() };
+            assert_eq!(table.row_id(row), format!("row {row}"), "{name}");
+            assert_eq!(text("path"), optional(row % 7 > 0, format!("plate/field {row}.tif")), "{name} {row}");
+            assert_eq!(text("compound"), ["DMSO", "FCCP", "", "Ω"][row % 4], "{name} {row}");
+            let dose = (row % 5 > 0).then_some(row as f64 / 8.0);
+            assert_eq!(table.number(row, "concentration_uM"), dose, "{name} {row}");
+            assert_eq!(text("replicate"), (1 + row % 3).to_string(), "{name} {row}");
+            assert_eq!(experiment.is_simulated(row), row % 2 == 0, "{name} {row}");
+            assert_eq!(text("count"), optional(row % 3 > 0, row.to_string()), "{name} {row}");
+        }
+        let left_out: &[&str] = match name {
+            "brotli_nested" => &[
+                "Column embedding was left out: it holds list[f32].",
+                "Column point was left out: it holds structures.",
+            ],
+            _ => &[],
+        };
+        assert_eq!(report.notes, left_out, "{name}");
+        assert!(report.bad_cells.is_empty(), "{name}");
+    }
+    let error = import::open(&fixture("parquet/empty.parquet")).unwrap_err().to_string();
+    assert!(error.contains("a header but no rows"), "{error}");
 }
 
 #[test]
@@ -257,6 +300,103 @@ fn what_is_no_table_says_so_with_a_remedy() {
 }
 
 #[test]
+fn a_folder_with_a_manifest_is_an_experiment() {
+    let folder = tempfile::tempdir().unwrap();
+    let screen = folder.path().join("Pilot screen");
+    fs::create_dir(&screen).unwrap();
+    assert_eq!(import::recognise(&screen), None);
+    fs::copy(fixture("manifest.parquet"), screen.join("manifest.parquet")).unwrap();
+    assert_eq!(import::recognise(&screen), Some(Named::Manifest));
+    let first = opened(&screen);
+    assert_eq!((first.experiment.name.as_str(), first.experiment.root.as_path()), ("Pilot screen", &*screen));
+    assert_eq!(column(&first.experiment, "row_id"), ["p1", "p2", "p3"]);
+    fs::write(screen.join("manifest.csv"), "row_id,path\nc1,c.tif\n").unwrap();
+    let second = opened(&screen);
+    assert_eq!(column(&second.experiment, "row_id"), ["c1"]);
+    let note = second.report.notes.last().unwrap();
+    assert!(note.contains("several manifests") && note.ends_with("manifest.csv was read."), "{note}");
+    assert_eq!(import::manifest_in(&screen), Some(screen.join("manifest.csv")));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_no_table_and_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["manifest.csv", "structures.smi.csv"] {
+        let pipe = folder.path().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (send, answer) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let structures = import::structures::read(&pipe).is_ok_and(|source| source.is_some());
+            let error = import::open(&pipe).map_or_else(|e| e.to_string(), |_| "it was read".to_owned());
+            send.send((error, structures))
+        });
+        let answer = answer.recv_timeout(Duration::from_secs(20));
+        let (error, structures) = answer.expect("the pipe is waited for");
+        assert!(error.contains(name) && error.contains("pipe"), "{error}");
+        assert!(!structures, "no table of structures");
+    }
+    assert_eq!(import::recognise(folder.path()), None, "nor is its folder an experiment");
+}
+
+#[test]
+fn rows_that_a_quotation_mark_takes_in_are_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = |range: std::ops::Range<usize>| {
+        range.map(|i| format!("r{i},v/{i}.tif,DMSO\n")).collect::<Vec<_>>().concat()
+    };
+    let text = format!("row_id,path,compound\n{}r9,\"v/9.tif,DMSO\n{}", rows(1..9), rows(10..40));
+    let error = import::open(&written(&folder, "open.csv", &text)).unwrap_err().to_string();
+    assert!(error.contains("open.csv: line 10: ") && error.contains("nothing closes it"), "{error}");
+    let closed = text.replace("r38,v/38.tif", "r38,v/38.tif\"");
+    let error = import::open(&written(&folder, "closed.csv", closed)).unwrap_err().to_string();
+    assert!(error.contains("closed.csv: line 10: ") && error.contains("28 whole rows"), "{error}");
+}
+
+#[test]
+fn a_crop_that_cannot_be_read_is_not_the_whole_picture() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "path,crop_x,crop_y,crop_width,crop_height\n\
+                a.tif,1,2,3,4\nb.tif,,,,\nc.tif,x,-1,0,1.5\nd.tif,1,2,three,4\n";
+    let Imported { experiment, report } = opened(&written(&folder, "m.csv", text));
+    assert!(experiment.address(0).unwrap().crop.is_some());
+    assert!(experiment.address(1).unwrap().crop.is_none());
+    assert_eq!([0, 1, 2, 3].map(|row| experiment.table.is_excluded(row)), [false, false, true, false]);
+    assert_eq!(experiment.table.text(2, "excluded"), "the crop cannot be read");
+    assert!(experiment.address(3).unwrap_err().to_string().contains("a part of the crop is missing"));
+    assert_eq!(report.notes, ["1 rows are excluded: their crops cannot be read."]);
+    assert_eq!(report.bad_cells.count, 5);
+}
+
+/// What is wrong with single cells is named where there is no window.
+#[test]
+fn the_command_line_names_what_was_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows: Vec<String> = (0..12).map(|i| format!("v{i}.tif,<{i},extra{i}\n")).collect();
+    let table = written(&folder, "m.csv", format!("path,Dose (nM)\n{}", rows.concat()));
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_molclip"))
+        .arg("evaluate")
+        .arg(&table)
+        .args(["--protocol", "mito", "--compute", "cpu", "--model"])
+        .arg(folder.path().join("no model"))
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    for line in [
+        "Line 2 has 3 cells, the header 2; left out: extra0.",
+        "12 cells left empty:",
+        "  row 2, column Dose (nM): \"<0\": it is a bound, not a value",
+        "  row 11, column Dose (nM): \"<9\": it is a bound, not a value",
+        "  … and 2 more",
+        "12 recordings not found or not readable:",
+    ] {
+        assert!(said.lines().any(|said| said == line), "{line}: {said}");
+    }
+    assert!(!said.contains("\"<10\"") && output.stdout.is_empty(), "{said}");
+}
+
+#[test]
 fn limits_hold_against_files_that_swell() {
     let small = Limits { bytes: 1 << 20, rows: 1000, columns: 50, cell: 1000, cells: 5000 };
     let read =
@@ -273,7 +413,64 @@ fn limits_hold_against_files_that_swell() {
     for _ in 0..64 {
         std::io::Write::write_all(&mut bomb, &vec![b' '; 1 << 20]).unwrap();
     }
-    assert!(read(bomb.finish().unwrap().into_inner()).contains("unpack to more than 1 MiB"));
+    let bomb = bomb.finish().unwrap().into_inner();
+    assert!(read(bomb.clone()).contains("unpack to more than 1 MiB"));
+    // Nor by the usual limits, which are wider: no table packs so well.
+    let error = Source::from_bytes(Path::new("t"), bomb, None, &Limits::default()).unwrap_err().to_string();
+    assert!(
+        error.contains("part xl/workbook.xml") && error.contains("unpack to more than 16 MiB"),
+        "{error}"
+    );
+}
+
+/// A workbook with one column, `path`, of so many cells with the same text.
+fn one_text(length: usize, cells: u32) -> Vec<u8> {
+    let mut book = rust_xlsxwriter::Workbook::new();
+    let sheet = book.add_worksheet();
+    sheet.write_string(0, 0, "path").unwrap();
+    let text = "µ".repeat(length / 2);
+    for row in 0..cells {
+        sheet.write_string(row + 1, 0, &text).unwrap();
+    }
+    book.save_to_buffer().unwrap()
+}
+
+#[test]
+fn a_shared_text_is_counted_in_every_cell_that_shows_it() {
+    let read = |bytes: Vec<u8>, limits: &Limits| Source::from_bytes(Path::new("t.xlsx"), bytes, None, limits);
+    let small = one_text(2000, 100);
+    assert_eq!(read(small.clone(), &Limits::default()).unwrap().len(), 100);
+    let limits = Limits { bytes: 100_000, ..Limits::default() };
+    let error = read(small.clone(), &limits).unwrap_err().to_string();
+    assert!(error.contains("row 51: the sheet is too large"), "{error}");
+    let limits = Limits { cell: 1999, ..Limits::default() };
+    let error = read(small, &limits).unwrap_err().to_string();
+    assert!(error.contains("sheet Sheet1, cell A2: a text of 2000 bytes"), "{error}");
+    // 300 MB in 50 kB, within the usual limits but for how well it packs.
+    let bomb = one_text(32_000, 10_000);
+    assert!(bomb.len() < 200_000, "{}", bomb.len());
+    let error = read(bomb, &Limits::default()).unwrap_err().to_string();
+    assert!(error.contains("the sheet is too large") && error.contains("63 MiB of text"), "{error}");
+}
+
+#[test]
+fn a_workbook_that_declares_more_texts_than_it_has_is_refused() {
+    let book = one_text(20, 3);
+    let declare = |count: &str| {
+        rewritten(&book, |name, bytes| {
+            if !name.ends_with("sharedStrings.xml") {
+                return bytes;
+            }
+            let text = String::from_utf8(bytes).unwrap();
+            let start = text.find("uniqueCount=\"").unwrap() + "uniqueCount=\"".len();
+            let end = start + text[start..].find('"').unwrap();
+            format!("{}{count}{}", &text[..start], &text[end..]).into_bytes()
+        })
+    };
+    let read = |bytes| Source::from_bytes(Path::new("t.xlsx"), bytes, None, &Limits::default());
+    assert!(read(declare("9")).is_ok());
+    let error = read(declare("1000000000000")).unwrap_err().to_string();
+    assert!(error.contains("sharedStrings.xml: it declares 1000000000000 texts"), "{error}");
 }
 
 fn screen(rows: &[(&str, &str)]) -> Table {
@@ -481,23 +678,96 @@ fn mutate(bytes: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
     bytes
 }
 
-/// The same workbook with one of its parts damaged and its checksums right again.
-fn mutate_inside(workbook: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
+/// The same workbook with its parts changed and its checksums right again.
+fn rewritten(workbook: &[u8], mut change: impl FnMut(&str, Vec<u8>) -> Vec<u8>) -> Vec<u8> {
     let mut archive = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap();
-    let chosen = random.random_range(0..archive.len());
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let stored = zip::write::SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
     for part in 0..archive.len() {
         let mut file = archive.by_index(part).unwrap();
         let mut bytes = Vec::new();
         std::io::Read::read_to_end(&mut file, &mut bytes).unwrap();
-        if part == chosen {
-            bytes = mutate(&bytes, random);
-        }
-        writer.start_file(file.name().unwrap(), stored).unwrap();
-        std::io::Write::write_all(&mut writer, &bytes).unwrap();
+        let name = file.name().unwrap().into_owned();
+        writer.start_file(&*name, stored).unwrap();
+        std::io::Write::write_all(&mut writer, &change(&name, bytes)).unwrap();
     }
     writer.finish().unwrap().into_inner()
+}
+
+/// The same workbook with one of its parts damaged.
+fn mutate_inside(workbook: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
+    let parts = zip::ZipArchive::new(std::io::Cursor::new(workbook)).unwrap().len();
+    let mut left = random.random_range(0..parts);
+    rewritten(workbook, |_, bytes| {
+        let is_chosen = left == 0;
+        left = left.wrapping_sub(1);
+        if is_chosen { mutate(&bytes, random) } else { bytes }
+    })
+}
+
+/// Damages a Parquet file: half of the time in the footer or in the head of a page.
+fn mutate_parquet(bytes: &[u8], random: &mut Pcg64Mcg) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..random.random_range(1..4) {
+        let length = bytes.len();
+        if length < 16 {
+            break;
+        }
+        let at = match random.random_range(0..4) {
+            0 => random.random_range(length - length.min(1200)..length),
+            1 => {
+                // Heads and structures begin with a first field of 32 bits.
+                let from = random.random_range(0..length);
+                let found = bytes[from..].iter().position(|byte| *byte == 0x15).unwrap_or(0);
+                (from + found + random.random_range(0..12)).min(length - 1)
+            }
+            _ => random.random_range(0..length),
+        };
+        let end = (at + random.random_range(1..40)).min(length);
+        match random.random_range(0..6) {
+            0 | 1 => bytes[at] ^= 1 << random.random_range(0..8),
+            2 => bytes[at] = [0, 0xff, 0x7f, 0x80][random.random_range(0..4)],
+            3 => random.fill_bytes(&mut bytes[at..end]),
+            4 => bytes.truncate(at),
+            _ => {
+                let again = bytes[at..end].to_vec();
+                drop(bytes.splice(at..at, again));
+            }
+        }
+    }
+    bytes
+}
+
+/// `cargo bench --bench mutants` reads 100,000 of them, in processes that may abort.
+#[test]
+fn damaged_parquet_ends_in_a_table_or_an_error_that_names_its_place() {
+    let mut ours = Vec::new();
+    opened(&fixture("real_experiment.csv")).experiment.table.write_parquet(&mut ours).unwrap();
+    let mut files = vec![ours, fs::read(fixture("manifest.parquet")).unwrap()];
+    for entry in fs::read_dir(fixture("parquet")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "parquet") {
+            files.push(fs::read(path).unwrap());
+        }
+    }
+    assert_eq!(files.len(), 11);
+    let mut random = Pcg64Mcg::seed_from_u64(11);
+    let (mut tables, mut errors) = (0, 0);
+    for round in 0..600 {
+        let damaged = mutate_parquet(&files[round % files.len()], &mut random);
+        match Source::from_bytes(Path::new("t.parquet"), damaged, None, &Limits::default()) {
+            Ok(source) => {
+                assert!((1..=40).contains(&source.len()), "{}", source.len());
+                tables += 1;
+            }
+            Err(e) => {
+                let error = e.to_string();
+                assert!(error.starts_with("t.parquet: ") && error.ends_with('.'), "{error}");
+                errors += 1;
+            }
+        }
+    }
+    assert!(tables > 30 && errors > 200, "{tables} tables, {errors} errors");
 }
 
 #[test]

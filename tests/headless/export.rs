@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use molclip::export::{
-    ExportError, GifOptions, GifWriter, MovieMeta, OmeTiffOptions, OmeTiffWriter, PngOptions, Progress,
-    write_ome_tiff, write_png,
+    ExportError, GifOptions, GifWriter, MovieMeta, OmeTiffOptions, OmeTiffWriter, PngOptions, write_ome_tiff,
+    write_png,
 };
+use molclip::progress::Progress;
 use molclip::video::{self, Channel, Limits, Plane, Reader, SampleType, Shape};
 
 const TYPES: [SampleType; 9] = [

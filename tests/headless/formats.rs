@@ -1,5 +1,7 @@
 //! GIF, PNG, JPEG, folders of frames, formats that are only recognised, and `molclip info`.
 
+mod hostile;
+
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -7,7 +9,8 @@ use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use image::AnimationDecoder;
-use molclip::export::{MovieMeta, OmeTiffOptions, Progress, write_ome_tiff};
+use molclip::export::{MovieMeta, OmeTiffOptions, write_ome_tiff};
+use molclip::progress::Progress;
 use molclip::video::{self, Limits, Plane, Reader, SampleType, Shape, VideoError};
 use serde_json::Value;
 
@@ -101,7 +104,7 @@ fn gif_says_how_it_plays_and_not_how_it_was_recorded() {
 
 #[test]
 fn truncated_gif_keeps_its_whole_frames() {
-    let whole = open(&fixture("gif/pearling.gif"));
+    let whole = open(&fixture("gif/colours.gif"));
     let cut = open(&fixture("gif/truncated.gif"));
     let series = &cut.series()[0];
     assert_eq!((series.shape.t, series.missing_planes()), (9, 1));
@@ -119,7 +122,7 @@ fn no_byte_of_a_gif_can_make_it_panic() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("odd.gif");
     fs::write(&path, &bytes).unwrap();
-    let limits = Limits { plane_bytes: 1 << 20, planes: 100 };
+    let limits = Limits { plane_bytes: 1 << 20, planes: 100, ..Limits::default() };
     let read_all = || {
         if let Ok(reader) = video::open(&path, limits) {
             for t in 0..reader.series()[0].shape.t {
@@ -379,8 +382,7 @@ fn info_prints_json_alone_with_every_key() {
     assert_eq!(series["dtype"], "uint16");
     assert_eq!(series["interval_s"], Value::Null);
 
-    let json: Value =
-        serde_json::from_slice(&info(&["--json"], &fixture("gif/pearling.gif")).stdout).unwrap();
+    let json: Value = serde_json::from_slice(&info(&["--json"], &fixture("gif/colours.gif")).stdout).unwrap();
     assert_eq!(json["format"], "GIF");
     assert_eq!(json["series"][0]["axes"], "TZCYXS");
     assert_eq!(json["series"][0]["sum"], Value::Null);

@@ -153,10 +153,16 @@ fn a_mistake_in_drawing_is_kept_and_does_not_panic() {
     assert_eq!(gpu.lost(), None);
 }
 
-/// The self-test runs once, through the command: tuning for a software rasteriser takes half a minute.
+/// The self-test runs once, through the command: tuning for a software rasteriser takes half a minute. What it found is
+/// kept.
 #[test]
 fn the_self_test_agrees_with_flex_and_prints_one_json_object() {
-    let output = Command::new(env!("CARGO_BIN_EXE_molclip")).args(["gpu", "--json"]).output().unwrap();
+    let cache = tempfile::tempdir().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_molclip"))
+        .args(["gpu", "--json"])
+        .env("XDG_CACHE_HOME", cache.path())
+        .output()
+        .unwrap();
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(output.status.success(), "{report:#}");
     assert_eq!(report["passed"], true);
@@ -166,6 +172,8 @@ fn the_self_test_agrees_with_flex_and_prints_one_json_object() {
     }
     assert!(report["limits"]["max_buffer_size"].as_u64() > Some(0));
     assert!(report["times_ms"][0]["gpu"]["first"].as_f64() > Some(0.0));
+    let kept = super::tuning::kept_under(cache.path());
+    assert!(kept.iter().any(|namespace| namespace.starts_with("autotune/")), "{kept:?}");
 }
 
 /// Without a driver the command says what to install, and fails.

@@ -1,5 +1,6 @@
 //! What the program does without a window.
 
+mod arrows;
 mod chem;
 mod cli;
 mod experiment;
@@ -8,8 +9,10 @@ mod formats;
 mod frame;
 mod gpu;
 mod model;
+mod outputs;
 mod project;
 mod resample;
 mod simulate;
 mod tiff;
 mod train;
+mod tuning;

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use molclip::analysis::items::{Item, Items};
+use molclip::analysis::split::Split;
 use serde_json::Value;
 
 const CHECKPOINT: &str =
@@ -97,10 +99,97 @@ fn weights_of_pytorch_become_a_model_that_can_be_shown() {
     }
 
     let (code, error) = failed(&arguments);
-    assert!(code == 1 && error.contains("there is a model already"), "{error}");
+    assert!(
+        code == 1 && error.contains("there is a model already") && error.contains("--overwrite"),
+        "{error}"
+    );
+    printed(&[&arguments[..], &["--overwrite"]].concat());
     fs::write(out.join("model.safetensors"), &bytes[..bytes.len() - 1]).unwrap();
     let (code, error) = failed(&["--model", path(&out)]);
     assert!(code == 1 && error.contains("BLAKE3"), "{error}");
+}
+
+#[test]
+fn a_card_with_a_scale_that_cannot_be_is_refused_by_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("model");
+    json(&["--import", CHECKPOINT, "--encoder", "resnet3d-50", "--out", path(&out)]);
+    let sound: Value = serde_json::from_slice(&fs::read(out.join("model.json")).unwrap()).unwrap();
+    assert!(sound["input"]["pixel_size_um"].is_null() && sound["input"]["interval_s"].is_null(), "unknown");
+    let write = |card: &Value| fs::write(out.join("model.json"), card.to_string()).unwrap();
+    for key in ["pixel_size_um", "interval_s"] {
+        for value in [0.0, -0.5, 1e-300, 1e300] {
+            let mut card = sound.clone();
+            card["input"][key] = value.into();
+            write(&card);
+            let (code, error) = failed(&["--model", path(&out)]);
+            assert!(code == 1 && error.contains(&format!("input.{key}")), "{value}: {error}");
+        }
+        let mut card = sound.clone();
+        card["input"][key] = 0.2.into();
+        write(&card);
+        printed(&["--model", path(&out)]);
+        card["input"].as_object_mut().unwrap().remove(key);
+        write(&card);
+        let (code, error) = failed(&["--model", path(&out)]);
+        assert!(code == 1 && error.contains(key), "{error}");
+    }
+}
+
+#[test]
+fn evaluate_names_the_leaks_that_train_refuses() {
+    let folder = tempfile::tempdir().unwrap();
+    let screen = folder.path().join("screen");
+    let program = || Command::new(env!("CARGO_BIN_EXE_molclip"));
+    let ran = |command: &mut Command| {
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        (String::from_utf8(output.stdout).unwrap(), said)
+    };
+    ran(program()
+        .args(["simulate", "--moas", "4", "--drugs-per-moa", "5", "--videos-per-drug", "2"])
+        .args(["--replicates", "2", "--size", "32", "--frames", "8", "--seed", "11", "--out"])
+        .arg(&screen));
+    let manifest = screen.join("manifest.csv");
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/light-simulated");
+    let asked =
+        ["evaluate", path(&manifest), "--model", shipped, "--protocol", "mito", "--compute", "cpu", "--json"];
+    let evaluated = || ran(program().args(asked));
+    let leaks = |text: &str| {
+        let reports: Vec<Value> = serde_json::from_str(text).unwrap();
+        assert!(!reports.is_empty());
+        let leaks: Vec<Value> = reports.iter().map(|report| report["leaks"].clone()).collect();
+        assert!(leaks.iter().all(|of| *of == leaks[0]), "every object has them");
+        leaks[0].as_array().unwrap().iter().map(|leak| leak.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (json, said) = evaluated();
+    assert!(leaks(&json).is_empty() && !said.contains("leak:"), "{said}");
+
+    // A video of the query is a copy of one that is trained on.
+    let experiment = molclip::experiment::import::open(&manifest).unwrap().experiment;
+    let items = Items::of(&experiment);
+    let of = |split| items.items.iter().find(|item| item.split == Some(split)).unwrap();
+    let [train, query] = [Split::Train, Split::Query].map(of);
+    let file = |item: &Item| item.address.as_ref().unwrap().path.clone();
+    fs::copy(file(train), file(query)).unwrap();
+    let (json, said) = evaluated();
+    let found = leaks(&json);
+    assert!(found.len() == 1 && found[0].contains("same content"), "{found:?}");
+    for id in [&train.row_id, &query.row_id] {
+        assert!(found[0].contains(id.as_str()) && said.contains(id.as_str()), "{found:?}: {said}");
+    }
+    assert!(said.contains(&format!("leak: {}", found[0])), "{said}");
+    let config = folder.path().join("config.json");
+    fs::write(&config, r#"{"batch_drugs": 4, "batch_videos": 2, "input": {"frames": 8, "size": 32}}"#)
+        .unwrap();
+    let out = folder.path().join("model");
+    let output = program()
+        .args(["train", path(&manifest), "--config", path(&config), "--out", path(&out), "--compute", "cpu"])
+        .output()
+        .unwrap();
+    let refused = String::from_utf8(output.stderr).unwrap();
+    assert!(refused.contains("the split leaks"), "{refused}");
 }
 
 #[test]

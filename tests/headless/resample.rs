@@ -4,7 +4,6 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
 use molclip::experiment::{Experiment, import};
-use molclip::export::Progress;
 use molclip::gpu::resample::{Frame, Geometry, Scaling, Video, resample};
 use molclip::gpu::{Compute, ComputeChoice, ComputeThread, FrameKey, GpuDevice, GpuError, Samples};
 use molclip::learn::augment::{Key, view};
@@ -16,6 +15,7 @@ use molclip::learn::store::ClipStore;
 use molclip::model::card::InputSpec;
 use molclip::model::clip::Calibration;
 use molclip::model::input::{Frames, Intensity};
+use molclip::progress::Progress;
 use molclip::simulate;
 use molclip::video::{Crop, Limits, Plane, Recording, SampleType};
 
@@ -327,8 +327,8 @@ fn spec(channels: usize, pixel_size_um: f64) -> InputSpec {
         channels: all[..channels].iter().map(|&name| name.to_owned()).collect(),
         frames: 6,
         size: 24,
-        pixel_size_um,
-        interval_s: 6.0,
+        pixel_size_um: Some(pixel_size_um),
+        interval_s: Some(6.0),
         masked: false,
         mean: vec![0.2, 0.9][..channels].to_vec(),
         std: vec![1.1, 0.6][..channels].to_vec(),

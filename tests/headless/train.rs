@@ -107,6 +107,123 @@ fn killed_again_and_again_it_ends_with_the_same_weights() {
     assert!(left.iter().all(|name| !name.to_string_lossy().starts_with("checkpoint")), "{left:?}");
 }
 
+fn entries(folder: &Path, prefix: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(prefix)).collect()
+}
+
+/// Epochs that the last checkpoint of a folder holds.
+fn epochs_done(folder: &Path) -> usize {
+    let states = entries(folder, "checkpoint-").into_iter().map(|path| path.join("state.json"));
+    let done = |path: PathBuf| {
+        let document: Value = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        Some(document["state"]["history"].as_array()?.len())
+    };
+    states.filter_map(done).max().unwrap_or(0)
+}
+
+/// Lets a training run until `when` and kills it there; false if it was over before.
+fn killed_when(command: &mut Command, mut when: impl FnMut() -> bool) -> bool {
+    let mut child = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !when() {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    child.kill().unwrap();
+    !child.wait().unwrap().success()
+}
+
+/// Trains until `epochs` are done, lets the only checkpoint take long to remove, goes on, and kills the training while that
+/// checkpoint is being removed. False where a kill came too late.
+fn killed_in_removal(train: impl Fn() -> Command, out: &Path, epochs: usize) -> bool {
+    if out.exists() {
+        std::fs::remove_dir_all(out).unwrap();
+    }
+    if !killed_when(&mut train(), || epochs_done(out) == epochs) || out.join("finished.json").exists() {
+        return false;
+    }
+    let mut whole = entries(out, "checkpoint-");
+    whole.sort();
+    let last = whole.pop().unwrap();
+    for other in whole.into_iter().chain(entries(out, "discarded-checkpoint-")) {
+        std::fs::remove_dir_all(other).unwrap();
+    }
+    for n in 0..20_000 {
+        std::fs::write(last.join(format!("padding-{n}")), "").unwrap();
+    }
+    let half_removed = || !entries(out, "discarded-checkpoint-").is_empty();
+    killed_when(&mut train(), half_removed) && half_removed() && !last.exists()
+}
+
+#[test]
+fn killed_while_a_checkpoint_is_removed_it_goes_on_and_a_finished_one_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(folder.path(), &[]);
+    let (out, whole) = (folder.path().join("model"), folder.path().join("whole"));
+    ran(&mut train(&config, &whole));
+    let weights = |folder: &Path| std::fs::read(folder.join("model.safetensors")).unwrap();
+    // At the end of an epoch only.
+    let rarely = || {
+        let mut command = train(&config, &out);
+        command.args(["--checkpoint-every", "1e6"]);
+        command
+    };
+    // In the middle, and after the last epoch, where only the model is still to be written. On a busy machine the kill may
+    // come too late.
+    for (epochs, is_last) in [(1, false), (4, true)] {
+        assert!((0..20).any(|_| killed_in_removal(rarely, &out, epochs)), "twenty kills came too late");
+        assert_eq!(out.join("finished.json").exists(), is_last);
+        let output = ran(&mut train(&config, &out));
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(text.contains("This training is finished"), is_last, "{text}");
+        assert!(weights(&out) == weights(&whole), "the weights differ");
+        assert!(entries(&out, "checkpoint-").is_empty() && entries(&out, "discarded-").is_empty());
+    }
+}
+
+#[test]
+fn a_finished_model_and_a_folder_in_use_are_not_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("model");
+    let config_of = |seed: u64| {
+        let place = folder.path().join(seed.to_string());
+        std::fs::create_dir_all(&place).unwrap();
+        config(&place, &[("seed", seed.into()), ("drug_epochs", 4.into())])
+    };
+    let (first, second) = (config_of(3), config_of(4));
+    let failed = |command: &mut Command| {
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+
+    // Two at once.
+    let mut child = train(&first, &out).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+    while !out.join("lock.json").exists() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended too soon");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let text = failed(&mut train(&second, &out));
+    assert!(text.contains(&format!("process {}", child.id())) && text.contains("another folder"), "{text}");
+    assert!(child.wait().unwrap().success());
+
+    let weights = || std::fs::read(out.join("model.safetensors")).unwrap();
+    let before = weights();
+    let text = failed(&mut train(&second, &out));
+    assert!(text.contains("finished model") && text.contains("--overwrite"), "{text}");
+    assert!(before == weights());
+    ran(train(&second, &out).arg("--overwrite"));
+    assert!(before != weights(), "another seed, the same weights");
+
+    // Where nothing can be written, this is said before a video is read.
+    let file = folder.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let text = failed(&mut train(&first, &file.join("model")));
+    assert!(text.contains("cannot be made") && !text.contains("to train on"), "{text}");
+}
+
 #[test]
 fn a_trained_model_is_evaluated_embedded_and_predicts() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,7 +267,7 @@ fn a_trained_model_is_evaluated_embedded_and_predicts() {
     ran(molclip().arg("embed").arg(screen()).arg("--model").arg(&model).arg("--out").arg(&embeddings));
     let bytes = std::fs::read(&embeddings).unwrap();
     assert_eq!(&bytes[..6], b"\x93NUMPY");
-    let rows = std::fs::read_to_string(folder.path().join("row_ids.csv")).unwrap().lines().count() - 1;
+    let rows = std::fs::read_to_string(folder.path().join("e.row_ids.csv")).unwrap().lines().count() - 1;
     let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
     assert!(header.contains(&format!("'shape': ({rows}, 48)")), "{header}");
     assert_eq!(bytes.len(), 128 + rows * 48 * 4);

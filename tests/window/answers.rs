@@ -1,5 +1,5 @@
 //! Answers in the window: a screen is encoded, a video is asked about, a structure, a rectangle that plays, and what is
-//! taken away.
+//! exported.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -8,7 +8,7 @@ use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use molclip::analysis::answers::{Call, Level};
 use molclip::app::answers::structure::StructureQuestion;
-use molclip::app::answers::{AnswerCommand, Answering, Encoded, Options, TableFormat, TakeForm};
+use molclip::app::answers::{AnswerCommand, Answering, Encoded, Options, PredictionsForm, TableFormat};
 use molclip::app::command::Command;
 use molclip::app::screen::command::ScreenCommand;
 use molclip::app::screen::selection::Gesture;
@@ -137,7 +137,7 @@ fn blind_scoring_hides_answers() {
     window.get_by_label("Answers are hidden while you score blind.");
     assert!(window.query_by_label_contains("Active: q ").is_none());
     // The export form would write names.
-    assert!(!molclip::app::panels::menu::enabled(&Command::TakeAnswers, &studio(&window).state));
+    assert!(!molclip::app::panels::menu::enabled(&Command::ExportPredictions, &studio(&window).state));
 }
 
 #[test]
@@ -220,7 +220,7 @@ fn a_rectangle_is_encoded_as_the_recording_plays() {
     });
 }
 
-/// The README's tutorial on one screen: train, encode, ask, take away; what was written is read back.
+/// The README's tutorial on one screen: train, encode, ask, export; what was written is read back.
 #[test]
 fn the_tutorial_goes_through_from_training_to_a_table() {
     let folder = tempfile::tempdir().unwrap();
@@ -259,14 +259,14 @@ fn the_tutorial_goes_through_from_training_to_a_table() {
     select(&mut window, row);
 
     let results = folder.path().join("results");
-    send(&mut window, Command::TakeAnswers);
-    let form = TakeForm {
+    send(&mut window, Command::ExportPredictions);
+    let form = PredictionsForm {
         folder: results.display().to_string(),
         tables: TableFormat::Csv,
         figures: true,
         embeddings: true,
     };
-    send(&mut window, Command::Answers(AnswerCommand::Take(form)));
+    send(&mut window, Command::Answers(AnswerCommand::Export(form)));
     settle(&mut window);
     let table = std::fs::read_to_string(results.join("predictions.csv")).unwrap();
     let mut lines = table.lines();

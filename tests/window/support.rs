@@ -8,7 +8,8 @@ use egui_kittest::Harness;
 use molclip::app::command::Command;
 use molclip::app::settings::Settings;
 use molclip::app::{Setup, Studio, log_store};
-use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter, Progress};
+use molclip::export::{MovieMeta, OmeTiffOptions, OmeTiffWriter};
+use molclip::progress::Progress;
 use molclip::simulate;
 use molclip::video::{Address, Channel, Plane, SampleType, Shape};
 

@@ -20,7 +20,7 @@ use super::space::{PARTS, Whitening, Whitenings, mean};
 use super::{AnswersError, Options, Subjects};
 use crate::analysis::evaluate::{normalise, products};
 use crate::analysis::ranking::{average_precision, chance};
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::random::stream;
 
 /// Largest share of false calls that is accepted among the treatments called active.

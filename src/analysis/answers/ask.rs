@@ -15,7 +15,7 @@ use super::space::profile;
 use super::{AnswersError, Level, Options, Origin, Subjects, Treatment, Verdict};
 use crate::analysis::evaluate::normalise;
 use crate::analysis::search::Gallery;
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// An experiment that is asked about. Never changed once made; share it among threads.
 #[derive(Debug)]
@@ -354,6 +354,9 @@ impl Answers {
             Query::Compound(place) => {
                 there("compound", place, subjects.compounds.len())?;
                 let all: Vec<usize> = subjects.treatments_of(place).collect();
+                if all.is_empty() && !subjects.subjects.iter().any(|video| video.compound == Some(place)) {
+                    return Err(AnswersError::NotCalled { compound: subjects.compounds[place].name.clone() });
+                }
                 let active: Vec<usize> =
                     all.iter().copied().filter(|&i| self.own.activity[i].is_active()).collect();
                 let q = |i: &usize| self.own.activity[*i].q.unwrap_or(f64::INFINITY);
@@ -383,6 +386,15 @@ impl Answers {
         let rows: Vec<usize> = wells.iter().flatten().copied().collect();
         let replicates: BTreeSet<usize> = rows.iter().map(|&i| subjects.subjects[i].replicate).collect();
         let doses = treatments.len().max(1);
+        let missing = match (level, treatments) {
+            (Level::Treatment, &[treatment]) => subjects.unembedded_of(treatment).count(),
+            _ => subjects.unembedded.iter().filter(|video| video.compound == Some(compound)).count(),
+        };
+        let notes = match missing {
+            0 => Vec::new(),
+            1 => vec!["One of its videos could not be encoded and does not count.".to_owned()],
+            n => vec![format!("{n} of its videos could not be encoded and do not count.")],
+        };
         Asked {
             level,
             vector: profile(&self.own.vectors, self.library.dim, wells.iter().map(Vec::as_slice)),
@@ -391,7 +403,7 @@ impl Answers {
             compound: Some(compound),
             activity,
             control,
-            notes: Vec::new(),
+            notes,
         }
     }
 

@@ -11,7 +11,7 @@ use super::space::{Centres, Whitening, Whitenings};
 use super::{AnswersError, Level, Options, Origin, Subjects};
 use crate::analysis::evaluate::normalise;
 use crate::analysis::search::{self, Similarity};
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Vectors that are whitened between two looks at whether somebody cancelled.
 const AT_ONCE: usize = 4096;

@@ -5,7 +5,7 @@ use nalgebra::{DMatrix, DMatrixView};
 use rayon::prelude::*;
 
 use super::AnswersError;
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Side of a block of a matrix.
 const TILE: usize = 256;

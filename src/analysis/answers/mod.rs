@@ -85,6 +85,12 @@ pub enum AnswersError {
         /// How many there are.
         count: usize,
     },
+    /// The question is about a compound without a video that was encoded.
+    #[error("Not called: no video of {compound} could be encoded. Look at its recordings, or exclude them")]
+    NotCalled {
+        /// Its name.
+        compound: String,
+    },
     /// Somebody stopped it.
     #[error("Cancelled.")]
     Cancelled,
@@ -95,7 +101,7 @@ pub enum AnswersError {
 pub struct Origin {
     /// Name of the experiment.
     pub name: String,
-    /// SHA-256 of the model's weights, hexadecimal.
+    /// BLAKE3 of the model's weights, hexadecimal.
     pub model_hash: String,
     /// True if model or videos are simulated.
     pub simulated: bool,

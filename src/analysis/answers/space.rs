@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::linear::{Lower, add_scatter};
 use super::{AnswersError, Options, Subjects};
 use crate::analysis::evaluate::normalise;
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Degrees of freedom below which the scatter of repetitions says too little to whiten by.
 const LEAST_FREEDOM: usize = 20;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use crate::analysis::items::{Compound, Items};
+use crate::analysis::items::{Compound, Item, Items};
 use crate::experiment::{EmbeddingTable, Experiment};
 
 /// One video with an embedding.
@@ -29,6 +29,16 @@ pub struct Subject {
     pub moas: Vec<usize>,
     /// True where the recording is known to be simulated.
     pub simulated: bool,
+}
+
+impl Subject {
+    /// Compound and dose, by which it belongs to a treatment; `None` for negative controls and for rows without a
+    /// compound.
+    pub fn treated(&self) -> Option<(usize, Option<u64>)> {
+        // −0 and 0 are one dose.
+        let dose = self.dose.map(|dose| (dose + 0.0).to_bits());
+        self.compound.filter(|_| !self.control).map(|compound| (compound, dose))
+    }
 }
 
 /// One compound at one dose. Negative controls are none.
@@ -60,6 +70,9 @@ pub enum Unit {
 pub struct Subjects {
     /// The videos in the table's order.
     pub subjects: Vec<Subject>,
+    /// Rows that are not excluded and have no vector, in the table's order: nothing is asked about them, and they do not
+    /// answer.
+    pub unembedded: Vec<Subject>,
     /// Compounds, with the keys of [`Items`].
     pub compounds: Vec<Compound>,
     /// Mechanisms.
@@ -87,7 +100,9 @@ impl Subjects {
     pub fn of(experiment: &Experiment, table: &EmbeddingTable) -> Self {
         let mut items = Items::with_unnamed(experiment);
         let known: BTreeSet<&str> = table.row_ids.iter().map(String::as_str).collect();
-        items.retain("no embedding", |item| known.contains(item.row_id.as_str()));
+        let is_known = |item: &Item| known.contains(item.row_id.as_str());
+        let unembedded: Vec<Item> = items.items.iter().filter(|item| !is_known(item)).cloned().collect();
+        items.retain("no embedding", is_known);
         // The unnamed rows share a compound without a name; the places after it move up.
         let unnamed = items.compounds.iter().position(|compound| compound.name.is_empty());
         if let Some(place) = unnamed {
@@ -98,7 +113,7 @@ impl Subjects {
             Some(unnamed) if place > unnamed => Some(place - 1),
             _ => Some(place),
         };
-        let subjects = items.items.into_iter().map(|item| Subject {
+        let subject = |item: Item| Subject {
             row: item.row,
             row_id: item.row_id,
             compound: compound(item.compound),
@@ -109,8 +124,10 @@ impl Subjects {
             control: item.control,
             moas: item.moas,
             simulated: item.simulated,
-        });
-        let mut all = Self::new(subjects.collect(), items.compounds, items.moas, items.replicates);
+        };
+        let subjects = items.items.into_iter().map(subject).collect();
+        let mut all = Self::new(subjects, items.compounds, items.moas, items.replicates);
+        all.unembedded = unembedded.into_iter().map(subject).collect();
         all.left_out = items.left_out;
         all.notes.splice(0..0, items.notes);
         all
@@ -132,11 +149,8 @@ impl Subjects {
         let mut numbers: HashMap<(usize, Option<u64>), usize> = HashMap::new();
         let (mut treatments, mut treatment_of) = (Vec::<Treatment>::new(), Vec::new());
         for (place, subject) in subjects.iter().enumerate() {
-            let compound = subject.compound.filter(|_| !subject.control);
-            treatment_of.push(compound.map(|compound| {
-                // −0 and 0 are one dose.
-                let key = (compound, subject.dose.map(|dose| (dose + 0.0).to_bits()));
-                let next = treatments.len();
+            treatment_of.push(subject.treated().map(|key| {
+                let (compound, next) = (key.0, treatments.len());
                 let number = *numbers.entry(key).or_insert(next);
                 if number == next {
                     let dose = subject.dose;
@@ -155,6 +169,7 @@ impl Subjects {
         };
         let mut all = Self {
             subjects,
+            unembedded: Vec::new(),
             compounds,
             moas,
             replicates,
@@ -213,6 +228,14 @@ impl Subjects {
     /// The treatments of a compound, in their order.
     pub fn treatments_of(&self, compound: usize) -> impl Iterator<Item = usize> {
         (0..self.treatments.len()).filter(move |&i| self.treatments[i].compound == compound)
+    }
+
+    /// The rows of a treatment that have no vector.
+    pub fn unembedded_of(&self, treatment: usize) -> impl Iterator<Item = &Subject> {
+        let of = &self.treatments[treatment];
+        // A treatment's videos have its dose, and there is no treatment without any.
+        let key = of.subjects.first().and_then(|&place| self.subjects[place].treated());
+        self.unembedded.iter().filter(move |video| key.is_some() && video.treated() == key)
     }
 
     /// The video of a table row.

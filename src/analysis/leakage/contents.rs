@@ -1,7 +1,7 @@
 //! What is in the files of recordings, so that copies under other names are found.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,7 +11,8 @@ use rayon::prelude::*;
 
 use super::super::items::{Item, Items};
 use super::super::split::Split;
-use crate::export::{ExportError, Progress};
+use crate::progress::{Cancelled, Progress};
+use crate::regular_file;
 use crate::video::Address;
 
 /// Bytes read at a time.
@@ -47,7 +48,7 @@ impl Contents {
         splits: &[Option<Split>],
         limit: u64,
         progress: &Progress,
-    ) -> Result<Hashes, ExportError> {
+    ) -> Result<Hashes, Cancelled> {
         let used = || items.items.iter().zip(splits).filter(|(_, split)| split.is_some());
         let mut paths: BTreeMap<&Path, Option<Seen>> = BTreeMap::new();
         for address in used().filter_map(|(item, _)| item.address.as_ref()) {
@@ -88,7 +89,7 @@ impl Contents {
         let mut hasher = blake3::Hasher::new();
         let mut buffer = vec![0; BUFFER];
         for file in files(&seen.0).ok()? {
-            let mut file = File::open(file).ok()?;
+            let mut file = regular_file::open(&file).ok()?;
             loop {
                 match file.read(&mut buffer).ok()? {
                     0 => break,

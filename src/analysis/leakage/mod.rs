@@ -76,6 +76,14 @@ pub struct Finding {
     pub n_rows: usize,
 }
 
+impl Finding {
+    /// What was found and where, for a line of text.
+    pub fn sentence(&self) -> String {
+        let more = if self.n_rows > self.rows.len() { ", …" } else { "" };
+        format!("{} Rows: {}{more}", self.text, self.rows.join(", "))
+    }
+}
+
 /// What is checked.
 #[derive(Debug, Clone)]
 pub struct Check<'a> {

@@ -129,6 +129,9 @@ fn a_copy_under_another_name_is_found_by_its_content() {
         (Severity::Warning, Leak::Content, "r4 r5".to_owned()),
     ];
     assert_eq!(all, expected);
+    assert_eq!(findings[0].sentence(), "2 rows in train and gallery have the same content. Rows: r0, r7");
+    let many = Finding { n_rows: 3, ..findings[0].clone() };
+    assert!(many.sentence().ends_with("Rows: r0, r7, …"));
 }
 
 #[test]

@@ -15,7 +15,7 @@ mod umap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::export::Progress;
+use crate::progress::Progress;
 
 pub use pca::plane;
 pub use quality::{trustworthiness, trustworthiness_of};

@@ -4,7 +4,7 @@ use nalgebra::{DMatrix, DMatrixView};
 use rayon::prelude::*;
 
 use super::{Phase, ProjectionError};
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Directions that are followed; two are shown, the others bring them forth sooner.
 const DIRECTIONS: usize = 8;

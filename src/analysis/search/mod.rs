@@ -188,7 +188,7 @@ impl Gallery {
         self.similarity
     }
 
-    /// SHA-256 of the weights of the model that made the vectors, where the file tells (safetensors).
+    /// BLAKE3 of the weights of the model that made the vectors, where the file tells (safetensors).
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
     }

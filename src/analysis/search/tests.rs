@@ -281,7 +281,7 @@ fn files_of_the_program_open() {
     }
     let error = Gallery::open(&folder.path().join("none.npy"), Similarity::Dot).unwrap_err();
     assert!(matches!(error, SearchError::Io { .. }), "{error}");
-    let csv = Gallery::open(&folder.path().join("row_ids.csv"), Similarity::Dot).unwrap_err();
+    let csv = Gallery::open(&folder.path().join("e.row_ids.csv"), Similarity::Dot).unwrap_err();
     assert!(csv.to_string().contains("neither NumPy's format nor a whole safetensors file"), "{csv}");
 }
 

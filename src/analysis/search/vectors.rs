@@ -1,7 +1,6 @@
 //! Vectors in memory or in a file.
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,7 +42,7 @@ impl Vectors {
     /// Maps a file, of which only what is looked at comes into memory.
     pub(super) fn open(path: &Path) -> Result<(Self, Layout), SearchError> {
         let io = |source| SearchError::Io { path: path.to_owned(), source };
-        let file = File::open(path).map_err(io)?;
+        let file = crate::regular_file::open(path).map_err(io)?;
         // SAFETY: mapping is unsafe because the bytes change under us if the file is overwritten in place, and
         // reading past a new, nearer end kills the program. The first cannot break Rust's rules for what is read
         // here: any four bytes are an f32, and lengths were checked against the map, not the file. The second

@@ -14,13 +14,15 @@ use crate::analysis::items::Items;
 use crate::app::training::job::{Device, load};
 use crate::app::training::kept::Start;
 use crate::experiment::{EmbeddingTable, Experiment, import};
-use crate::export::{ExportError, Progress};
+use crate::export::ExportError;
 use crate::gpu::ComputeThread;
 use crate::learn::infer::Encoder;
+use crate::learn::predict::Finite;
 use crate::learn::region::{self, Region};
 use crate::learn::screen::{Screen, ScreenError};
 use crate::model::card::Card;
 use crate::model::input::Frames;
+use crate::progress::{Cancelled, Progress};
 use crate::video::Recording;
 
 /// What an encoding needs.
@@ -47,9 +49,12 @@ pub fn encode(task: &Task, progress: &Progress) -> anyhow::Result<Encoded> {
     let screen = read(&task.experiment, &card, progress)?;
     let encodings = screen.encode(&encoder, Frames::Video, progress)?;
     let seconds = started.elapsed().as_secs_f64();
-    let places = 0..screen.rows.len();
-    let intensities = places.map(|place| screen.intensities(place).to_vec()).collect();
-    let table = screen.table(&encodings, &card.hash);
+    let is_finite = encodings.finite();
+    let kept = || (0..screen.rows.len()).filter(|&place| is_finite[place]);
+    let intensities = kept().map(|place| screen.intensities(place).to_vec()).collect();
+    let rows: Vec<usize> = kept().map(|place| screen.rows[place]).collect();
+    let finite = Finite::of(&screen.row_ids, &encodings)?;
+    let table = finite.table(&card.hash);
     let (subjects, answers) = answers(&task.experiment, &table, &card, None, progress)?;
     Ok(Encoded {
         experiment: task.experiment.id.clone(),
@@ -58,11 +63,11 @@ pub fn encode(task: &Task, progress: &Progress) -> anyhow::Result<Encoded> {
         card: Arc::new(card),
         encoder,
         fingerprint: screen.fingerprint(),
-        rows: Arc::new(screen.rows),
-        row_ids: screen.row_ids.into(),
-        encodings: Arc::new(encodings),
+        rows: Arc::new(rows),
+        row_ids: finite.row_ids.into(),
+        encodings: Arc::new(finite.encodings),
         intensities: Arc::new(intensities),
-        problems: screen.problems,
+        problems: screen.problems.into_iter().chain(finite.problems).collect(),
         warnings: screen.warnings,
         seconds,
         subjects,
@@ -79,6 +84,7 @@ fn read(experiment: &Arc<Experiment>, card: &Card, progress: &Progress) -> Resul
 pub fn is_stopped(error: &anyhow::Error) -> bool {
     error.downcast_ref::<ScreenError>().is_some_and(|e| matches!(e, ScreenError::Stopped(_)))
         || error.downcast_ref::<AnswersError>().is_some_and(|e| matches!(e, AnswersError::Cancelled))
+        || error.downcast_ref::<Cancelled>().is_some()
         || error.downcast_ref::<ExportError>().is_some_and(|e| matches!(e, ExportError::Cancelled))
 }
 
@@ -151,7 +157,7 @@ pub fn gallery(path: &Path, encoded: &Encoded, progress: &Progress) -> anyhow::R
     } else {
         let screen = read(&experiment, card, progress)?;
         let encodings = screen.encode(&encoded.encoder, Frames::Video, progress)?;
-        Arc::new(screen.table(&encodings, &card.hash))
+        Arc::new(Finite::of(&screen.row_ids, &encodings)?.table(&card.hash))
     };
     let subjects = Arc::new(Subjects::of(&experiment, &table));
     let raw = subjects.gather(&table);
@@ -170,7 +176,7 @@ pub fn gallery(path: &Path, encoded: &Encoded, progress: &Progress) -> anyhow::R
 /// Answers a question about a row.
 pub fn ask(encoded: &Encoded, question: Question, neighbours: usize) -> Result<Answer, String> {
     let Some(subject) = encoded.subject(question.row) else {
-        return Err("This video was not encoded.".to_owned());
+        return Err("Not called: this video was not encoded.".to_owned());
     };
     let answers = &encoded.answers;
     let about = &encoded.subjects.subjects[subject];

@@ -2,11 +2,11 @@
 //!
 //! Plain data; [`crate::app::panels::answers`] shows it, `apply::answers` changes it and starts the jobs.
 
+pub mod export;
 pub mod job;
 pub mod models;
 pub mod pictures;
 pub mod structure;
-pub mod take;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -240,7 +240,7 @@ impl Answering {
 
 /// What is written, and where.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TakeForm {
+pub struct PredictionsForm {
     /// Folder.
     pub folder: String,
     /// Tables as CSV, Parquet or XLSX.
@@ -299,7 +299,7 @@ pub enum AnswerCommand {
     /// Let the experiment itself answer again.
     OwnGallery,
     /// Write what the form says.
-    Take(TakeForm),
+    Export(PredictionsForm),
 }
 
 /// What jobs send back.

@@ -8,7 +8,7 @@ use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
 use crate::app::answers::{
-    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, Question, TakeForm, structure, take,
+    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, export, structure,
 };
 use crate::app::jobs::{Choice, Event};
 use crate::app::panels::Pane;
@@ -42,16 +42,16 @@ impl Studio {
             AnswerCommand::Region(place) => self.ask_region(place),
             AnswerCommand::Gallery(path) => self.open_gallery(path),
             AnswerCommand::OwnGallery => self.answer_anew("Comparing within the experiment", |_, _| Ok(None)),
-            AnswerCommand::Take(form) => self.take_away(form),
+            AnswerCommand::Export(form) => self.export_predictions(form),
         }
     }
 
     /// A file or folder was chosen.
     pub(in crate::app) fn answer_path(&mut self, choice: Choice, path: PathBuf) {
         match choice {
-            Choice::Gallery => self.open_gallery(path),
+            Choice::Gallery | Choice::GalleryFolder => self.open_gallery(path),
             Choice::Results => {
-                if let Some(form) = &mut self.state.dialogs.take {
+                if let Some(form) = &mut self.state.dialogs.export_predictions {
                     form.folder = path.display().to_string();
                 }
             }
@@ -91,7 +91,7 @@ impl Studio {
     fn answer_anew(
         &mut self,
         name: &str,
-        gallery: impl FnOnce(&Encoded, &crate::export::Progress) -> anyhow::Result<job::GalleryChoice>
+        gallery: impl FnOnce(&Encoded, &crate::progress::Progress) -> anyhow::Result<job::GalleryChoice>
         + Send
         + 'static,
     ) {
@@ -230,16 +230,16 @@ impl Studio {
     }
 
     /// Writes what the form says.
-    fn take_away(&mut self, form: TakeForm) {
+    fn export_predictions(&mut self, form: PredictionsForm) {
         let Some(screen) = &self.state.screen else { return };
         let Some(encoded) = self.state.answers.of(screen).cloned() else { return };
         if screen.look().blind {
             return;
         }
         let task =
-            take::Task { form, experiment: screen.experiment().clone(), row: screen.selection.current() };
+            export::Task { form, experiment: screen.experiment().clone(), row: screen.selection.current() };
         self.jobs.spawn("Writing answers", false, move |progress, _| {
-            let files = take::write(&encoded, &task, progress)?;
+            let files = export::write(&encoded, &task, progress)?;
             log::info!("{} files are in {}.", files.len(), task.form.folder.trim());
             Ok(())
         });

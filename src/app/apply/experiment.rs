@@ -313,7 +313,9 @@ impl Studio {
             Choice::StartModel | Choice::ModelsFolder | Choice::SaveConfig | Choice::LoadConfig => {
                 self.training_path(choice, path);
             }
-            Choice::AnswerModel | Choice::Gallery | Choice::Results => self.answer_path(choice, path),
+            Choice::AnswerModel | Choice::Gallery | Choice::GalleryFolder | Choice::Results => {
+                self.answer_path(choice, path);
+            }
             _ => self.open_experiment(path),
         }
     }

@@ -17,7 +17,7 @@ pub use self::experiment::Kept;
 pub use self::metadata::EditQueue;
 pub use self::screen::rows_text;
 pub use self::views::Playing;
-use super::answers::TakeForm;
+use super::answers::PredictionsForm;
 use super::command::Command;
 use super::jobs::{Choice, Event, Opened};
 use super::panels::attach::AttachForm;
@@ -177,9 +177,9 @@ impl Studio {
                 self.encode_videos();
             }
             Command::ShowAnswers => self.show_answers(),
-            Command::TakeAnswers => {
+            Command::ExportPredictions => {
                 if let Some(screen) = &self.state.screen {
-                    self.state.dialogs.take = Some(TakeForm::first(&self.state, screen));
+                    self.state.dialogs.export_predictions = Some(PredictionsForm::first(&self.state, screen));
                 }
             }
             Command::Answers(command) => self.apply_to_answers(command),

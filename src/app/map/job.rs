@@ -7,7 +7,7 @@ use super::{Asked, Picture};
 use crate::analysis::projection;
 use crate::app::widgets::scatter::Plane;
 use crate::experiment::Table;
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Points that a map needs at least.
 pub const FEWEST: usize = 3;

@@ -17,7 +17,7 @@ use super::screen::Screen;
 use super::widgets::scatter::{Plane, Tool, Viewport};
 use crate::analysis::projection::{Method, Settings};
 use crate::experiment::{EmbeddingTable, Query};
-use crate::export::Progress;
+use crate::progress::Progress;
 
 /// Pictures kept, so that going back to one takes no time.
 const KEPT: usize = 16;

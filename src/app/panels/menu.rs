@@ -53,7 +53,7 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
             state.training.job().is_none()
                 && state.screen.as_ref().is_some_and(|s| state.training.form_of(&s.experiment().id).is_some())
         }
-        Command::TakeAnswers => {
+        Command::ExportPredictions => {
             state.screen.as_ref().is_some_and(|s| !s.look().blind && state.answers.of(s).is_some())
         }
         Command::ShowReport => state.report.is_some(),
@@ -180,7 +180,7 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 Command::EncodeVideos,
                 Command::ShowAnswers,
                 Command::ShowMap,
-                Command::TakeAnswers,
+                Command::ExportPredictions,
             ] {
                 item(ui, command, out);
             }

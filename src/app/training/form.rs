@@ -181,7 +181,7 @@ fn with_card(mut config: Config, card: Option<&Card>) -> Config {
         config.projection = card.projection;
         config.input.frames = card.input.frames;
         config.input.size = Some(card.input.size);
-        config.input.pixel_size_um = Some(card.input.pixel_size_um);
+        config.input.pixel_size_um = card.input.pixel_size_um;
         config.input.channels.clone_from(&card.input.channels);
     }
     config

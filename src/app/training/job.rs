@@ -13,15 +13,16 @@ use crate::analysis::items::Items;
 use crate::analysis::split::Split;
 use crate::app::jobs::{Event, Reply};
 use crate::experiment::Experiment;
-use crate::export::Progress;
 use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
 use crate::learn::config::Config;
 use crate::learn::dataset::DatasetError;
 use crate::learn::estimate::Speed;
+use crate::learn::folder::TrainingFolder;
 use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, Steering, TrainError};
-use crate::learn::{checkpoint, estimate, infer, shipped};
+use crate::learn::{estimate, infer, shipped};
 use crate::model::card::Card;
 use crate::model::molclip::MolClip;
+use crate::progress::Progress;
 
 /// Shortest time between two messages to the window.
 const TELL_EVERY: Duration = Duration::from_millis(100);
@@ -83,9 +84,6 @@ pub fn work(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<()
     let stopped = steering.is_stopped();
     match outcome {
         Ok(outcome) => {
-            if !stopped && let Err(e) = checkpoint::clear(&folder) {
-                log::warn!("{e}");
-            }
             send(Message::Ended(Ended::Finished(Finish::of(&outcome, stopped))));
             log::info!("Training {name}: the model is in {}.", folder.display());
             Ok(())
@@ -108,6 +106,8 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
 fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outcome> {
     let Task { started, experiment, items, splits, folder, device, steering, done } = task;
     let Started { name, start, config, .. } = started.clone();
+    // A free name was chosen for it, or it goes on: nothing is overwritten.
+    let out = TrainingFolder::open(&folder, false)?;
     kept::note(&folder, &started)?;
     let splits = match splits {
         Some(splits) => splits,
@@ -124,7 +124,7 @@ fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outco
         experiment,
         items: Items::clone(&items),
         splits,
-        out: folder,
+        out,
         name,
         start,
         compute,

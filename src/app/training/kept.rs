@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::learn::checkpoint::{self, CheckpointError};
 use crate::learn::config::Config;
+use crate::learn::folder::{FolderError, TrainingFolder};
 use crate::learn::progress::State;
 use crate::model::weights;
 use crate::video::edits::write_atomically;
@@ -116,16 +117,21 @@ pub fn note(folder: &Path, started: &Started) -> Result<(), CheckpointError> {
 }
 
 /// Throws an unfinished training away; a model that it left stays.
-pub fn forget(folder: &Path) -> Result<(), CheckpointError> {
+///
+/// # Errors
+/// It runs, perhaps in another program, or the disk refuses.
+pub fn forget(folder: &Path) -> Result<(), FolderError> {
+    let held = TrainingFolder::open(folder, false)?;
     checkpoint::clear(folder)?;
     if folder.join(weights::CARD).exists() {
         return Ok(());
     }
     let path = folder.join(STARTED);
     let gone = std::fs::remove_file(&path);
+    drop(held);
     // A folder with something else in it stays.
     let _ = std::fs::remove_dir(folder);
-    gone.map_err(|source| CheckpointError::Io { path, source })
+    Ok(gone.map_err(|source| CheckpointError::Io { path, source })?)
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@ use crate::analysis::leakage::{self, Check, Finding, Leak, Severity};
 use crate::analysis::split::{Protocol, ProtocolError, Split};
 use crate::app::screen::Screen;
 use crate::experiment::Experiment;
-use crate::export::{ExportError, Progress};
 use crate::learn::config::Config;
 use crate::learn::run::splits;
 use crate::learn::sampler::{self, Stage};
 use crate::model::card::Card;
+use crate::progress::{Cancelled, Progress};
 use crate::video::{Limits, Recording};
 
 /// Bytes of recordings that are compared by content at most: seconds on a fast disk.
@@ -166,7 +166,7 @@ pub fn look(
     items: Option<Arc<Items>>,
     contents: &Contents,
     progress: &Progress,
-) -> Result<Look, ExportError> {
+) -> Result<Look, Cancelled> {
     let items = items.unwrap_or_else(|| Arc::new(Items::of(experiment)));
     let drugs: BTreeSet<usize> =
         items.items.iter().filter(|item| !item.control).map(|item| item.compound).collect();
@@ -191,7 +191,7 @@ fn look_at(
     protocol: Protocol,
     contents: &Contents,
     progress: &Progress,
-) -> Result<SplitLook, ExportError> {
+) -> Result<SplitLook, Cancelled> {
     let part = |is_in: &dyn Fn(Split) -> bool| {
         let (mut compounds, mut moas, mut rows) = (BTreeSet::new(), BTreeSet::<usize>::new(), 0);
         for (item, split) in items.items.iter().zip(&splits) {

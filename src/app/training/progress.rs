@@ -293,6 +293,7 @@ impl Live {
                 self.since = Instant::now();
             }
             Event::Leaks(findings) => self.findings = findings,
+            Event::Finished => self.notes.push("It was finished before: nothing was trained.".to_owned()),
             Event::Resumed { step } => self.notes.push(format!("Went on after step {step}.")),
             Event::Halved { parts } => {
                 self.notes.push(format!(

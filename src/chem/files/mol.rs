@@ -1,5 +1,7 @@
 //! MOL blocks and SDF: V2000 and V3000, with the properties behind them.
 
+mod numbers;
+
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -32,6 +34,7 @@ fn read(block: &Block) -> Result<Molecule, ChemError> {
     let error = |line: usize, why: String| ChemError::Mol { line: block.offset + line.max(1), why };
     let counts = block.lines.get(3).copied().unwrap_or_default();
     let v3000 = counts.trim_end().ends_with("V3000");
+    numbers::check(&block.lines, v3000).map_err(|(line, why)| error(line, why))?;
     let mut text = block.lines.join("\n");
     text.push('\n');
     let (canonical, ambiguous) = contained("The structure", || {

@@ -2,7 +2,10 @@
 
 use chematic::core::Element;
 
-use super::{ChemError, Scanner};
+use super::{ChemError, MAX_ATOM_MAP, MAX_ISOTOPE, Scanner};
+
+/// Digits of a wrong number that are shown.
+const SHOWN: usize = 20;
 
 impl Scanner<'_> {
     /// `[` isotope? symbol chirality? hydrogens? charge? class? `]`
@@ -16,6 +19,8 @@ impl Scanner<'_> {
             return Err(self.error(start, "the bracket is never closed"));
         }
         let mut at = inside.iter().take_while(|c| c.is_ascii_digit()).count();
+        // The toolkit takes what is too large for the largest that it knows.
+        self.in_range("isotope", start + 1, &inside[..at], MAX_ISOTOPE)?;
         let symbol = symbol_length(&inside[at..])
             .ok_or_else(|| self.error(start + 1 + at, unknown_symbol(&inside[at..])))?;
         at += symbol;
@@ -40,7 +45,9 @@ impl Scanner<'_> {
             at += count(at, char::is_ascii_digit);
         }
         if inside.get(at) == Some(&':') && inside.get(at + 1).is_some_and(char::is_ascii_digit) {
-            at += 1 + count(at + 1, char::is_ascii_digit);
+            let digits = at + 1..at + 1 + count(at + 1, char::is_ascii_digit);
+            at = digits.end;
+            self.in_range("atom map", start + 1 + digits.start, &inside[digits], MAX_ATOM_MAP)?;
         }
         if let Some(&c) = inside.get(at) {
             return Err(self.error(
@@ -49,6 +56,17 @@ impl Scanner<'_> {
             ));
         }
         self.atom(length + 1)
+    }
+
+    /// Checks a number, which may be missing.
+    fn in_range(&self, what: &str, at: usize, digits: &[char], most: u32) -> Result<(), ChemError> {
+        let number: String = digits.iter().collect();
+        if number.is_empty() || number.parse().is_ok_and(|number: u32| number <= most) {
+            return Ok(());
+        }
+        let more = if digits.len() > SHOWN { "…" } else { "" };
+        let shown: String = number.chars().take(SHOWN).collect();
+        Err(self.error(at, format!("the {what} {shown}{more} is out of range, 0 to {most}")))
     }
 }
 

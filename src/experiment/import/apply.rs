@@ -16,6 +16,9 @@ use super::report::{BadCell, DuplicateId, Imported, Listed, MissingFile, Report}
 use super::source::Source;
 use crate::video;
 
+/// The manifest's columns of the crop.
+const CROP: [&str; 4] = ["crop_x", "crop_y", "crop_width", "crop_height"];
+
 /// Makes the experiment. Its folder is the source's.
 ///
 /// # Errors
@@ -32,7 +35,11 @@ pub fn apply(source: &Source, mapping: &Mapping) -> Result<Imported, ImportError
     let mut series = Vec::with_capacity(converted.len());
     let mut names = HashSet::new();
     let mut bad: Vec<BadCell> = Vec::new();
+    let mut bad_crops = Vec::new();
     for Converted { target, mut name, mut cells, bad: column_bad } in converted {
+        if matches!(target, Target::Standard(name) if CROP.contains(&name)) {
+            bad_crops.extend(column_bad.iter().map(|cell| cell.row));
+        }
         bad.extend(column_bad);
         if name == "row_id"
             && let Cells::Text(ids) = &mut cells
@@ -50,7 +57,15 @@ pub fn apply(source: &Source, mapping: &Mapping) -> Result<Imported, ImportError
     report.bad_cells.extend(bad);
     let failed = |source| ImportError::Table { path: path.clone(), source };
     let frame = DataFrame::new(source.len(), series).map_err(|e| failed(e.into()))?;
-    let table = Table::from_frame(frame).map_err(failed)?;
+    let mut table = Table::from_frame(frame).map_err(failed)?;
+    // Without any of its cells left, a crop that cannot be read would stand for the whole picture.
+    bad_crops.sort_unstable();
+    bad_crops.dedup();
+    bad_crops.retain(|row| CROP.iter().all(|column| table.number(*row, column).is_none()));
+    if !bad_crops.is_empty() {
+        table = table.exclude(&bad_crops, "the crop cannot be read").map_err(failed)?;
+        report.notes.push(format!("{} rows are excluded: their crops cannot be read.", bad_crops.len()));
+    }
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let experiment = Experiment::new(name, root, table)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 
+use super::super::formula;
 use super::ImportError;
 use super::grid::{Grid, Limits};
 use super::source::{Format, Raw};
@@ -32,6 +33,9 @@ pub(super) fn read(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Raw, Im
         }
     };
     super::source::check_columns(path, header.len(), limits)?;
+    if let Some(Stray { line, why }) = stray_quote(text.as_bytes(), separator, header.len()) {
+        return Err(missing_quote(path, line, &why));
+    }
     let mut grid = Grid::new(header.len());
     let mut ragged = Vec::new();
     while let Some((place, record)) = records.next() {
@@ -39,22 +43,32 @@ pub(super) fn read(path: &Path, bytes: &[u8], limits: &Limits) -> Result<Raw, Im
             continue;
         }
         if record.len() != header.len() {
-            let swallowed = record.iter().any(|cell| cell.contains('\n'));
             let extra: Vec<&str> =
                 record.iter().skip(header.len()).filter(|cell| !cell.trim().is_empty()).copied().collect();
             // Spreadsheets end rows with separators; that loses nothing.
             if record.len() < header.len() || !extra.is_empty() {
-                ragged.push((place, record.len(), extra.join(" | "), swallowed));
+                // A row of another length that holds line ends has taken in the next one.
+                if let Some(cell) = record.iter().rposition(|cell| cell.contains('\n')) {
+                    let before: usize = record[..cell].iter().map(|cell| cell.matches('\n').count()).sum();
+                    let why = format!(
+                        "the row that ends lines later has {} cells, the header {}",
+                        record.len(),
+                        header.len()
+                    );
+                    return Err(missing_quote(path, place as usize + before, &why));
+                }
+                let extra: String = extra.join(" | ").chars().take(200).collect();
+                ragged.push((place, record.len(), extra));
             }
         }
-        grid.push(path, place, record.into_iter(), limits)?;
+        // What a spreadsheet would run has an apostrophe before it in tables of ours.
+        grid.push(path, place, record.into_iter().map(formula::restore), limits)?;
     }
-    for (place, cells, extra, swallowed) in ragged.iter().take(20) {
+    for (place, cells, extra) in ragged.iter().take(20) {
         notes.push(format!(
-            "Line {place} has {cells} cells, the header {}{}{}.",
+            "Line {place} has {cells} cells, the header {}{}.",
             header.len(),
             if extra.is_empty() { String::new() } else { format!("; left out: {extra}") },
-            if *swallowed { "; is a quotation mark missing?" } else { "" }
         ));
     }
     if ragged.len() > 20 {
@@ -109,6 +123,90 @@ impl<'a> Records<'a> {
             record.map(|(start, end)| std::str::from_utf8(&self.text[start..*end]).unwrap_or_default());
         Some((line as u32, record.collect()))
     }
+}
+
+fn missing_quote(path: &Path, line: usize, why: &str) -> ImportError {
+    ImportError::new(
+        path,
+        format!("line {line}"),
+        format!("a quotation mark opens a cell there, and {why}"),
+        "Add the quotation mark that is missing, or remove this one.",
+    )
+}
+
+/// Most lines of a cell in a table of one column: further ones are rows whose quotation mark is missing.
+const CELL_LINES: usize = 8;
+
+/// A quotation mark that takes in what follows it.
+#[derive(Debug, PartialEq, Eq)]
+struct Stray {
+    /// Line on which it stands, from 1.
+    line: usize,
+    /// How it is told, a clause.
+    why: String,
+}
+
+/// Finds a quotation mark that is not closed, or closed by one that was meant to open the next cell. Cells of several
+/// lines are common (notes, addresses); rows that were taken in are told by their length, or by holding rows.
+fn stray_quote(text: &[u8], separator: u8, columns: usize) -> Option<Stray> {
+    let (mut line, mut at, mut is_start) = (1, 0, true);
+    while at < text.len() {
+        if text[at] != b'"' || !is_start {
+            is_start = matches!(text[at], b'\n' | b'\r') || text[at] == separator;
+            line += usize::from(text[at] == b'\n');
+            at += 1;
+            continue;
+        }
+        let open = at;
+        let inside = quoted(&text[at + 1..]);
+        let lines = count(inside, b'\n');
+        let stray = |why: String| Some(Stray { line, why });
+        at += 1 + inside.len();
+        if at == text.len() {
+            return stray("nothing closes it".to_owned());
+        }
+        at += 1;
+        if lines > 0 {
+            let next = text.get(at).copied().unwrap_or(b'\n');
+            if next != separator && !matches!(next, b'\n' | b'\r') {
+                return stray(format!("the next one is on line {}, before further text", line + lines));
+            }
+            if lines >= CELL_LINES && columns == 1 {
+                return stray(format!("the cell has {} lines", lines + 1));
+            }
+            // The first and the last line are those of this row and of the one that closes it.
+            let whole = inside.split(|byte| *byte == b'\n').skip(1).take(lines - 1);
+            let is_row = |line: &[u8]| count(line, separator) + 1 == columns;
+            // A single comma in a line is no row of two cells yet.
+            let rows = whole.filter(|line| is_row(line)).count();
+            let enough = columns > 1 && rows * 2 >= lines && rows >= if columns == 2 { 2 } else { 1 };
+            // Where the quotation mark is a slip, the line on which it stands is a row, too.
+            let own = text[..open].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            if enough && text[own..].split(|byte| *byte == b'\n').next().is_some_and(is_row) {
+                return stray(format!("the cell holds {rows} whole rows"));
+            }
+        }
+        line += lines;
+        is_start = false;
+    }
+    None
+}
+
+fn count(text: &[u8], byte: u8) -> usize {
+    text.split(|other| *other == byte).skip(1).count()
+}
+
+/// What stands between a quotation mark and the one that closes it: two of them are one of the text.
+fn quoted(text: &[u8]) -> &[u8] {
+    let mut at = 0;
+    while at < text.len() {
+        match (text[at], text.get(at + 1)) {
+            (b'"', Some(b'"')) => at += 2,
+            (b'"', _) => break,
+            _ => at += 1,
+        }
+    }
+    &text[..at]
 }
 
 /// What to do about a missing header.
@@ -238,10 +336,55 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_that_is_never_closed_is_pointed_out() {
-        let raw = table(b"a,b\n1,2\n\"3,4\n5,6\n");
-        assert!(raw.notes[0].starts_with("Line 3 has 1 cells"), "{:?}", raw.notes);
-        assert!(raw.notes[0].contains("quotation mark"));
+    fn a_quote_that_takes_in_rows_is_an_error_that_names_its_line() {
+        let rows = |count: usize| (0..count).map(|i| format!("{i},x{i},y\n")).collect::<Vec<_>>().concat();
+        for (text, line, why) in [
+            ("a,b\n1,2\n\"3,4\n5,6\n".to_owned(), 3, "nothing closes it"),
+            ("a,b\n1,\"2".to_owned(), 2, "nothing closes it"),
+            ("a,\"b\n1,2\n".to_owned(), 1, "nothing closes it"),
+            (format!("a,b,c\n1,\"x,y\n{}40,\"z\",w\n", rows(31)), 2, "the next one is on line 34"),
+            (format!("a,b,c\n\n1,\"x,y\n{}40,z\",w\n", rows(31)), 3, "31 whole rows"),
+            (format!("a,b,c\n1,\"x,y\n{}40,z\",w\n", rows(2)), 2, "2 whole rows"),
+            (format!("a\n\"x\n{}x\"\n", "v.tif\n".repeat(31)), 2, "33 lines"),
+            // The mark that closes it makes the row too short.
+            ("a,b,c\n1,\"x,y\n2,z,w\"\n".to_owned(), 2, "has 2 cells, the header 3"),
+            ("a,b,c\n\"n\nm\",\"x,y\n2,z,w\"\n".to_owned(), 3, "has 2 cells, the header 3"),
+        ] {
+            let error =
+                read(Path::new("t.csv"), text.as_bytes(), &Limits::default()).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("t.csv: line {line}: ")) && error.contains(why),
+                "{text}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn cells_of_several_lines_are_read() {
+        let notes = "id,note,n\n1,\"first, or so\nsecond: \"\"x\"\"\n\nfourth\",2\n3,\"Street 1, Town, Land\nphone\",4\n";
+        let raw = table(notes.as_bytes());
+        assert_eq!(
+            cells(&raw),
+            [["1", "first, or so\nsecond: \"x\"\n\nfourth", "2"], ["3", "Street 1, Town, Land\nphone", "4"]]
+        );
+        assert!(raw.notes.is_empty());
+        let raw = table(b"id,note\r\n1,\"one, two\r\nthree, four\r\nfive\"\r\n2,5\" disk\r\n");
+        assert_eq!(cells(&raw), [["1", "one, two\r\nthree, four\r\nfive"], ["2", "5\" disk"]]);
+        // Lines that look like rows, where the line of the quotation mark does not; long texts; JSON.
+        let raw = table(b"id,note,n\n1,\"Lab 3\nBasel, CH, 4056\nroom 2\",2\n");
+        assert_eq!(cells(&raw), [["1", "Lab 3\nBasel, CH, 4056\nroom 2", "2"]]);
+        let molecule = "name\n  program\n\n  1  0\n    0.0000    0.0000\nM  END\n".repeat(3);
+        let raw = table(format!("id,molfile\n1,\"{molecule}\"\n").as_bytes());
+        assert_eq!(cells(&raw), [["1", molecule.as_str()]]);
+        let json = "{\"\"a\"\": 1,\n\"\"b\"\": 2,\n\"\"c\"\": 3,\n\"\"d\"\": 4}";
+        let raw = table(format!("id,settings\n1,\"{json}\"\n").as_bytes());
+        assert_eq!(cells(&raw), [["1", json.replace("\"\"", "\"").as_str()]]);
+    }
+
+    #[test]
+    fn an_apostrophe_before_a_formula_is_ours() {
+        let raw = table(b"id,compound\n'=1,'-cain\n'a,''+x\n");
+        assert_eq!(cells(&raw), [["=1", "-cain"], ["'a", "'+x"]]);
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! by a key that the user sees. [`open`] does all of it for a path, without asking.
 
 pub mod apply;
+mod archive;
 mod convert;
 mod csv;
 mod error;
@@ -22,7 +23,7 @@ mod synonyms;
 pub mod units;
 mod xlsx;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub use apply::apply;
 pub use error::ImportError;
@@ -53,13 +54,26 @@ pub fn recognise(path: &Path) -> Option<Named> {
         if is(&["molclip"]) {
             return Some(Named::Project);
         }
-        return mito_dataset::is_root(path).then_some(Named::MitoDataset);
+        if mito_dataset::is_root(path) {
+            return Some(Named::MitoDataset);
+        }
+        return manifest_in(path).map(|_| Named::Manifest);
     }
     is(&["csv", "tsv", "txt", "parquet", "pq", "xlsx", "xlsm", "xls"]).then_some(Named::Manifest)
 }
 
-/// Reads a project as it was saved, or a manifest or a Mito dataset with guessed columns. To edit a project, open it by
-/// [`Project::open`].
+/// The manifest that a folder holds: `manifest.csv`, else `.tsv`, `.parquet` or `.xlsx`.
+pub fn manifest_in(folder: &Path) -> Option<PathBuf> {
+    manifests(folder).next()
+}
+
+fn manifests(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let names = ["manifest.csv", "manifest.tsv", "manifest.parquet", "manifest.xlsx"];
+    names.into_iter().map(|name| folder.join(name)).filter(|path| path.is_file())
+}
+
+/// Reads a project as it was saved, or a manifest (a table, or a folder that holds one) or a Mito dataset with guessed
+/// columns. To edit a project, open it by [`Project::open`].
 ///
 /// # Errors
 /// The path is none of these, or cannot be read; see [`Source::read_sheet`] and [`mito_dataset::open`].
@@ -75,15 +89,36 @@ pub fn open(path: &Path) -> Result<Imported, ImportError> {
         }
         Some(Named::MitoDataset) => mito_dataset::open(path),
         // A file of any other name may still be a table.
-        Some(Named::Manifest) | None if path.is_file() => {
+        Some(Named::Manifest) | None if !path.is_dir() => {
             let source = Source::read(path)?;
             apply(&source, &guess(&source))
         }
-        _ => Err(ImportError::new(
-            path,
-            "the folder",
-            "this is no experiment: neither a project nor the root of a Mito dataset",
-            "Choose a manifest (CSV, TSV, Parquet, XLSX), or the folder that holds l1, l2, l3 and annotation.xlsx.",
-        )),
+        Some(Named::Manifest) => of_folder(path),
+        None => Err(no_experiment(path)),
     }
+}
+
+/// The manifest of a folder, called as the folder is.
+fn of_folder(folder: &Path) -> Result<Imported, ImportError> {
+    let mut found = manifests(folder);
+    let Some(manifest) = found.next() else { return Err(no_experiment(folder)) };
+    let source = Source::read(&manifest)?;
+    let mut imported = apply(&source, &guess(&source))?;
+    if found.next().is_some() {
+        let note = format!("{} holds several manifests; {} was read.", folder.display(), manifest.display());
+        imported.report.notes.push(note);
+    }
+    if let Some(name) = folder.file_name() {
+        imported.experiment.name = name.to_string_lossy().into_owned();
+    }
+    Ok(imported)
+}
+
+fn no_experiment(path: &Path) -> ImportError {
+    ImportError::new(
+        path,
+        "the folder",
+        "this is no experiment: neither a project, nor a folder with a manifest, nor the root of a Mito dataset",
+        "Choose a manifest (CSV, TSV, Parquet, XLSX), a folder that holds one as manifest.csv, or the folder that holds l1, l2, l3 and annotation.xlsx.",
+    )
 }

@@ -198,6 +198,49 @@ impl Report {
         }
         lines
     }
+
+    /// Everything that was found, a line each: notes, then of each kind the first `most` with row, column and text, and
+    /// how many more there are. Empty where nothing needs a look.
+    pub fn details(&self, most: usize) -> Vec<String> {
+        let mut lines = self.notes.clone();
+        let mut list = |what: &str, count: usize, items: &mut dyn Iterator<Item = String>| {
+            if count == 0 {
+                return;
+            }
+            lines.push(format!("{count} {what}:"));
+            let before = lines.len();
+            lines.extend(items.take(most).map(|item| format!("  {item}")));
+            let more = count - (lines.len() - before);
+            if more > 0 {
+                lines.push(format!("  … and {more} more"));
+            }
+        };
+        list("cells left empty", self.bad_cells.count, &mut texts(&self.bad_cells));
+        list("row_ids that stood twice", self.duplicates.count, &mut texts(&self.duplicates));
+        let missing = &self.missing_files;
+        list("recordings not found or not readable", missing.count, &mut texts(missing));
+        let mut strays = self.strays.items.iter().map(|path| path.display().to_string());
+        list("files or folders that belong to no row", self.strays.count, &mut strays);
+        for join in &self.joins {
+            let what = &join.what;
+            let mut keys = join.missing.items.iter().map(|(key, rows)| format!("{key}, in {rows} rows"));
+            list(&format!("keys not in {what}"), join.missing.count, &mut keys);
+            let mut keys = join.unused.items.iter().map(|(key, place)| format!("{key}, row {place}"));
+            list(&format!("keys only in {what}"), join.unused.count, &mut keys);
+            let mut keys = join.repeated.items.iter().map(|(key, first, second)| {
+                format!("{key}, in rows {first} and {second}; the first was taken")
+            });
+            list(&format!("keys more than once in {what}"), join.repeated.count, &mut keys);
+            let conflicts = &join.conflicts;
+            list(&format!("cells that {what} contradicts"), conflicts.count, &mut texts(conflicts));
+            list(&format!("cells of {what} left empty"), join.bad_cells.count, &mut texts(&join.bad_cells));
+        }
+        lines
+    }
+}
+
+fn texts<T: fmt::Display>(listed: &Listed<T>) -> impl Iterator<Item = String> {
+    listed.items.iter().map(ToString::to_string)
 }
 
 impl JoinReport {
@@ -218,4 +261,36 @@ pub struct Imported {
     pub experiment: Experiment,
     /// What was found.
     pub report: Report,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_left_out_is_named_and_the_rest_is_counted() {
+        let cell = |row: usize| BadCell {
+            row,
+            place: row + 2,
+            column: "Dose".to_owned(),
+            value: format!("<{row}"),
+            why: "it is a bound, not a value".to_owned(),
+        };
+        let mut report = Report { bad_cells: (0..12).map(cell).collect(), ..Report::default() };
+        report.notes.push("A note.".to_owned());
+        report.joins.push(JoinReport {
+            what: "map.csv by well".to_owned(),
+            repeated: std::iter::once(("a01".to_owned(), 2, 6)).collect(),
+            ..JoinReport::default()
+        });
+        let lines = report.details(10);
+        assert_eq!(lines[..2], ["A note.", "12 cells left empty:"]);
+        assert_eq!(lines[2], "  row 2, column Dose: \"<0\": it is a bound, not a value");
+        assert!(lines[11].contains("row 11") && lines[12] == "  … and 2 more", "{lines:?}");
+        assert_eq!(
+            lines[13..],
+            ["1 keys more than once in map.csv by well:", "  a01, in rows 2 and 6; the first was taken",]
+        );
+        assert!(Report::default().details(10).is_empty());
+    }
 }

@@ -1,13 +1,14 @@
 //! A raw table as a file holds it: names and text, before anybody says what it means.
 
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use super::super::columns::Kind;
+use super::super::contained::contained;
 use super::ImportError;
 use super::csv::HEADER;
 use super::grid::{Grid, Limits};
+use crate::regular_file;
 
 /// What kind of file a table was read from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Source {
     pub fn read_sheet(path: &Path, sheet: Option<&str>, limits: &Limits) -> Result<Self, ImportError> {
         let io = |e: std::io::Error| ImportError::io(path, "opening", &e);
         let mut bytes = Vec::new();
-        std::fs::File::open(path)
+        regular_file::open(path)
             .and_then(|file| file.take(limits.bytes as u64 + 1).read_to_end(&mut bytes))
             .map_err(io)?;
         Self::from_bytes(path, bytes, sheet, limits)
@@ -90,11 +91,13 @@ impl Source {
             return Err(ImportError::new(path, "the whole file", problem, "Split it into several files."));
         }
         let (raw, sheets, sheet) = match bytes.as_slice() {
-            [b'P', b'A', b'R', b'1', ..] => {
-                (contained(path, "Parquet", || super::parquet::read(path, &bytes, limits))?, Vec::new(), None)
-            }
+            [b'P', b'A', b'R', b'1', ..] => (super::parquet::read(path, bytes, limits)?, Vec::new(), None),
             [b'P', b'K', 3, 4, ..] => {
-                let book = contained(path, "XLSX", || super::xlsx::read(path, bytes, sheet, limits))?;
+                let book =
+                    contained(|| super::xlsx::read(path, bytes, sheet, limits)).unwrap_or_else(|| {
+                        let remedy = "Open it in a spreadsheet program and save it again.";
+                        Err(ImportError::new(path, "inside the file", "the XLSX file is damaged", remedy))
+                    })?;
                 (book.raw, book.sheets, Some(book.sheet))
             }
             [0xd0, 0xcf, 0x11, 0xe0, ..] => {
@@ -204,21 +207,4 @@ pub(super) fn check_columns(path: &Path, columns: usize, limits: &Limits) -> Res
 
 pub(super) fn not_a_table(path: &Path, what: &str, remedy: &str) -> ImportError {
     ImportError::new(path, "start of the file", format!("this is {what}"), remedy)
-}
-
-/// Runs a reader of another crate. Those of polars and calamine index into what a damaged file tells them, and panic;
-/// nothing that they hold outlives the call, so that catching it here is sound.
-fn contained<T>(
-    path: &Path,
-    format: &str,
-    read: impl FnOnce() -> Result<T, ImportError>,
-) -> Result<T, ImportError> {
-    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| {
-        Err(ImportError::new(
-            path,
-            "inside the file",
-            format!("the {format} file is damaged"),
-            "Write it again from where it came.",
-        ))
-    })
 }

@@ -34,7 +34,7 @@ pub fn read(path: &Path) -> Result<Option<Source>, ImportError> {
 fn is_hub(path: &Path) -> bool {
     use std::io::Read;
     let mut head = Vec::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(64 << 10).read_to_end(&mut head));
+    let read = crate::regular_file::open(path).and_then(|file| file.take(64 << 10).read_to_end(&mut head));
     read.is_ok() && {
         let text = String::from_utf8_lossy(&head);
         let header = text.lines().find(|line| !line.starts_with('!')).unwrap_or_default();

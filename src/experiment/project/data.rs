@@ -1,43 +1,30 @@
 //! Data files of a project: the table as Parquet, embeddings as safetensors.
 
 use std::collections::HashMap;
-use std::io::{self, Cursor, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::io::{self, Write};
 
-use polars::prelude::{ParquetReader, SerReader};
+use polars::prelude::DataFrame;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
+use crate::experiment::parquet::{self, Bounds};
 use crate::experiment::table::MAX_ROWS;
 use crate::experiment::{EmbeddingTable, Table};
 
-/// Most bytes of a table in memory: ten million rows of 200 characters.
-const MAX_UNPACKED: usize = 2 << 30;
+/// What a table may take in memory: ten million rows of 200 characters, or of 50 columns.
+const BOUNDS: Bounds = Bounds { bytes: 2 << 30, rows: MAX_ROWS, columns: 1 << 16, cells: 1 << 29 };
 
 /// Name of the tensor in an embedding's file, `[row, dim]`, f32.
 const TENSOR: &str = "embedding";
 
 /// Reads a table. The error is a clause without a full stop.
 pub fn read_table(bytes: Vec<u8>) -> Result<Table, String> {
-    // polars trusts a file's inner offsets and panics on wrong ones.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        let mut reader = ParquetReader::new(Cursor::new(bytes));
-        let described = reader.get_metadata().map_err(|e| e.to_string())?;
-        let (mut rows, mut unpacked) = (0_usize, 0_usize);
-        for group in &described.row_groups {
-            rows = rows.saturating_add(group.num_rows());
-            unpacked = unpacked.saturating_add(group.total_byte_size());
-        }
-        rows = rows.max(described.num_rows);
-        // Checked before any of it is unpacked.
-        if rows > MAX_ROWS || unpacked > MAX_UNPACKED {
-            return Err(format!(
-                "it declares {rows} rows in {} MiB, more than any table has",
-                unpacked >> 20
-            ));
-        }
-        reader.finish().map_err(|e| e.to_string())
-    }));
-    let frame = read.map_err(|_| "it is no sound Parquet file".to_owned())??;
+    let parquet::Table { columns, left_out, rows } =
+        parquet::read(bytes, &BOUNDS).map_err(|e| e.to_string())?;
+    // A table of ours has no such columns.
+    if let Some((column, why)) = left_out.first() {
+        return Err(format!("column {column}: {why}"));
+    }
+    let frame = DataFrame::new(rows, columns).map_err(|e| e.to_string())?;
     Table::from_frame(frame).map_err(|e| e.to_string())
 }
 

@@ -1,6 +1,7 @@
 //! `project.json`: what a project consists of, and how it was looked at.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -10,6 +11,7 @@ use serde_json::Value;
 use super::error::ProjectError;
 use super::store::DataFile;
 use crate::experiment::Experiment;
+use crate::regular_file;
 
 /// First words of every `project.json`.
 const FORMAT: &str = "molclip-project";
@@ -174,14 +176,16 @@ impl Document {
     /// Reads and checks a `project.json`.
     pub fn read(file: &Path) -> Result<Self, ProjectError> {
         let io = |e: std::io::Error| ProjectError::io(file, "reading", &e);
-        let length = file.metadata().map_err(io)?.len();
+        let opened = regular_file::open(file).map_err(io)?;
+        let length = opened.metadata().map_err(io)?.len();
         let damaged = |place: String, problem: String| {
             ProjectError::damaged(file, place, problem, "Restore the file from a backup.")
         };
         if length > MAX_BYTES {
             return Err(damaged("length".into(), format!("{length} bytes are more than any project has")));
         }
-        let text = std::fs::read(file).map_err(io)?;
+        let mut text = Vec::with_capacity(length as usize);
+        opened.take(MAX_BYTES).read_to_end(&mut text).map_err(io)?;
         let syntax = |e: serde_json::Error| {
             damaged(format!("line {}, column {}", e.line(), e.column()), e.to_string())
         };

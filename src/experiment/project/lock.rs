@@ -5,6 +5,7 @@
 //! `lock.json` alone decides: its holder renews it while it lives.
 
 use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -12,11 +13,15 @@ use serde::{Deserialize, Serialize};
 use sysinfo::{Pid, ProcessRefreshKind, ProcessesToUpdate, System};
 
 use super::store::replace;
+use crate::regular_file;
 
 /// Held by the operating system.
 pub const LOCK: &str = "lock";
 /// Who holds it.
 pub const OWNER: &str = "lock.json";
+
+/// Longest `lock.json`.
+const MAX_OWNER: u64 = 1 << 16;
 
 /// How often a holder renews its name.
 pub const RENEW: Duration = Duration::from_secs(20);
@@ -42,7 +47,10 @@ impl Owner {
     }
 
     fn read(folder: &Path) -> Option<Self> {
-        serde_json::from_slice(&std::fs::read(folder.join(OWNER)).ok()?).ok()
+        let mut text = Vec::new();
+        let file = regular_file::open(&folder.join(OWNER)).ok()?;
+        file.take(MAX_OWNER).read_to_end(&mut text).ok()?;
+        serde_json::from_slice(&text).ok()
     }
 
     fn write(&self, folder: &Path) -> std::io::Result<()> {
@@ -75,7 +83,7 @@ impl Owner {
 #[derive(Debug)]
 pub struct Lock {
     /// Keeps the operating system's lock.
-    _file: File,
+    file: File,
     folder: PathBuf,
     owner: Owner,
 }
@@ -92,11 +100,16 @@ pub struct Taken {
 impl Lock {
     /// Takes the lock of a project folder, or says in a whole sentence why it cannot be had.
     pub fn take(folder: &Path) -> Result<Taken, String> {
+        let lock = folder.join(LOCK);
+        // A pipe of this name would be waited for.
+        if lock.metadata().is_ok_and(|there| !there.is_file()) {
+            return Err(format!("{} is no file.", lock.display()));
+        }
         let file = OpenOptions::new()
             .write(true)
             .create(true)
             .truncate(false)
-            .open(folder.join(LOCK))
+            .open(lock)
             .map_err(|e| format!("The folder cannot be written ({e})."))?;
         let owner = Owner::read(folder);
         let in_use = |owner: Option<&Owner>| {
@@ -123,7 +136,7 @@ impl Lock {
         });
         let owner = Owner::this();
         owner.write(folder).map_err(|e| format!("The folder cannot be written ({e})."))?;
-        Ok(Taken { lock: Self { _file: file, folder: folder.to_owned(), owner }, left_open })
+        Ok(Taken { lock: Self { file, folder: folder.to_owned(), owner }, left_open })
     }
 
     /// Says that the holder lives. An error is a whole sentence: somebody else has taken the project over, for example
@@ -145,6 +158,8 @@ impl Drop for Lock {
         if Owner::read(&self.folder).as_ref() == Some(&self.owner) {
             let _ = std::fs::remove_file(self.folder.join(OWNER));
         }
+        // Closing alone would leave it to a process that was started meanwhile and has not yet closed its copy.
+        let _ = self.file.unlock();
     }
 }
 
@@ -201,6 +216,25 @@ mod tests {
         assert!(taken.lock.renew().unwrap_err().contains("microscope-3"));
         drop(taken);
         assert_eq!(Owner::read(folder.path()), Some(other));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_no_lock_and_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in [LOCK, OWNER] {
+            let pipe = folder.path().join(name);
+            assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+            let (send, answer) = std::sync::mpsc::channel();
+            let asked = folder.path().to_owned();
+            std::thread::spawn(move || send.send(Lock::take(&asked).map(|taken| taken.left_open)));
+            let taken = answer.recv_timeout(Duration::from_secs(10)).expect("a pipe is waited for");
+            match name {
+                LOCK => assert!(taken.unwrap_err().contains("is no file")),
+                _ => assert_eq!(taken, Ok(None)),
+            }
+            std::fs::remove_file(folder.path().join(LOCK)).unwrap();
+        }
     }
 
     #[test]

@@ -7,6 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use crate::regular_file;
+
 /// Files whose names start so are being written; nobody reads them.
 const TEMPORARY: &str = ".molclip-tmp-";
 
@@ -38,7 +40,7 @@ impl DataFile {
         if !is_data_name(&self.file) {
             return Err(Mismatch::Other(format!("“{}” is no name of a data file", self.file)));
         }
-        let file = File::open(folder.join(&self.file)).map_err(Mismatch::Io)?;
+        let file = regular_file::open(&folder.join(&self.file)).map_err(Mismatch::Io)?;
         let length = file.metadata().map_err(Mismatch::Io)?.len();
         if length != self.bytes {
             return Err(Mismatch::Other(format!(

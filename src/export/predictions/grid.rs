@@ -8,6 +8,7 @@ use polars::prelude::{
 use rust_xlsxwriter::{Format as Look, Workbook};
 
 use super::PredictionsError;
+use crate::experiment::formula::neutral;
 
 /// Columns of as many cells each.
 pub(super) struct Grid {
@@ -42,9 +43,9 @@ impl Grid {
         self.columns.push(Series::new(name.into(), cells.collect::<Vec<Option<i64>>>()).into());
     }
 
-    /// One word in all rows.
+    /// One word in all rows; none, where it is empty.
     pub fn same(&mut self, name: &str, text: &str) {
-        self.text(name, |_| text.to_owned());
+        self.columns.push(same(name, text, self.rows));
     }
 
     /// True or false.
@@ -56,6 +57,11 @@ impl Grid {
     pub fn finish(self) -> Result<DataFrame, PolarsError> {
         DataFrame::new(self.rows, self.columns)
     }
+}
+
+/// A column of one word; of empty cells, where it is empty.
+pub(super) fn same(name: &str, text: &str, rows: usize) -> Column {
+    Series::new(name.into(), vec![Some(text).filter(|text| !text.is_empty()); rows]).into()
 }
 
 /// What a table is written as.
@@ -78,9 +84,10 @@ impl Format {
     }
 }
 
+/// Text that a spreadsheet would run is neutralised.
 pub(super) fn csv(frame: &DataFrame) -> Result<Vec<u8>, PredictionsError> {
     let mut bytes = Vec::new();
-    CsvWriter::new(&mut bytes).finish(&mut frame.clone())?;
+    CsvWriter::new(&mut bytes).finish(&mut neutral(frame)?)?;
     Ok(bytes)
 }
 

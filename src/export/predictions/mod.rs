@@ -1,8 +1,12 @@
-//! Prediction tables to take away: one row for each video, and one for each compound × dose. CSV and Parquet are two
+//! Prediction tables: one row for each video, and one for each compound × dose. CSV and Parquet are two
 //! files, XLSX is two sheets. One header row, units in the headers, where it is from in every row. A cell is empty
 //! where nothing can be said.
+//!
+//! Videos that could not be encoded stand in the tables too, flagged with the reason and without an answer. Both tables
+//! carry the same run id and row hash, which tell them from those of another run.
 
 mod grid;
+mod lines;
 mod summary;
 mod tables;
 #[cfg(test)]
@@ -13,7 +17,8 @@ use std::path::{Path, PathBuf};
 use polars::prelude::{DataFrame, PolarsError};
 use rust_xlsxwriter::XlsxError;
 
-use crate::video::edits::write_atomically;
+use super::ExportError;
+use super::pair::{Stamp, write_together};
 use grid::Format;
 
 pub use summary::Summary;
@@ -29,13 +34,8 @@ pub enum PredictionsError {
         path: PathBuf,
     },
     /// The disk.
-    #[error("{}: {source}. Check the folder and the space on the disk", path.display())]
-    Io {
-        /// File.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] ExportError),
     /// The table.
     #[error("the prediction table could not be made: {0}")]
     Table(#[from] PolarsError),
@@ -57,8 +57,27 @@ pub struct Tables {
 }
 
 impl Tables {
+    /// Gives both tables the same run id and row hash, in all their rows: of the videos' names, and of all cells.
+    fn stamped(videos: DataFrame, treatments: DataFrame) -> Result<Self, PredictionsError> {
+        let names = videos.column("row_id")?.str()?.clone();
+        let cells = [grid::csv(&videos)?, grid::csv(&treatments)?];
+        let stamp = Stamp::of(names.iter().flatten(), |hasher| {
+            for table in &cells {
+                hasher.update(&(table.len() as u64).to_le_bytes()).update(table);
+            }
+        });
+        let stamped = |mut frame: DataFrame| -> Result<DataFrame, PolarsError> {
+            for (name, text) in [("run_id", &stamp.run_id), ("row_hash", &stamp.row_hash)] {
+                frame.with_column(grid::same(name, text, frame.height()))?;
+            }
+            Ok(frame)
+        };
+        Ok(Self { videos: stamped(videos)?, treatments: stamped(treatments)? })
+    }
+
     /// Writes both in the format that the name's ending says; gives the files. `NAME.csv` and `NAME.parquet` are the
-    /// videos, [`treatments_beside`] the treatments; `NAME.xlsx` holds both.
+    /// videos, [`treatments_beside`] the treatments; `NAME.xlsx` holds both. Either both files are written, or what was
+    /// there before stays.
     ///
     /// # Errors
     /// The name says no format, or the disk refuses.
@@ -69,15 +88,13 @@ impl Tables {
             Format::Parquet => grid::parquet,
             Format::Xlsx => {
                 let sheets = [("videos", &self.videos), ("treatments", &self.treatments)];
-                put(path, &grid::workbook(&sheets)?)?;
+                write_together(&[(path, &grid::workbook(&sheets)?)])?;
                 return Ok(vec![path.to_owned()]);
             }
         };
         let beside = treatments_beside(path);
-        // Both are made before one is written.
         let (videos, treatments) = (make(&self.videos)?, make(&self.treatments)?);
-        put(&beside, &treatments)?;
-        put(path, &videos)?;
+        write_together(&[(&beside, &treatments), (path, &videos)])?;
         Ok(vec![path.to_owned(), beside])
     }
 }
@@ -91,8 +108,4 @@ pub fn treatments_beside(path: &Path) -> PathBuf {
 /// True if a table can be written under this name.
 pub fn is_table(path: &Path) -> bool {
     Format::of(path).is_some()
-}
-
-fn put(path: &Path, bytes: &[u8]) -> Result<(), PredictionsError> {
-    write_atomically(path, bytes).map_err(|source| PredictionsError::Io { path: path.to_owned(), source })
 }

@@ -17,6 +17,8 @@ pub struct Summary {
     pub videos: usize,
     /// Compounds × doses that were asked about.
     pub treatments: usize,
+    /// Videos that could not be encoded: they are flagged in the tables, and nothing was asked about them.
+    pub flagged: usize,
     /// Treatments by activity: `active`, `DMSO-like`, `undecided`.
     pub activity: BTreeMap<String, usize>,
     /// Treatments whose activity cannot be said, by the reason.
@@ -150,8 +152,9 @@ impl Summary {
         let mut notes = answers.notes().to_vec();
         notes.extend(library.notes().iter().filter(|note| !answers.notes().contains(note)).cloned());
         Self {
-            videos: tables.videos.height(),
-            treatments: tables.treatments.height(),
+            videos: answers.subjects().len(),
+            treatments: answers.treatments().len(),
+            flagged: answers.subjects().unembedded.len(),
             activity,
             undecided,
             calls: count("call"),
@@ -187,6 +190,9 @@ impl Summary {
                 let _ = writeln!(text, "  {name:13} {words}");
             }
         };
+        if self.flagged > 0 {
+            line("flagged", format!("{} more videos, not called; the column flag says why", self.flagged));
+        }
         line("activity", list(&self.activity));
         for (why, n) in &self.undecided {
             line("", format!("undecided, {n} ×: {why}"));

@@ -6,13 +6,14 @@ use polars::prelude::DataFrame;
 use rayon::prelude::*;
 
 use super::grid::Grid;
+use super::lines::{self, Treated, Video};
 use super::{PredictionsError, Tables};
 use crate::analysis::answers::{Answer, Answers, Call, Exclude, Query, Subjects, Verdict};
 use crate::analysis::items::{Compound, plain};
 use crate::experiment::Experiment;
-use crate::export::Progress;
 use crate::learn::predict::{Classified, ranked};
 use crate::model::card::DrugClass;
+use crate::progress::Progress;
 
 /// Mechanisms and drugs that are named in a row.
 const NAMED: usize = 3;
@@ -42,6 +43,8 @@ pub struct Source<'a> {
     pub classified: Option<&'a Classified>,
     /// Row names of videos whose scale differs from the training's, and how.
     pub warnings: &'a [(String, String)],
+    /// Row names of videos that could not be encoded, and why: they are flagged, never called.
+    pub problems: &'a [(String, String)],
     /// Drugs that the model was trained with; what it says of them is no test of it.
     pub training: &'a [DrugClass],
     /// Fingerprint of the data; empty where unknown.
@@ -50,8 +53,8 @@ pub struct Source<'a> {
     pub simulated: bool,
 }
 
-/// Asks about every video and every compound × dose, each with its own compound left out, and makes both tables.
-/// Nothing is encoded. Steps of `progress` are questions.
+/// Asks about every video and every compound × dose, each with its own compound left out, and makes both tables. Videos
+/// that could not be encoded are flagged. Nothing is encoded. Steps of `progress` are questions.
 ///
 /// # Errors
 /// Cancelled.
@@ -70,45 +73,51 @@ pub fn tables(answers: &Answers, source: &Source, progress: &Progress) -> Result
         .into_par_iter()
         .map(|place| ask(Query::Treatment(place)))
         .collect::<Result<_, _>>()?;
-    Ok(Tables {
-        videos: by_video(answers, source, &of_videos)?,
-        treatments: by_treatment(answers, source, &of_treatments)?,
-    })
+    let lines = lines::videos(answers.subjects(), source);
+    let treated = lines::treatments(answers.subjects(), &lines);
+    Tables::stamped(
+        by_video(answers, source, &lines, &of_videos)?,
+        by_treatment(answers, source, &treated, &of_treatments)?,
+    )
 }
 
 fn by_video(
     answers: &Answers,
     source: &Source,
+    lines: &[Video],
     found: &[Option<Answer>],
 ) -> Result<DataFrame, PredictionsError> {
     let subjects = answers.subjects();
     let table = &source.experiment.table;
-    let row = |place: usize| subjects.subjects[place].row;
-    let mut grid = Grid::new(subjects.len());
-    grid.text("row_id", |place| subjects.subjects[place].row_id.clone());
+    let subject = |line: usize| lines[line].subject;
+    let mut grid = Grid::new(lines.len());
+    grid.text("row_id", |line| subject(line).row_id.clone());
     for name in METADATA {
-        grid.text(name, |place| table.text(row(place), name));
+        grid.text(name, |line| table.text(subject(line).row, name));
         if name == "compound" {
-            grid.number("concentration_uM", |place| subjects.subjects[place].dose);
+            grid.number("concentration_uM", |line| subject(line).dose);
         }
     }
-    let treatment = |place: usize| subjects.treatment_of(place);
+    let treatment = |line: usize| subjects.treatment_of(lines[line].place?);
     let counts: Vec<[usize; 3]> = (0..subjects.treatments.len()).map(|i| repetitions(subjects, i)).collect();
     for (i, name) in ["n_videos", "n_wells", "n_replicates"].into_iter().enumerate() {
-        grid.count(&format!("treatment_{name}"), |place| Some(counts[treatment(place)?][i]));
+        grid.count(&format!("treatment_{name}"), |line| Some(counts[treatment(line)?][i]));
     }
     let trained = in_training(&subjects.compounds, source.training);
-    grid.flag("compound_in_training", |place| Some(trained[subjects.subjects[place].compound?]));
-    columns(&mut grid, answers, found);
+    grid.flag("compound_in_training", |line| Some(trained[subject(line).compound?]));
+    let answered: Vec<Option<&Answer>> = lines.iter().map(|line| found[line.place?].as_ref()).collect();
+    columns(&mut grid, answers, &answered);
     let word = Classifier::of(source, subjects);
-    word.columns(&mut grid, |place| vec![place]);
-    grid.text("most_alike_training_drug", |place| word.drug(place).map(|(name, _)| name).unwrap_or_default());
-    grid.number("most_alike_training_drug_probability", |place| Some(short(word.drug(place)?.1)));
+    word.columns(&mut grid, |line| lines[line].place.into_iter().collect());
+    let drug = |line: usize| word.drug(lines[line].place?);
+    grid.text("most_alike_training_drug", |line| drug(line).map(|(name, _)| name).unwrap_or_default());
+    grid.number("most_alike_training_drug_probability", |line| Some(short(drug(line)?.1)));
     let warnings: HashMap<&str, &str> =
         source.warnings.iter().map(|(row_id, text)| (row_id.as_str(), text.as_str())).collect();
-    grid.text("scale_warning", |place| {
-        warnings.get(subjects.subjects[place].row_id.as_str()).copied().unwrap_or_default().to_owned()
+    grid.text("scale_warning", |line| {
+        warnings.get(subject(line).row_id.as_str()).copied().unwrap_or_default().to_owned()
     });
+    grid.text("flag", |line| lines[line].flag.to_owned());
     provenance(&mut grid, answers, source);
     Ok(grid.finish()?)
 }
@@ -116,32 +125,41 @@ fn by_video(
 fn by_treatment(
     answers: &Answers,
     source: &Source,
+    lines: &[Treated],
     found: &[Option<Answer>],
 ) -> Result<DataFrame, PredictionsError> {
     let subjects = answers.subjects();
-    let of = |place: usize| &subjects.treatments[place];
-    let compound = |place: usize| &subjects.compounds[of(place).compound];
-    let mut grid = Grid::new(subjects.treatments.len());
-    grid.text("compound", |place| compound(place).name.clone());
-    grid.number("concentration_uM", |place| of(place).dose);
-    grid.text("smiles", |place| compound(place).smiles.clone().unwrap_or_default());
-    grid.text("moa", |place| {
-        let known = &subjects.compound_moas[of(place).compound];
-        known.iter().map(|&moa| subjects.moas[moa].as_str()).collect::<Vec<_>>().join("; ")
+    let compound = |line: usize| &subjects.compounds[lines[line].compound];
+    let videos = |line: usize| -> &[usize] {
+        lines[line].place.map_or(&[], |place| subjects.treatments[place].subjects.as_slice())
+    };
+    let mut grid = Grid::new(lines.len());
+    grid.text("compound", |line| compound(line).name.clone());
+    grid.number("concentration_uM", |line| lines[line].dose);
+    grid.text("smiles", |line| compound(line).smiles.clone().unwrap_or_default());
+    grid.text("moa", |line| {
+        lines[line].moas.iter().map(|&moa| subjects.moas[moa].as_str()).collect::<Vec<_>>().join("; ")
     });
+    let counts: Vec<[usize; 3]> = lines
+        .iter()
+        .map(|line| line.place.map(|place| repetitions(subjects, place)).unwrap_or_default())
+        .collect();
     for (i, name) in ["n_videos", "n_wells", "n_replicates"].into_iter().enumerate() {
-        grid.count(name, |place| Some(repetitions(subjects, place)[i]));
+        grid.count(name, |line| Some(counts[line][i]));
     }
     let trained = in_training(&subjects.compounds, source.training);
-    grid.flag("compound_in_training", |place| Some(trained[of(place).compound]));
-    columns(&mut grid, answers, found);
-    Classifier::of(source, subjects).columns(&mut grid, |place| of(place).subjects.clone());
+    grid.flag("compound_in_training", |line| Some(trained[lines[line].compound]));
+    let answered: Vec<Option<&Answer>> = lines.iter().map(|line| found[line.place?].as_ref()).collect();
+    columns(&mut grid, answers, &answered);
+    Classifier::of(source, subjects).columns(&mut grid, |line| videos(line).to_vec());
     let names: BTreeSet<&str> = source.warnings.iter().map(|(row_id, _)| row_id.as_str()).collect();
     let warned: Vec<bool> =
         subjects.subjects.iter().map(|subject| names.contains(subject.row_id.as_str())).collect();
-    grid.count("videos_with_scale_warning", |place| {
-        Some(of(place).subjects.iter().filter(|&&video| warned[video]).count())
+    grid.count("videos_with_scale_warning", |line| {
+        Some(videos(line).iter().filter(|&&video| warned[video]).count())
     });
+    grid.count("videos_flagged", |line| Some(lines[line].flagged));
+    grid.text("flag", |line| lines[line].flag.clone());
     provenance(&mut grid, answers, source);
     Ok(grid.finish()?)
 }
@@ -191,9 +209,9 @@ pub(super) const fn verdict(verdict: &Verdict) -> &'static str {
 
 /// What is answered: activity, call, mechanisms, novelty, drugs. Probabilities and novelty are calibrated on active
 /// treatments, so that what is like DMSO has none.
-fn columns(grid: &mut Grid, answers: &Answers, found: &[Option<Answer>]) {
+fn columns(grid: &mut Grid, answers: &Answers, found: &[Option<&Answer>]) {
     let theirs = answers.library().subjects();
-    let of = |place: usize| found[place].as_ref();
+    let of = |place: usize| found[place];
     let activity = |place: usize| of(place)?.activity.as_ref();
     grid.text("activity_call", |place| {
         activity(place).map_or("", |found| verdict(&found.verdict)).to_owned()

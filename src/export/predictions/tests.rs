@@ -1,6 +1,8 @@
 //! Tables are read back by readers that had no part in writing them: `csv-core` for CSV, `calamine` for XLSX. Parquet
 //! comes back through polars here, and by hand through pyarrow (`tests/fixtures/predictions/check.py`).
 
+mod flagged;
+
 use std::collections::HashMap;
 use std::io::Cursor;
 use std::sync::Arc;
@@ -10,10 +12,11 @@ use polars::prelude::{AnyValue, DataFrame, NamedFrom, ParquetReader, SerReader, 
 
 use super::*;
 use crate::analysis::answers::{Answers, Call, Exclude, Level, Options, Origin, Query, Subjects, Verdict};
+use crate::experiment::formula::restore;
 use crate::experiment::{EmbeddingTable, Experiment, Table};
-use crate::export::Progress;
 use crate::learn::predict::Classified;
 use crate::model::card::DrugClass;
+use crate::progress::Progress;
 use crate::random::{normal, stream};
 
 const DIM: usize = 12;
@@ -110,6 +113,7 @@ fn both(experiment: &Experiment, embeddings: &EmbeddingTable) -> (Answers, Table
         experiment,
         classified: Some(&classified),
         warnings: &warnings,
+        problems: &[],
         training: &training(),
         fingerprint: "f00d",
         simulated: false,
@@ -186,7 +190,14 @@ fn every_format_is_read_back_alike_by_other_readers() {
     let names: Vec<&str> = files.iter().map(|file| file.file_name().unwrap().to_str().unwrap()).collect();
     assert_eq!(names, ["my.screen.csv", "my.screen.treatments.csv"]);
     for (file, expected) in files.iter().zip(&expected) {
-        assert_eq!(&read_csv(&std::fs::read(file).unwrap()), expected);
+        let cells = read_csv(&std::fs::read(file).unwrap());
+        assert!(cells.iter().flatten().any(|cell| cell == "'=1+1"));
+        for cell in cells.iter().flatten() {
+            let runs = cell.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            assert!(!runs || cell.parse::<f64>().is_ok(), "a spreadsheet would run {cell}");
+        }
+        let restored = |row: &Vec<String>| row.iter().map(|cell| restore(cell).to_owned()).collect();
+        assert_eq!(&cells.iter().map(restored).collect::<Cells>(), expected);
     }
     let files = tables.write(&folder.path().join("t.xlsx")).unwrap();
     assert_eq!(files.len(), 1);
@@ -355,6 +366,7 @@ fn what_is_undecided_is_left_empty_with_a_note() {
         experiment: &experiment,
         classified: None,
         warnings: &[],
+        problems: &[],
         training: &[],
         fingerprint: "",
         simulated: false,
@@ -400,6 +412,7 @@ fn a_cancelled_table_stops() {
         experiment: &experiment,
         classified: None,
         warnings: &[],
+        problems: &[],
         training: &[],
         fingerprint: "",
         simulated: true,

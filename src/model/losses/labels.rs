@@ -29,6 +29,13 @@ pub fn labelled(targets: &Tensor<2>) -> Tensor<1, Bool> {
     has_label(targets).squeeze_dim(1)
 }
 
+/// Share of the labelled rows whose highest logit, of `[rows, classes]`, is at one of their labels, `[1]`; 0 if no row
+/// has a label.
+pub fn accuracy(logits: Tensor<2>, targets: &Tensor<2>) -> Tensor<1> {
+    let right = targets.clone().gather(1, logits.argmax(1)).greater_elem(0.0).float();
+    super::mean_of(right, has_label(targets))
+}
+
 /// Which pairs of rows share a label, `[rows, rows]`. A labelled row shares its labels with itself.
 pub fn share_label(targets: &Tensor<2>) -> Tensor<2, Bool> {
     targets.clone().matmul(targets.clone().transpose()).greater_elem(0.0)

@@ -15,7 +15,7 @@ mod metric;
 mod tests;
 
 pub use contrastive::{INVERSE_TEMPERATURE, video_all_molecules, video_molecule};
-pub use labels::{classification, labelled, share_label, targets};
+pub use labels::{accuracy, classification, labelled, share_label, targets};
 pub use metric::{MARGIN, batch_hard_triplet, center};
 
 use burn::tensor::{Bool, Tensor};

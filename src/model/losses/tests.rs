@@ -236,3 +236,20 @@ fn labels_become_distributions_and_pairs() {
     assert_eq!(of(share_label(&rows)), [true, true, false, true, true, false, false, false, false]);
     assert_eq!(of(labelled(&rows).unsqueeze()), [true, true, false]);
 }
+
+#[test]
+fn accuracy_counts_labelled_rows_and_any_of_their_labels() {
+    let device = Device::flex();
+    let labels: [&[usize]; 4] = [&[0, 2], &[1], &[], &[2]];
+    let targets = targets(&labels, 3, &device);
+    let logits = |rows: [[f32; 3]; 4]| Tensor::<2>::from_data(TensorData::from(rows), &device);
+    let of = |rows| accuracy(logits(rows), &targets).into_scalar::<f32>();
+    // Right by the second of two labels; wrong; not asked; right.
+    assert!(
+        (of([[0.0, 0.1, 0.9], [0.8, 0.1, 0.0], [0.9, 0.0, 0.0], [0.0, 0.0, 1.0]]) - 2.0 / 3.0).abs() < 1e-6
+    );
+    let none: [&[usize]; 1] = [&[]];
+    let unlabelled = super::targets(&none, 3, &device);
+    let row = Tensor::<2>::from_data(TensorData::from([[1.0, 0.0, 0.0]]), &device);
+    assert_eq!(accuracy(row, &unlabelled).into_scalar::<f32>(), 0.0);
+}

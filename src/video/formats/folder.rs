@@ -22,6 +22,9 @@ const OPEN_FILES: usize = 8;
 /// Ignored files that a warning names.
 const NAMED: usize = 5;
 
+/// What entries are that are neither files nor folders.
+const SPECIAL: &str = "pipes, devices or sockets";
+
 /// Opens a folder; the first readable frame of each recording gives size and type.
 pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> {
     let listing = list(path, limits)?;
@@ -171,6 +174,8 @@ struct Listing {
     frames: Vec<(PathBuf, String, Kind)>,
     others: Vec<String>,
     folders: Vec<String>,
+    /// Pipes, devices and sockets.
+    special: Vec<String>,
     /// True where the folder holds more files than the limit.
     cut: bool,
 }
@@ -178,7 +183,13 @@ struct Listing {
 /// Lists a folder without opening any file in it.
 fn list(path: &Path, limits: Limits) -> Result<Listing, VideoError> {
     let failed = |e| VideoError::io(path, "listing the folder", &e);
-    let mut listing = Listing { frames: Vec::new(), others: Vec::new(), folders: Vec::new(), cut: false };
+    let mut listing = Listing {
+        frames: Vec::new(),
+        others: Vec::new(),
+        folders: Vec::new(),
+        special: Vec::new(),
+        cut: false,
+    };
     for entry in std::fs::read_dir(path).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let file = PathBuf::from(entry.file_name());
@@ -198,6 +209,10 @@ fn list(path: &Path, limits: Limits) -> Result<Listing, VideoError> {
             listing.folders.push(name);
             continue;
         }
+        if !kind.is_file() && !kind.is_symlink() {
+            listing.special.push(name);
+            continue;
+        }
         match name.rsplit_once('.').and_then(|(stem, ext)| Some((stem, Kind::of(ext)?))) {
             Some(_) if listing.frames.len() == limits.planes => listing.cut = true,
             Some((stem, kind)) => {
@@ -209,6 +224,7 @@ fn list(path: &Path, limits: Limits) -> Result<Listing, VideoError> {
     }
     listing.others.sort_by(|a, b| natord::compare(a, b));
     listing.folders.sort_by(|a, b| natord::compare(a, b));
+    listing.special.sort_by(|a, b| natord::compare(a, b));
     Ok(listing)
 }
 
@@ -238,9 +254,14 @@ impl Listing {
             warnings
                 .push(format!("{count} {noun} inside the folder {verb} ignored: {}.", some(&self.folders)));
         }
+        if !self.special.is_empty() {
+            let count = self.special.len();
+            let (noun, verb) = if count == 1 { ("pipe, device or socket", "is") } else { (SPECIAL, "are") };
+            warnings.push(format!("{count} {noun} in the folder {verb} left out: {}.", some(&self.special)));
+        }
         if self.cut {
             warnings.push(format!(
-                "Only {} files are shown, the most that the settings allow.",
+                "Only {} files are shown, the most that one recording may have.",
                 self.frames.len()
             ));
         }
@@ -259,6 +280,10 @@ fn some(names: &[String]) -> String {
 
 fn no_frames(path: &Path, listing: &Listing) -> VideoError {
     let (problem, remedy) = match (listing.others.as_slice(), listing.folders.as_slice()) {
+        ([], []) if !listing.special.is_empty() => (
+            format!("it holds no frames, only {SPECIAL}: {}", some(&listing.special)),
+            "Copy their content into files first.".to_owned(),
+        ),
         ([], []) => ("it is empty".to_owned(), "Choose a folder of PNG, JPEG or TIFF frames.".to_owned()),
         ([], folders) => (
             "it holds no frames, only folders".to_owned(),

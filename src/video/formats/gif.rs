@@ -11,7 +11,8 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::{Limits, Reader};
+use super::{Limits, Reader, limits};
+use crate::regular_file;
 use crate::video::{Plane, SampleType, Series, Shape, VideoError};
 use blocks::{Blocks, Disposal, End, Frame};
 
@@ -21,6 +22,9 @@ const KEPT_BYTES: usize = 64 << 20;
 /// Most frames that are kept because they lay on the way, and the largest.
 const PASSED: usize = 4;
 const PASSED_BYTES: usize = 8 << 20;
+
+/// Pixels that are unpacked at a time, if a row is not longer.
+const BAND: usize = 64 << 10;
 
 const AGAIN: &str = "Copy or export the file again; the frames before this one can be used.";
 
@@ -64,7 +68,8 @@ struct Cursor {
 
 impl GifReader {
     fn open(path: &Path, limits: Limits) -> Result<Self, VideoError> {
-        let file = File::open(path).map_err(|e| VideoError::io(path, "opening", &e))?;
+        let file = regular_file::open(path).map_err(|e| VideoError::io(path, "opening", &e))?;
+        let stored = file.metadata().map_err(|e| VideoError::io(path, "opening", &e))?.len();
         let blocks = blocks::walk(&file, limits.planes).map_err(|e| match e.kind() {
             io::ErrorKind::UnexpectedEof => VideoError::new(
                 path,
@@ -91,17 +96,16 @@ impl GifReader {
         let height = extent(blocks.height, |f| u32::from(f.top) + u32::from(f.height));
         let samples = if blocks.grey { 1 } else { 3 };
         let bytes = width as u64 * height as u64 * samples as u64;
-        if bytes == 0 || bytes > limits.plane_bytes {
+        if bytes == 0 {
             return Err(VideoError::new(
                 path,
                 "header",
-                format!(
-                    "the canvas of {width} × {height} pixels needs {bytes} bytes; the limit is {}",
-                    limits.plane_bytes
-                ),
-                "Check that the file is a real recording; the limit can be raised in the settings.",
+                format!("the canvas is {width} × {height} pixels"),
+                "Copy or export it again: it was probably interrupted.",
             ));
         }
+        // All frames together must not be smaller than what one canvas takes at the least.
+        limits.check(path, "header", &format!("{width} × {height} pixels"), bytes, stored)?;
         let frames = blocks.frames.len();
         let mut missing = Vec::new();
         let mut warnings = Vec::new();
@@ -121,7 +125,7 @@ impl GifReader {
                 "Byte {at} holds {block:#04x}, which starts no GIF block: what follows frame {frames} is left out."
             )),
             End::Limit => warnings.push(format!(
-                "Only the first {frames} frames are shown, the most that the settings allow."
+                "Only the first {frames} frames are shown, the most that one recording may have."
             )),
         }
         let series = Series {
@@ -196,18 +200,22 @@ impl GifReader {
             }
             let before = (frame.disposal == Disposal::Restore).then(|| cursor.canvas.clone());
             self.draw(state, i, &mut cursor.canvas).map_err(|problem| self.damaged(i, n, &problem))?;
-            let shown = (i == n).then(|| cursor.canvas.clone());
-            if shown.is_none() && n - i <= PASSED && cursor.canvas.len() <= PASSED_BYTES {
+            if i < n && n - i <= PASSED && cursor.canvas.len() <= PASSED_BYTES {
                 state.passed.truncate(PASSED - 1);
                 state.passed.push_front((i, cursor.canvas.clone()));
             }
-            match before {
-                Some(before) => cursor.canvas = before,
-                None if frame.disposal == Disposal::Clear => self.clear(frame, &mut cursor.canvas),
-                None => {}
+            // Never more than two canvases: what is restored is put back by taking what is shown away.
+            let shown = match before {
+                Some(before) => Some(std::mem::replace(&mut cursor.canvas, before)),
+                None => (i == n).then(|| cursor.canvas.clone()),
+            };
+            if frame.disposal == Disposal::Clear {
+                self.clear(frame, &mut cursor.canvas);
             }
             cursor.next += 1;
-            if let Some(shown) = shown {
+            if i == n
+                && let Some(shown) = shown
+            {
                 state.cursor = cursor;
                 return Ok(shown);
             }
@@ -238,28 +246,33 @@ impl GifReader {
             return Err(format!("the picture of {width} × {height} pixels is over the limit"));
         }
         let colours = self.colours(&mut state.file, frame).map_err(|e| e.to_string())?;
-        let mut data = vec![0; frame.data_len as usize];
+        // A code of at most 12 bits is at least one pixel; what comes after the last one is not looked at.
+        let needed = frame.area().saturating_mul(2).saturating_add(1 << 16);
+        let mut data = vec![0; frame.data_len.min(needed) as usize];
         state
             .file
             .seek(SeekFrom::Start(frame.data_at))
             .and_then(|_| state.file.read_exact(&mut data))
             .map_err(|e| e.to_string())?;
-        state.indices.clear();
-        state.indices.resize(width * height, 0);
-        unpack(&data, &mut state.indices)?;
-
+        let mut pixels = Pixels::new(&data, width * height)?;
+        let mut rows = row_order(height, frame.interlaced);
         let Shape { x: canvas_width, y: canvas_height, s, .. } = self.shape();
         let (left, top) = (usize::from(frame.left), usize::from(frame.top));
         let visible = width.min(canvas_width.saturating_sub(left));
-        for (stored, row) in state.indices.chunks_exact(width).zip(row_order(height, frame.interlaced)) {
-            if top + row >= canvas_height || visible == 0 {
-                continue;
-            }
-            let at = ((top + row) * canvas_width + left) * s;
-            let target = &mut canvas[at..at + visible * s];
-            for (pixel, &index) in target.chunks_exact_mut(s).zip(stored) {
-                if frame.transparent != Some(index) {
-                    pixel.copy_from_slice(&colours[usize::from(index)][..s]);
+        let band = (BAND / width).max(1);
+        for first in (0..height).step_by(band) {
+            state.indices.resize(band.min(height - first) * width, 0);
+            pixels.fill(&mut state.indices)?;
+            for (stored, row) in state.indices.chunks_exact(width).zip(&mut rows) {
+                if top + row >= canvas_height || visible == 0 {
+                    continue;
+                }
+                let at = ((top + row) * canvas_width + left) * s;
+                let target = &mut canvas[at..at + visible * s];
+                for (pixel, &index) in target.chunks_exact_mut(s).zip(stored) {
+                    if frame.transparent != Some(index) {
+                        pixel.copy_from_slice(&colours[usize::from(index)][..s]);
+                    }
                 }
             }
         }
@@ -308,44 +321,56 @@ impl Reader for GifReader {
                 "Choose a frame inside that range.",
             ));
         }
+        limits::room(&self.path, &format!("frame {}", plane + 1), 2 * shape.plane_samples())?;
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = self.compose(&mut state, plane)?;
         Ok(Plane { width: shape.x, height: shape.y, samples: shape.s, dtype: SampleType::U8, bytes })
     }
 }
 
-/// Undoes sub-blocks and LZW.
-fn unpack(data: &[u8], indices: &mut [u8]) -> Result<(), String> {
-    let wanted = indices.len();
-    let Some((&code_size, mut rest)) = data.split_first() else { return Err("its data are empty".into()) };
-    if !(1..=11).contains(&code_size) {
-        return Err(format!("the code size {code_size} is not one of 1 to 11"));
+/// A picture's pixels as they come out of sub-blocks and LZW.
+struct Pixels<'a> {
+    decoder: weezl::decode::Decoder,
+    /// What is left of the sub-block.
+    block: &'a [u8],
+    /// The sub-blocks after it.
+    rest: &'a [u8],
+    done: usize,
+    wanted: usize,
+}
+
+impl<'a> Pixels<'a> {
+    fn new(data: &'a [u8], wanted: usize) -> Result<Self, String> {
+        let Some((&code_size, rest)) = data.split_first() else { return Err("its data are empty".into()) };
+        if !(1..=11).contains(&code_size) {
+            return Err(format!("the code size {code_size} is not one of 1 to 11"));
+        }
+        let decoder = weezl::decode::Decoder::new(weezl::BitOrder::Lsb, code_size);
+        Ok(Self { decoder, block: &[], rest, done: 0, wanted })
     }
-    let mut decoder = weezl::decode::Decoder::new(weezl::BitOrder::Lsb, code_size);
-    let mut done = 0;
-    while let Some((&len, after)) = rest.split_first() {
-        let (mut block, after) = after.split_at(usize::from(len).min(after.len()));
-        rest = after;
-        while done < wanted && !block.is_empty() {
-            let result = decoder.decode_bytes(block, &mut indices[done..]);
-            done += result.consumed_out;
-            block = &block[result.consumed_in..];
+
+    /// The colour indices of the next pixels, as many as there is room for.
+    fn fill(&mut self, mut room: &mut [u8]) -> Result<(), String> {
+        while !room.is_empty() {
+            if self.block.is_empty()
+                && let Some((&len, after)) = self.rest.split_first()
+            {
+                (self.block, self.rest) = after.split_at(usize::from(len).min(after.len()));
+            }
+            // Codes that are still buffered inside the decoder come out without input.
+            let result = self.decoder.decode_bytes(self.block, room);
+            self.block = &self.block[result.consumed_in..];
+            self.done += result.consumed_out;
+            room = &mut room[result.consumed_out..];
             match result.status {
                 Ok(weezl::LzwStatus::Ok) if result.consumed_in + result.consumed_out > 0 => {}
-                Ok(_) => break,
-                Err(error) => return Err(format!("{error} after {done} of {wanted} pixels")),
+                Ok(_) if result.consumed_out > 0 || !self.rest.is_empty() => self.block = &[],
+                Ok(_) => return Err(format!("its data end after {} of {} pixels", self.done, self.wanted)),
+                Err(error) => return Err(format!("{error} after {} of {} pixels", self.done, self.wanted)),
             }
         }
+        Ok(())
     }
-    // Codes that are still buffered inside the decoder come out without input.
-    while done < wanted {
-        let result = decoder.decode_bytes(&[], &mut indices[done..]);
-        done += result.consumed_out;
-        if result.consumed_out == 0 {
-            return Err(format!("its data end after {done} of {wanted} pixels"));
-        }
-    }
-    Ok(())
 }
 
 /// Row on the canvas of each stored row.

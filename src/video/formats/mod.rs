@@ -2,30 +2,18 @@
 
 mod folder;
 mod gif;
+pub mod limits;
 mod not_yet;
 mod still;
 pub mod tiff;
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::{Plane, Series, VideoError};
+use crate::regular_file;
 
-/// What an untrusted file may make the program allocate.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Largest decoded plane, bytes.
-    pub plane_bytes: u64,
-    /// Most planes (TIFF directories, frames) that are looked for in one recording.
-    pub planes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { plane_bytes: 2 << 30, planes: 4_000_000 }
-    }
-}
+pub use limits::Limits;
 
 /// An open recording. Planes are read lazily and from any thread.
 pub trait Reader: Send + Sync {
@@ -87,7 +75,7 @@ pub fn recognise(path: &Path) -> Result<&'static Format, VideoError> {
     let is_dir = std::fs::metadata(path).map_err(|e| VideoError::io(path, "opening", &e))?.is_dir();
     let mut head = Vec::with_capacity(HEAD);
     if !is_dir {
-        File::open(path)
+        regular_file::open(path)
             .and_then(|file| file.take(HEAD as u64).read_to_end(&mut head))
             .map_err(|e| VideoError::io(path, "opening", &e))?;
     }

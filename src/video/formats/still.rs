@@ -1,12 +1,12 @@
 //! One PNG or JPEG picture: a recording of one frame. EXIF rotation is ignored, as it is in a series of frames.
 
-use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use image::{ColorType, ImageDecoder, ImageFormat, ImageReader};
 
-use super::{Limits, Reader};
+use super::{Limits, Reader, limits};
+use crate::regular_file;
 use crate::video::{Plane, SampleType, Series, Shape, VideoError};
 
 const REMEDY: &str = "Export the picture again, as 8- or 16-bit PNG or TIFF.";
@@ -83,38 +83,56 @@ impl Reader for Still {
         let (width, height) = decoder.dimensions();
         let (samples, dtype) = layout(&self.path, decoder.color_type())?;
         let alpha = decoder.color_type().has_alpha() && samples == 1;
-        let mut bytes = vec![0; decoder.total_bytes() as usize];
+        let len = decoder.total_bytes() as usize;
+        // Coefficients of a progressive JPEG come on top.
+        let working = if self.format == ImageFormat::Jpeg { 3 * len } else { len };
+        limits::room(&self.path, "picture", working)?;
+        let mut bytes = vec![0; len];
         decoder.read_image(&mut bytes).map_err(|e| damaged(&self.path, &e))?;
         if alpha {
-            let size = dtype.size();
-            bytes = bytes.chunks_exact(2 * size).flat_map(|pixel| &pixel[..size]).copied().collect();
+            leave_out_alpha(&mut bytes, dtype.size());
         }
         Ok(Plane { width: width as usize, height: height as usize, samples, dtype, bytes })
     }
 }
 
+/// Keeps the first of every two samples of `size` bytes, in place.
+fn leave_out_alpha(bytes: &mut Vec<u8>, size: usize) {
+    let pixels = bytes.len() / (2 * size);
+    for pixel in 1..pixels {
+        bytes.copy_within(2 * pixel * size..(2 * pixel + 1) * size, pixel * size);
+    }
+    bytes.truncate(pixels * size);
+}
+
+/// Memory that a decoder may take for a row, text and colour profiles, bytes.
+const OWN_BUFFERS: u64 = 64 << 20;
+
 /// A decoder that has read the header and passed the limits.
 fn decoder(path: &Path, format: ImageFormat, limits: Limits) -> Result<Box<dyn ImageDecoder>, VideoError> {
-    let file = File::open(path).map_err(|e| VideoError::io(path, "opening", &e))?;
-    let mut reader = ImageReader::with_format(BufReader::with_capacity(1 << 16, file), format);
-    let mut image_limits = image::Limits::default();
-    // The decoder's own buffers come on top of the plane.
-    image_limits.max_alloc = Some(limits.plane_bytes.saturating_mul(2));
-    reader.limits(image_limits);
-    let decoder = reader.into_decoder().map_err(|e| damaged(path, &e))?;
-    let bytes = decoder.total_bytes();
-    if bytes > limits.plane_bytes {
-        let (width, height) = decoder.dimensions();
+    let opening = |e| VideoError::io(path, "opening", &e);
+    let file = regular_file::open(path).map_err(opening)?;
+    let stored = file.metadata().map_err(opening)?.len();
+    let limits = match format {
+        // A progressive JPEG is held as coefficients, twice the size of its plane, and the file is in memory too.
+        ImageFormat::Jpeg => Limits { plane_bytes: limits.plane_bytes / 2, ..limits },
+        _ => limits,
+    };
+    if format == ImageFormat::Jpeg && stored > limits.plane_bytes {
         return Err(VideoError::new(
             path,
-            "header",
-            format!(
-                "the picture of {width} × {height} pixels needs {bytes} bytes; the limit is {}",
-                limits.plane_bytes
-            ),
-            "Check that the file is a real recording; the limit can be raised in the settings.",
+            "file",
+            format!("{stored} bytes are more than a JPEG picture within the limit takes"),
+            REMEDY,
         ));
     }
+    let mut reader = ImageReader::with_format(BufReader::with_capacity(1 << 16, file), format);
+    let mut image_limits = image::Limits::default();
+    image_limits.max_alloc = Some(OWN_BUFFERS);
+    reader.limits(image_limits);
+    let decoder = reader.into_decoder().map_err(|e| damaged(path, &e))?;
+    let (width, height) = decoder.dimensions();
+    limits.check(path, "header", &format!("{width} × {height} pixels"), decoder.total_bytes(), stored)?;
     Ok(Box::new(decoder))
 }
 
@@ -142,4 +160,19 @@ fn layout(path: &Path, color: ColorType) -> Result<(usize, SampleType), VideoErr
             ));
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_grey_and_alpha_the_grey_stays() {
+        let mut bytes = vec![1, 2, 9, 9, 3, 4, 8, 8, 5, 6, 7, 7];
+        leave_out_alpha(&mut bytes, 2);
+        assert_eq!(bytes, [1, 2, 3, 4, 5, 6]);
+        let mut bytes = vec![1, 255];
+        leave_out_alpha(&mut bytes, 1);
+        assert_eq!(bytes, [1]);
+    }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::analysis::items::{Compound, plain};
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::random::{normal, stream};
 
 /// Length of a vector.

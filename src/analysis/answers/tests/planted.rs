@@ -6,7 +6,7 @@ use rand::seq::SliceRandom;
 
 use super::super::*;
 use super::{DIM, Plan, by, itself, origin, quick};
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::random::stream;
 
 #[test]

@@ -13,7 +13,7 @@ use super::super::*;
 use super::origin;
 use crate::analysis::evaluate::normalise;
 use crate::analysis::items::Compound;
-use crate::export::Progress;
+use crate::progress::Progress;
 use crate::random::{normal, stream};
 
 #[derive(Deserialize)]

@@ -7,7 +7,7 @@ use polars::prelude::df;
 use super::super::*;
 use super::{DIM, Plan, by, itself, origin, quick};
 use crate::experiment::{EmbeddingTable, Experiment, Table};
-use crate::export::Progress;
+use crate::progress::Progress;
 
 #[test]
 fn what_is_excluded_does_not_answer() {
@@ -225,6 +225,9 @@ fn subjects_are_the_rows_with_a_vector_and_unnamed_ones_ask_only() {
     let fccp = subjects.subjects[1].compound.unwrap();
     assert_eq!(subjects.compound_moas[fccp], [0]);
     assert_eq!((subjects.left_out["no embedding"], subjects.left_out["excluded in the table"]), (1, 1));
+    let without: Vec<&str> = subjects.unembedded.iter().map(|subject| subject.row_id.as_str()).collect();
+    assert_eq!(without, ["a"]);
+    assert_eq!([0, 1].map(|treatment| subjects.unembedded_of(treatment).count()), [0, 1], "a has 0.5 µM");
 
     let subjects = Arc::new(subjects);
     let raw = subjects.gather(&table);
@@ -236,6 +239,29 @@ fn subjects_are_the_rows_with_a_vector_and_unnamed_ones_ask_only() {
     assert_eq!((unnamed.videos.len(), unnamed.activity), (3, None));
     let named = answers.ask(&Query::Subject(1), Exclude::default(), 9).unwrap();
     assert!(named.videos.is_empty(), "unnamed rows do not answer");
+    let missing = "One of its videos could not be encoded and does not count.";
+    let notes = |query: Query| answers.ask(&query, Exclude::default(), 0).unwrap().notes;
+    assert_eq!(notes(Query::Treatment(1)).first().map(String::as_str), Some(missing));
+    assert!(!notes(Query::Treatment(0)).iter().any(|note| note == missing));
+    assert_eq!(notes(Query::Compound(fccp)).first().map(String::as_str), Some(missing));
+}
+
+#[test]
+fn a_compound_without_an_encoded_video_is_not_called() {
+    let (mut experiment, table) = table();
+    experiment.table = experiment.table.include(&[5]).unwrap();
+    let row_ids = ["g", "e", "d", "c", "b", "x", "z"].map(str::to_owned).to_vec();
+    let table = EmbeddingTable { row_ids, ..table };
+    let subjects = Arc::new(Subjects::of(&experiment, &table));
+    let raw = subjects.gather(&table);
+    let answers =
+        Answers::new(Arc::clone(&subjects), &raw, 2, origin("h"), None, &quick(), &Progress::default())
+            .unwrap();
+    let named = |name: &str| subjects.compounds.iter().position(|compound| compound.name == name).unwrap();
+    let ask = |compound: usize| answers.ask(&Query::Compound(compound), Exclude::default(), 1);
+    let text = ask(named("Valinomycin")).unwrap_err().to_string();
+    assert!(text.starts_with("Not called: no video of Valinomycin could be encoded"), "{text}");
+    assert_eq!(ask(named("DMSO")).unwrap().call, Call::DmsoLike, "controls have videos, if no treatment");
 }
 
 #[test]

@@ -1,12 +1,12 @@
 //! Answers: what the selected video does, according to a model; and the same asked by structure or by region.
 
 mod calibration;
+pub mod export;
 mod mechanisms;
 mod model;
 mod neighbours;
 mod region;
 mod structure;
-pub mod take;
 mod verdict;
 
 use std::sync::Arc;
@@ -87,9 +87,8 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
     };
     ui.label(RichText::new(title(screen, row, asked.level)).strong().size(15.0));
     if encoded.subject(row).is_none() {
-        let problem = encoded.problems.iter().find(|(id, _)| id == screen.table().row_id(row as usize));
-        match problem {
-            Some((_, why)) => ui.colored_label(ui.visuals().error_fg_color, why),
+        match not_called(&encoded.problems, screen.table().row_id(row as usize)) {
+            Some(why) => ui.colored_label(ui.visuals().warn_fg_color, why),
             None => ui.weak(
                 "This video was not encoded: it was excluded, or came later. Update the answers above.",
             ),
@@ -118,6 +117,12 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
             }
         }
     });
+}
+
+/// What is said of a row that could not be encoded; `None` where nobody knows why it was not.
+fn not_called(problems: &[(String, String)], row_id: &str) -> Option<String> {
+    let (_, why) = problems.iter().find(|(id, _)| id == row_id)?;
+    Some(format!("Not called: {why}"))
 }
 
 fn title(screen: &Screen, row: u32, level: Level) -> String {
@@ -151,4 +156,17 @@ fn answered(
         ui.weak(RichText::new(note).size(SMALL));
     }
     neighbours::show(ui, state, screen, encoded, answer, NEIGHBOURS, out);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_called;
+
+    #[test]
+    fn a_row_that_could_not_be_encoded_is_not_called_and_says_why() {
+        let problems = [("a".to_owned(), "a.tif: constant: every pixel of every frame is 0".to_owned())];
+        let said = not_called(&problems, "a").unwrap();
+        assert_eq!(said, "Not called: a.tif: constant: every pixel of every frame is 0");
+        assert_eq!(not_called(&problems, "b"), None);
+    }
 }

@@ -13,7 +13,7 @@ use crate::app::state::{AppState, Outbox};
 use crate::app::training::kept::Start;
 use crate::app::widgets::named;
 
-/// Shows model, gallery and what can be taken away.
+/// Shows model, gallery and what can be exported.
 pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
     let now = chosen(state);
     let encoded = state.answers.of(screen);
@@ -93,13 +93,17 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
                 send(out, AnswerCommand::OwnGallery);
             }
             let tip = "Its videos answer for those of this one; it is opened read-only and encoded with the same model";
-            if ui.button("Another experiment…").on_hover_text(tip).clicked() {
-                out.send(Command::Choose(Choice::Gallery));
-                ui.close();
+            for (text, choice) in
+                [("A project or dataset…", Choice::GalleryFolder), ("A table…", Choice::Gallery)]
+            {
+                if ui.button(text).on_hover_text(tip).clicked() {
+                    out.send(Command::Choose(choice));
+                    ui.close();
+                }
             }
         });
         named(combo.response, "Compared with");
-        super::super::menu::entry(ui, &Command::TakeAnswers, true, out);
+        super::super::menu::entry(ui, &Command::ExportPredictions, true, out);
     });
     ui.separator();
 }

@@ -44,9 +44,11 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Arc<Encoded>, out: &mut Out
         match &state.answers.region {
             Some((of, Ok(answer))) if of.recording == view.recording.id => {
                 answered(ui, encoded, answer, &size);
-                let field = encoded.card.input.size as f64 * encoded.card.input.pixel_size_um;
+                let input = &encoded.card.input;
+                let field = input.pixel_size_um.map(|um| input.size as f64 * um);
                 let longest = view.recording.series.pixel_size_um.map(|um| roi.width.max(roi.height) as f64 * um);
-                if let Some(longest) = longest.filter(|longest| *longest < SMALLEST * field) {
+                let small = longest.zip(field).filter(|(longest, field)| *longest < SMALLEST * field);
+                if let Some((longest, field)) = small {
                     let text = format!(
                         "{longest:.1} µm on its longer side; the model looks at {field:.1} µm and sees the rest empty"
                     );

@@ -1,10 +1,12 @@
 //! Which file holds which plane, and what is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::Path;
 
 use super::Folder;
 use super::names::Group;
+use crate::regular_file;
 use crate::video::formats::tiff;
 use crate::video::{Channel, Plane, Series, Shape, VideoError};
 
@@ -159,7 +161,9 @@ fn needs_siblings(folder: &Folder, file: usize) -> bool {
     if std::fs::metadata(&path).is_ok_and(|about| about.len() > SET_FILE_BYTES) {
         return false;
     }
-    let alone = std::fs::read(&path).map(|bytes| tiff::open_bytes(&path, bytes, folder.limits));
+    let mut bytes = Vec::new();
+    let read = regular_file::open(&path).and_then(|file| file.take(SET_FILE_BYTES).read_to_end(&mut bytes));
+    let alone = read.map(|_| tiff::open_bytes(&path, bytes, folder.limits));
     matches!(alone, Ok(Ok(reader)) if reader.series().iter().any(|s| s.missing_planes() > 0))
 }
 

@@ -75,14 +75,9 @@ pub const fn largest_ratio(compression: u16) -> u64 {
 }
 
 impl Tools {
-    /// Decompresses `stored` into `out` and returns how many bytes came out.
+    /// Decompresses `stored`, which is compressed, into `out` and returns how many bytes came out.
     pub fn decompress(&mut self, compression: u16, stored: &[u8], out: &mut [u8]) -> Result<usize, Fault> {
         match compression {
-            1 => {
-                let n = stored.len().min(out.len());
-                out[..n].copy_from_slice(&stored[..n]);
-                Ok(n)
-            }
             5 => self.lzw.decode(stored, out),
             8 | 32_946 => {
                 let deflate = self.deflate.get_or_insert_with(libdeflater::Decompressor::new);
@@ -170,7 +165,12 @@ pub fn jpeg(
         .set_max_width(longest(layout.segment_width))
         .set_max_height(longest(layout.segment_height));
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(stream), options);
-    decoder.decode_headers().map_err(|e| Fault::Damaged(format!("not a valid JPEG stream: {e:?}")))?;
+    // Some of the decoder's messages end with an end of line.
+    let damaged = |e: &dyn std::fmt::Debug| {
+        let text = format!("{e:?}");
+        Fault::Damaged(format!("not a valid JPEG stream: {}", text.trim_end()))
+    };
+    decoder.decode_headers().map_err(|e| damaged(&e))?;
     let info = decoder.info().ok_or_else(|| Fault::because(&"a JPEG stream without picture"))?;
     let (width, height) = (usize::from(info.width), usize::from(info.height));
     if usize::from(info.components) != samples || width * samples != row {
@@ -190,7 +190,7 @@ pub fn jpeg(
     let size = decoder.output_buffer_size().filter(|&size| size == row * height);
     let size = size.ok_or_else(|| Fault::because(&"a JPEG whose colours do not go with the tags"))?;
     out.resize(size, 0);
-    decoder.decode_into(out).map_err(|e| Fault::Damaged(format!("not a valid JPEG stream: {e:?}")))?;
+    decoder.decode_into(out).map_err(|e| damaged(&e))?;
     Ok(height)
 }
 

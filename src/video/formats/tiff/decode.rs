@@ -9,6 +9,7 @@ use super::file::TiffFile;
 use super::page::{Layout, Page};
 use super::samples;
 use super::segments::{Segment, kind};
+use crate::video::formats::limits;
 use crate::video::{Limits, VideoError};
 
 pub(super) const DAMAGED: &str = "The file is damaged or incomplete: copy it again from its source.";
@@ -19,6 +20,8 @@ const RESAVE: &str =
 const GAP: u64 = 16 << 10;
 /// Segments are read together up to this size.
 const GROUP: u64 = 16 << 20;
+/// Bytes that a segment may hold beyond its size: some writers pad the last strip, or add a few bytes.
+const SURPLUS: usize = 1 << 20;
 
 /// One picture in a file: a page, and where raw frames follow one directory, which of them.
 #[derive(Clone, Copy)]
@@ -36,10 +39,25 @@ pub struct Picture<'a> {
 impl<'a> Picture<'a> {
     /// An error that names the directory, the frame and a place in them.
     pub(super) fn error(&self, place: &str, problem: impl Into<String>, remedy: &str) -> VideoError {
-        let frame = if self.frame > 0 { format!(", frame {}", self.frame) } else { String::new() };
         let comma = if place.is_empty() { "" } else { ", " };
-        let at = format!("directory {}{frame}{comma}{place}", self.number);
-        VideoError::new(&self.file.path, at, problem, remedy)
+        VideoError::new(&self.file.path, format!("{}{comma}{place}", self.place()), problem, remedy)
+    }
+
+    /// Directory and frame.
+    pub(super) fn place(&self) -> String {
+        let frame = if self.frame > 0 { format!(", frame {}", self.frame) } else { String::new() };
+        format!("directory {}{frame}", self.number)
+    }
+
+    /// Whether the picture would be decoded: refuses what is too large, or larger than its stored bytes make likely.
+    /// Other faults are left to decoding.
+    pub fn check_limits(&self) -> Result<(), VideoError> {
+        let Ok((page, layout)) = self.page() else { return Ok(()) };
+        let Ok(size) = self.sample_size(layout) else { return Ok(()) };
+        let samples = if layout.is_color() { usize::from(layout.samples) } else { layout.stored_samples() };
+        self.plane_len(layout, samples, size)?;
+        let Ok(segments) = self.segments(page, layout, 0) else { return Ok(()) };
+        self.check_ratio(layout, &segments)
     }
 
     fn page(&self) -> Result<(&'a Page, &'a Layout), VideoError> {
@@ -84,19 +102,9 @@ impl<'a> Picture<'a> {
 
     fn plane_len(&self, layout: &Layout, samples: usize, size: usize) -> Result<usize, VideoError> {
         let len = u128::from(layout.width) * u128::from(layout.height) * (samples * size) as u128;
-        if len > u128::from(self.limits.plane_bytes) {
-            return Err(self.error(
-                "",
-                format!(
-                    "{} × {} pixels take {} MB, more than the limit of {} MB",
-                    layout.width,
-                    layout.height,
-                    len >> 20,
-                    self.limits.plane_bytes >> 20
-                ),
-                "Crop the recording, or open a smaller level of it.",
-            ));
-        }
+        let len = u64::try_from(len).unwrap_or(u64::MAX);
+        // Here by its size alone.
+        self.limits.check(&self.file.path, &self.place(), &layout.pixels(), len, u64::MAX)?;
         usize::try_from(len).map_err(|_| self.error("", "the picture does not fit into memory", RESAVE))
     }
 
@@ -107,7 +115,8 @@ impl<'a> Picture<'a> {
         let stored_samples = layout.stored_samples();
         let len = self.plane_len(layout, stored_samples, size)?;
         let segments = self.segments(page, layout, sample)?;
-        self.check_sizes(layout, &segments, len)?;
+        self.check_sizes(layout, &segments)?;
+        limits::room(&self.file.path, &self.place(), len.saturating_add(working_bytes(layout, &segments)))?;
         let mut out = vec![0; len];
         if layout.compression == 1 && !layout.tiled && layout.whole_bytes() && !layout.reversed {
             self.read_raw(&segments, &mut out)?;
@@ -237,36 +246,44 @@ impl<'a> Picture<'a> {
         let plane_row = layout.width as usize * samples * size;
         let target = out.get_mut(first_row * plane_row..(first_row + rows) * plane_row).ok_or(OUTSIDE)?;
 
-        if layout.compression == 7 {
+        // Raw bytes are taken from where they were read to.
+        let raw = layout.compression == 1;
+        if raw {
+            if stored.len() < stored_row * rows {
+                return Err(too_little(stored.len(), stored_row * rows));
+            }
+        } else if layout.compression == 7 {
             let got = codec::jpeg(stored, tables, layout, stored_row, &mut tools.segment).map_err(text)?;
             if got < rows {
                 return Err(format!("it holds {got} of {rows} rows").into());
             }
         } else if !layout.tiled && layout.whole_bytes() {
             // Strips cover whole rows, so they are decoded in place.
+            let needed = target.len();
             match tools.decompress(layout.compression, stored, target) {
-                Ok(got) if got == target.len() => {
+                Ok(got) if got == needed => {
                     self.finish(tools, layout, size, stored_row, target);
                     return Ok(());
                 }
-                Ok(got) => return Err(too_little(got, target.len())),
-                Err(Fault::TooSmall) => self.decode_aside(tools, layout, stored, full, target.len())?,
+                Ok(got) => return Err(too_little(got, needed)),
+                Err(Fault::TooSmall) => decode_aside(tools, layout, stored, full, needed, needed)?,
                 Err(fault) => return Err(text(fault)),
             }
         } else {
-            self.decode_aside(tools, layout, stored, full, stored_row * rows)?;
+            decode_aside(tools, layout, stored, full, 0, stored_row * rows)?;
         }
 
         let mut segment = std::mem::take(&mut tools.segment);
-        if layout.compression != 7 && layout.whole_bytes() {
+        if !raw && layout.compression != 7 && layout.whole_bytes() {
             let used = segment.get_mut(..stored_row * rows).unwrap_or_default();
             self.finish(tools, layout, size, stored_row, used);
         }
+        let source = if raw { stored } else { segment.as_slice() };
         let first_column = (column * u64::from(layout.segment_width)) as usize;
         let columns =
             (layout.segment_width as usize).min((layout.width as usize).saturating_sub(first_column));
         let per_row = columns * samples;
-        let lines = segment.chunks_exact(stored_row).zip(target.chunks_exact_mut(plane_row));
+        let lines = source.chunks_exact(stored_row).zip(target.chunks_exact_mut(plane_row));
         for (from, to) in lines {
             let start = first_column * samples * size;
             let to = to.get_mut(start..start + per_row * size).ok_or(OUTSIDE)?;
@@ -279,34 +296,6 @@ impl<'a> Picture<'a> {
         segment.clear();
         tools.segment = segment;
         Ok(())
-    }
-
-    /// Decodes into the tools' own buffer: tiles, packed samples, strips that hold more rows than they should.
-    fn decode_aside(
-        &self,
-        tools: &mut Tools,
-        layout: &Layout,
-        stored: &[u8],
-        full: usize,
-        needed: usize,
-    ) -> Result<(), Cow<'static, str>> {
-        let mut segment = std::mem::take(&mut tools.segment);
-        segment.resize(full, 0);
-        let mut result = tools.decompress(layout.compression, stored, &mut segment);
-        if result == Err(Fault::TooSmall) {
-            // Some writers pad the last strip, or add a few bytes.
-            let more = full.saturating_mul(2).saturating_add(64 << 10);
-            if more as u64 <= self.limits.plane_bytes {
-                segment.resize(more, 0);
-                result = tools.decompress(layout.compression, stored, &mut segment);
-            }
-        }
-        tools.segment = segment;
-        match result {
-            Ok(got) if got >= needed => Ok(()),
-            Ok(got) => Err(too_little(got, needed)),
-            Err(fault) => Err(text(fault)),
-        }
     }
 
     /// Undoes the predictor.
@@ -322,6 +311,53 @@ impl<'a> Picture<'a> {
             3 => samples::undo_float(bytes, row, samples, size, &mut tools.row),
             _ => {}
         }
+    }
+}
+
+/// Bytes that decoding takes on top of the plane, at the most: what is read, and a segment that is decoded aside.
+fn working_bytes(layout: &Layout, segments: &[Segment]) -> usize {
+    let apart = layout.tiled || !layout.whole_bytes();
+    let aside = match layout.compression {
+        // Raw rows are read straight into the plane.
+        1 if !apart && !layout.reversed => return 0,
+        // A progressive JPEG is held as coefficients, too.
+        7 => layout.segment_bytes().saturating_mul(3),
+        scheme if apart && scheme != 1 => layout.segment_bytes(),
+        _ => 0,
+    };
+    let longest = segments.iter().map(|s| s.len).max().unwrap_or(0);
+    let all: u64 = segments.iter().fold(0, |sum, s| sum.saturating_add(s.len));
+    usize::try_from(aside.saturating_add(longest.max(all.min(GROUP)))).unwrap_or(usize::MAX)
+}
+
+/// Decodes into the tools' own buffer: tiles, packed samples, strips that hold more rows than they should. A buffer of
+/// `tried` bytes is known to be too small.
+fn decode_aside(
+    tools: &mut Tools,
+    layout: &Layout,
+    stored: &[u8],
+    full: usize,
+    tried: usize,
+    needed: usize,
+) -> Result<(), Cow<'static, str>> {
+    let mut segment = std::mem::take(&mut tools.segment);
+    let mut result = Err(Fault::TooSmall);
+    let padded = full.saturating_add(full.min(SURPLUS)).saturating_add(64 << 10);
+    for room in [full, padded].into_iter().filter(|&room| room > tried) {
+        if segment.try_reserve_exact(room.saturating_sub(segment.len())).is_err() {
+            return Err("there is no memory to decode it".into());
+        }
+        segment.resize(room, 0);
+        result = tools.decompress(layout.compression, stored, &mut segment);
+        if result != Err(Fault::TooSmall) {
+            break;
+        }
+    }
+    tools.segment = segment;
+    match result {
+        Ok(got) if got >= needed => Ok(()),
+        Ok(got) => Err(too_little(got, needed)),
+        Err(fault) => Err(text(fault)),
     }
 }
 

@@ -103,7 +103,7 @@ impl TiffReader {
             scenes.iter().all(|s| !s.series.missing.is_empty() && !s.series.missing.contains(&false));
         let (series, planes): (Vec<Series>, Vec<_>) =
             scenes.into_iter().map(|Scene { series, planes }| (series, planes)).unzip();
-        let this = Self {
+        let mut this = Self {
             file,
             format,
             series,
@@ -119,7 +119,36 @@ impl TiffReader {
                 this.read_from(&this.file, info, at)?;
             }
         }
+        this.check_limits()?;
         Ok(this)
+    }
+
+    /// Refuses a file whose planes would not be decoded, by the first and the last plane of each series: one of them may be
+    /// blank. Where that is so of some series only, they say it.
+    fn check_limits(&mut self) -> Result<(), VideoError> {
+        let refusal = |(series, planes): (&Series, &Vec<PlaneRef>)| {
+            let here = |(plane, at): &(usize, &PlaneRef)| {
+                at.file == 0 && **at != PlaneRef::NOWHERE && !series.is_missing(*plane)
+            };
+            let check = |(_, at): (usize, &PlaneRef)| {
+                let number = at.page as usize;
+                Picture { file: &self.file, number, frame: 0, limits: self.limits }.check_limits().err()
+            };
+            let mut there = planes.iter().enumerate().filter(here);
+            let first = check(there.next()?)?;
+            match there.next_back() {
+                Some(last) => check(last).map(|_| first),
+                None => Some(first),
+            }
+        };
+        let refused: Vec<Option<VideoError>> = self.series.iter().zip(&self.planes).map(refusal).collect();
+        if refused.iter().all(Option::is_some) {
+            return refused.into_iter().flatten().next().map_or(Ok(()), Err);
+        }
+        for (series, error) in self.series.iter_mut().zip(refused) {
+            series.warnings.extend(error.map(|error| format!("It cannot be shown: {error}")));
+        }
+        Ok(())
     }
 
     fn sibling(&self, id: u32) -> Result<Arc<TiffFile>, VideoError> {

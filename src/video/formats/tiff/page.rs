@@ -307,6 +307,16 @@ impl Layout {
         (width as u64 * self.stored_samples() as u64 * self.bits as u64).div_ceil(8)
     }
 
+    /// Bytes of one whole segment when it is decoded, samples as stored.
+    pub const fn segment_bytes(&self) -> u64 {
+        self.row_bytes(self.segment_width).saturating_mul(self.segment_height as u64)
+    }
+
+    /// The size for messages.
+    pub fn pixels(&self) -> String {
+        format!("{} × {} pixels", self.width, self.height)
+    }
+
     /// Stored rows of the segment in row `down` of the grid; the last strip is short, tiles never are.
     pub const fn segment_rows(&self, down: u64) -> u32 {
         if self.tiled {

@@ -90,34 +90,60 @@ impl Picture<'_> {
     }
 
     /// Refuses sizes that the stored bytes cannot fill, before anything is allocated for them.
-    pub(super) fn check_sizes(
-        &self,
-        layout: &Layout,
-        segments: &[Segment],
-        len: usize,
-    ) -> Result<(), VideoError> {
-        let stored: u64 = segments.iter().fold(0, |sum, s| sum.saturating_add(s.len));
-        let stored = stored.min(self.file.source.len());
-        let segment = u128::from(layout.row_bytes(layout.segment_width)) * u128::from(layout.segment_height);
-        let packed = u128::from(layout.row_bytes(layout.width)) * u128::from(layout.height);
+    pub(super) fn check_sizes(&self, layout: &Layout, segments: &[Segment]) -> Result<(), VideoError> {
+        let stored = self.stored_bytes(segments);
+        let segment = layout.segment_bytes();
         let most = match layout.compression {
             1 => u128::from(self.file.source.len()),
             other => u128::from(stored) * u128::from(largest_ratio(other)) + (64 << 10),
         };
-        let needed = packed.max(segment);
-        if needed > most || segment > u128::from(self.limits.plane_bytes) {
+        let needed = packed_bytes(layout).max(u128::from(segment));
+        if needed > most {
             return Err(self.error(
                 "",
                 format!(
-                    "{} × {} pixels take {needed} bytes, but {stored} stored bytes cannot hold them",
-                    layout.width, layout.height
+                    "{} take {needed} bytes, but {stored} stored bytes cannot hold them",
+                    layout.pixels()
                 ),
                 DAMAGED,
             ));
         }
-        debug_assert!(len as u128 <= packed * 8);
-        Ok(())
+        // One tile may reach beyond the picture, but not so far that it is most of what has to be held.
+        let plane = packed_bytes(layout) + packed_bytes(layout) / 4;
+        if u128::from(segment) > plane.max(u128::from(self.limits.trusted_bytes)) {
+            return Err(self.error(
+                "",
+                format!(
+                    "{}s of {} × {} pixels are much larger than the picture of {}",
+                    kind(layout),
+                    layout.segment_width,
+                    layout.segment_height,
+                    layout.pixels()
+                ),
+                DAMAGED,
+            ));
+        }
+        self.check_ratio(layout, segments)
     }
+
+    /// Refuses a plane that is large and far larger than its stored bytes.
+    pub(super) fn check_ratio(&self, layout: &Layout, segments: &[Segment]) -> Result<(), VideoError> {
+        let decoded = packed_bytes(layout).max(u128::from(layout.segment_bytes()));
+        let decoded = u64::try_from(decoded).unwrap_or(u64::MAX);
+        let stored = self.stored_bytes(segments);
+        self.limits.check(&self.file.path, &self.place(), &layout.pixels(), decoded, stored)
+    }
+
+    /// Bytes that the file holds for them, counted once where segments share their bytes.
+    fn stored_bytes(&self, segments: &[Segment]) -> u64 {
+        let stored: u64 = segments.iter().fold(0, |sum, s| sum.saturating_add(s.len));
+        stored.min(self.file.source.len())
+    }
+}
+
+/// Decoded bytes of a stored plane, samples as narrow as they are stored.
+fn packed_bytes(layout: &Layout) -> u128 {
+    u128::from(layout.row_bytes(layout.width)) * u128::from(layout.height)
 }
 
 /// Bytes of all samples of one raw page, if its frames can follow it without directories of their own.

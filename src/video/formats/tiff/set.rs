@@ -1,7 +1,6 @@
 //! OME-TIFF: from what OME-XML says to series, over one file or a set of files.
 
 use std::collections::{HashMap, HashSet};
-use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use super::file::{LONGEST_TEXT, TiffFile};
 use super::ome::{FileName, Image, Ome, TiffData};
 use super::scene::{Axis, Order, PlaneRef, Scene, describe, describe_first, mark_missing, stem};
 use super::source::Source;
+use crate::regular_file;
 use crate::video::{Channel, Limits, Series, Shape, VideoError};
 
 /// The files of a set: 0 is the one that was opened, the others are its siblings.
@@ -86,13 +86,13 @@ pub fn document(file: &TiffFile, description: &str) -> Result<(Ome, Option<Strin
 /// OME-XML from a companion file, which is XML or another TIFF.
 fn metadata_text(path: &Path) -> Option<String> {
     let mut start = Vec::new();
-    fs::File::open(path).ok()?.take(4).read_to_end(&mut start).ok()?;
+    regular_file::open(path).ok()?.take(4).read_to_end(&mut start).ok()?;
     if is_tiff(&start) {
         let one_page = Limits { planes: 1, ..Limits::default() };
         return TiffFile::open(path, Source::open(path).ok()?, one_page).ok()?.description(0);
     }
     let mut bytes = Vec::new();
-    fs::File::open(path).ok()?.take(LONGEST_TEXT).read_to_end(&mut bytes).ok()?;
+    regular_file::open(path).ok()?.take(LONGEST_TEXT).read_to_end(&mut bytes).ok()?;
     String::from_utf8(bytes).ok()
 }
 

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
+use crate::regular_file;
+
 /// Where the bytes come from.
 pub enum Source {
     /// A file on disk; reads carry their own position, so threads do not disturb each other.
@@ -20,7 +22,7 @@ pub enum Source {
 impl Source {
     /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = regular_file::open(path)?;
         let len = file.metadata()?.len();
         Ok(Self::File { file, len })
     }

@@ -1,0 +1,138 @@
+//! Parquet: checked first, then read by polars. All Parquet that the program reads goes through here.
+
+mod check;
+mod delta;
+mod footer;
+mod pages;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod thrift;
+mod unpack;
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
+
+use super::contained::contained;
+use check::Checked;
+pub use check::most_bytes;
+
+/// Arrow's own schema under another name of the same length, so that nobody takes it for one.
+const UNUSED: &[u8; footer::ARROW_SCHEMA.len()] = b"arrow.schema";
+
+/// What a file may make the program allocate.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Most bytes of all pages once unpacked, and most text of values that share their beginnings.
+    pub bytes: usize,
+    /// Most rows.
+    pub rows: usize,
+    /// Most columns.
+    pub columns: usize,
+    /// Most cells of columns that are read.
+    pub cells: usize,
+}
+
+/// A Parquet file cannot be read. The texts are clauses without a full stop.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ParquetError {
+    /// The file is damaged, or it is none.
+    #[error("{place}: {problem}")]
+    Damaged {
+        /// Where in it: footer, row group, column, page.
+        place: String,
+        /// What is wrong there.
+        problem: String,
+    },
+    /// It declares more than the bounds allow: what.
+    #[error("it declares {0}")]
+    TooLarge(String),
+}
+
+impl ParquetError {
+    fn damaged(place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Damaged { place: place.into(), problem: problem.into() }
+    }
+}
+
+/// A table as it was read.
+#[derive(Debug)]
+pub struct Table {
+    /// The columns in their order, `rows` values each.
+    pub columns: Vec<Column>,
+    /// Columns that were left out, and why, a clause: lists, structures, types that polars does not read.
+    pub left_out: Vec<(String, String)>,
+    /// Rows.
+    pub rows: usize,
+}
+
+/// Reads the columns that hold one value a row.
+///
+/// The types are Parquet's: the schema that Arrow programs keep beside it is a second description, which may contradict
+/// the first, and is not read.
+///
+/// # Errors
+/// The file is damaged, or it passes a bound. Never panics, whatever the file holds.
+pub fn read(mut file: Vec<u8>, bounds: &Bounds) -> Result<Table, ParquetError> {
+    let checked = check::check(&file, bounds)?;
+    for place in &checked.arrow_schema {
+        file[place.clone()].copy_from_slice(UNUSED);
+    }
+    let unreadable = |why: String| ParquetError::damaged("inside the Parquet data", why);
+    match contained(|| unpack_columns(&file, &checked)) {
+        Some(read) => read.map_err(|e| unreadable(e.to_string())),
+        None => Err(unreadable("the values of a column do not unpack".to_owned())),
+    }
+}
+
+fn unpack_columns(file: &[u8], checked: &Checked) -> PolarsResult<Table> {
+    let mut reader = ParquetReader::new(Cursor::new(file));
+    let schema = reader.schema()?;
+    let metadata = Arc::clone(reader.get_metadata()?);
+    let read = |columns: &[usize]| -> PolarsResult<DataFrame> {
+        let mut reader = ParquetReader::new(Cursor::new(file)).with_projection(Some(columns.to_vec()));
+        reader.set_metadata(Arc::clone(&metadata));
+        reader.finish()
+    };
+    let mut table = Table { columns: Vec::new(), left_out: Vec::new(), rows: checked.rows };
+    let mut flat = Vec::new();
+    for (column, ((name, field), root)) in schema.iter().zip(&checked.columns).enumerate() {
+        // polars has no name for types that it was built without, and panics.
+        let holds = contained(|| DataType::from_arrow_field(field).to_string());
+        if root.is_flat && holds.is_some() {
+            flat.push(column);
+        } else {
+            let other = if root.is_flat { "values of a type that is not read" } else { "structures" };
+            let why = format!("it holds {}", holds.as_deref().unwrap_or(other));
+            table.left_out.push((name.to_string(), why));
+        }
+    }
+    if flat.is_empty() {
+        return Ok(table);
+    }
+    match read(&flat) {
+        Ok(frame) => table.columns = frame.into_columns(),
+        // polars refuses the whole table for one column of a type that it was built without.
+        Err(_) => {
+            for column in flat {
+                let name = checked.columns[column].name.clone();
+                match read(&[column]) {
+                    Ok(frame) => table.columns.extend(frame.into_columns()),
+                    Err(why) => table.left_out.push((name, why.to_string())),
+                }
+            }
+        }
+    }
+    let Table { columns, left_out, rows } = &mut table;
+    columns.retain(|column| {
+        let is_whole = column.len() == *rows;
+        if !is_whole {
+            let why = format!("it has {} rows of {rows}", column.len());
+            left_out.push((column.name().to_string(), why));
+        }
+        is_whole
+    });
+    Ok(table)
+}

@@ -1,0 +1,246 @@
+use std::path::{Path, PathBuf};
+
+use super::*;
+
+/// Names that CSV and spreadsheets make trouble with.
+const IDS: [&str; 6] = ["a", "b, \"quoted\"", "=1+1", "'=1", "-2\n+3", "µ"];
+
+fn table(seed: f32) -> EmbeddingTable {
+    EmbeddingTable {
+        row_ids: IDS.map(str::to_owned).to_vec(),
+        dim: 3,
+        values: (0..18).map(|i| seed * i as f32 - 2.5).collect(),
+        model_hash: "ab12".to_owned(),
+    }
+}
+
+fn written(folder: &Path, name: &str, table: &EmbeddingTable) -> PathBuf {
+    let path = folder.join(name);
+    write(table, &path, Format::of(&path).unwrap()).unwrap();
+    path
+}
+
+fn refused(path: &Path) -> String {
+    read(path).unwrap_err().to_string()
+}
+
+/// The numbers as older versions wrote them: without a stamp.
+fn old(folder: &Path, name: &str, table: &EmbeddingTable) -> PathBuf {
+    let path = folder.join(name);
+    let bytes = if name.ends_with("npy") {
+        npy(table)
+    } else {
+        let values: Vec<u8> = table.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let view = TensorView::new(Dtype::F32, vec![table.row_ids.len(), table.dim], &values).unwrap();
+        let metadata = HashMap::from([("model".to_owned(), table.model_hash.clone())]);
+        safetensors::serialize([("embedding", view)], Some(metadata)).unwrap()
+    };
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+#[test]
+fn pairs_come_back_and_do_not_touch_each_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let tables = [table(1.0), table(0.25)];
+    for name in ["npy", "safetensors"] {
+        let paths: Vec<PathBuf> = ["a", "b.c"]
+            .iter()
+            .zip(&tables)
+            .map(|(stem, table)| written(folder.path(), &format!("{stem}.{name}"), table))
+            .collect();
+        for (path, table) in paths.iter().zip(&tables) {
+            assert_eq!(&read(path).unwrap(), table);
+        }
+    }
+    assert!(folder.path().join("b.c.row_ids.csv").is_file());
+    assert!(!folder.path().join("row_ids.csv").exists());
+    let text = std::fs::read_to_string(folder.path().join("a.row_ids.csv")).unwrap();
+    assert!(text.starts_with("row_id,model,run_id,row_hash\na,ab12,"), "{text}");
+    assert!(
+        text.contains("\n'=1+1,") && text.contains("\n''=1,") && text.contains("\n\"'-2\n+3\","),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_same_embeddings_share_their_names_in_both_formats() {
+    let folder = tempfile::tempdir().unwrap();
+    let npy = written(folder.path(), "a.npy", &table(1.0));
+    let names = std::fs::read(beside(&npy)).unwrap();
+    let tensors = written(folder.path(), "a.safetensors", &table(1.0));
+    assert_eq!(std::fs::read(beside(&tensors)).unwrap(), names);
+    assert_eq!((read(&npy).unwrap(), read(&tensors).unwrap()), (table(1.0), table(1.0)));
+}
+
+#[test]
+fn half_a_pair_is_refused_with_the_remedy() {
+    for name in ["a.npy", "a.safetensors"] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = written(folder.path(), name, &table(1.0));
+        let (values, names) = (std::fs::read(&path).unwrap(), std::fs::read(beside(&path)).unwrap());
+        std::fs::remove_file(beside(&path)).unwrap();
+        let text = refused(&path);
+        assert!(text.contains(name) && text.contains("a.row_ids.csv, which is not there"), "{text}");
+        assert!(text.contains("write both again with `molclip embed`"), "{text}");
+        std::fs::write(beside(&path), names).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let text = refused(&path);
+        assert!(text.contains(&format!("{name}, which is not there")), "{text}");
+        std::fs::write(&path, values).unwrap();
+        assert_eq!(read(&path).unwrap(), table(1.0));
+    }
+}
+
+#[test]
+fn files_of_two_runs_are_refused() {
+    for name in ["npy", "safetensors"] {
+        let folder = tempfile::tempdir().unwrap();
+        let a = written(folder.path(), &format!("a.{name}"), &table(1.0));
+        let names = std::fs::read(beside(&a)).unwrap();
+        let refused_with = |table: &EmbeddingTable, why: &str| {
+            let b = written(folder.path(), &format!("b.{name}"), table);
+            std::fs::write(beside(&b), &names).unwrap();
+            let text = refused(&b);
+            assert!(text.contains("b.row_ids.csv are not of one run: ") && text.contains(why), "{text}");
+        };
+        let others = if name == "npy" { "the numbers are others" } else { "different run ids" };
+        refused_with(&table(2.0), others);
+        let mut turned = table(1.0);
+        turned.row_ids.reverse();
+        turned.values.reverse();
+        refused_with(&turned, others);
+        let short = EmbeddingTable { row_ids: vec!["a".into()], values: vec![1.0; 3], ..table(1.0) };
+        refused_with(&short, "1 vectors, but 6 names");
+        let wide = EmbeddingTable { dim: 1, values: vec![1.0; 6], ..table(1.0) };
+        refused_with(&wide, others);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let a =
+        written(folder.path(), "a.safetensors", &EmbeddingTable { model_hash: "cd".into(), ..table(1.0) });
+    let b = written(folder.path(), "b.npy", &table(1.0));
+    std::fs::copy(beside(&b), beside(&a)).unwrap();
+    assert!(refused(&a).contains("of model cd, the names of model ab12"), "{}", refused(&a));
+}
+
+#[test]
+fn every_changed_byte_of_a_pair_is_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a.npy", "a.safetensors"] {
+        let path = written(folder.path(), name, &table(1.0));
+        for file in [path.clone(), beside(&path)] {
+            let sound = std::fs::read(&file).unwrap();
+            for place in 0..sound.len() {
+                let mut damaged = sound.clone();
+                damaged[place] ^= 0x10;
+                std::fs::write(&file, &damaged).unwrap();
+                // A changed blank of a header may say the same; numbers and names never differ unnoticed.
+                if let Ok(found) = read(&path) {
+                    assert_eq!(found, table(1.0), "byte {place} of {}", file.display());
+                }
+            }
+            for length in 0..sound.len() {
+                std::fs::write(&file, &sound[..length]).unwrap();
+                match read(&path) {
+                    Ok(found) => {
+                        assert_eq!((found, length), (table(1.0), sound.len() - 1), "the last line's end");
+                    }
+                    Err(e) => assert!(e.to_string().contains("a."), "{e}"),
+                }
+            }
+            std::fs::write(&file, &sound).unwrap();
+        }
+        assert_eq!(read(&path).unwrap(), table(1.0));
+    }
+}
+
+#[test]
+fn files_of_older_versions_are_read_with_the_table_that_they_shared() {
+    let folder = tempfile::tempdir().unwrap();
+    let names =
+        "row_id,model\na,ab12\n\"b, \"\"quoted\"\"\",ab12\n=1+1,ab12\n'=1,ab12\n\"-2\n+3\",ab12\nµ,ab12\n";
+    std::fs::write(folder.path().join("row_ids.csv"), names).unwrap();
+    for name in ["old.npy", "old.safetensors"] {
+        assert_eq!(read(&old(folder.path(), name, &table(1.0))).unwrap(), table(1.0), "{name}");
+    }
+    let short = EmbeddingTable { row_ids: vec!["a".into()], values: vec![1.0; 3], ..table(1.0) };
+    let text = refused(&old(folder.path(), "short.npy", &short));
+    assert!(text.contains("row_ids.csv are not of one run: 1 vectors, but 6 names"), "{text}");
+    let other = EmbeddingTable { model_hash: "cd34".into(), ..table(1.0) };
+    let text = refused(&old(folder.path(), "other.safetensors", &other));
+    assert!(text.contains("of model cd34, the names of model ab12"), "{text}");
+    // A file that says that it has names of its own is not read with those of others.
+    let new = written(folder.path(), "new.safetensors", &table(1.0));
+    std::fs::remove_file(beside(&new)).unwrap();
+    assert!(refused(&new).contains("new.row_ids.csv, which is not there"), "{}", refused(&new));
+    // The shared table under a name of its own is none.
+    let path = old(folder.path(), "old.npy", &table(1.0));
+    std::fs::copy(folder.path().join("row_ids.csv"), beside(&path)).unwrap();
+    assert!(refused(&path).contains("it has no columns run_id and row_hash"), "{}", refused(&path));
+}
+
+#[test]
+fn tables_of_names_that_are_none_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = written(folder.path(), "a.npy", &table(1.0));
+    let sound = std::fs::read_to_string(beside(&path)).unwrap();
+    let run = sound.split(',').nth(5).unwrap().to_owned();
+    for (text, why) in [
+        (String::new(), "it is empty"),
+        ("row_id,model,run_id,row_hash\n".to_owned(), "it names no rows"),
+        (sound.replacen("row_id", "id", 1), "it has no column row_id"),
+        (sound.replacen("row_hash", "hash", 1), "only one of the columns run_id and row_hash"),
+        (sound.replacen(&run, "0123456789abcdef", 1), "row 3 is of another run than the first"),
+        (sound.replacen("\nµ", "\na", 1), "row 7 names a, which was named before"),
+        (format!("{sound}z\n"), "row 8 has 1 cells, the header 4"),
+        (sound.replacen("\nµ", "\nz", 1), "the names were changed"),
+    ] {
+        std::fs::write(beside(&path), text).unwrap();
+        assert!(refused(&path).contains(why), "{why}: {}", refused(&path));
+    }
+    std::fs::write(beside(&path), b"row_id,model,run_id,row_hash\n\xff,a,b,c\n").unwrap();
+    assert!(refused(&path).contains("not UTF-8"), "{}", refused(&path));
+    std::fs::remove_file(beside(&path)).unwrap();
+    std::fs::create_dir(beside(&path)).unwrap();
+    assert!(refused(&path).contains("this is a folder"), "{}", refused(&path));
+}
+
+#[test]
+fn what_is_no_finite_number_is_neither_written_nor_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for (value, name) in [(f32::NAN, "a.npy"), (f32::INFINITY, "a.safetensors"), (f32::NAN, "a.parquet")] {
+        let mut wrong = table(1.0);
+        wrong.values[7] = value;
+        let path = folder.path().join(name);
+        let text = write(&wrong, &path, Format::of(&path).unwrap()).unwrap_err().to_string();
+        assert!(text.contains("number 1 of the embedding of =1+1 is not finite"), "{text}");
+        assert!(!path.exists() && !beside(&path).exists());
+    }
+    let mut wrong = table(1.0);
+    wrong.values[7] = f32::NEG_INFINITY;
+    std::fs::write(folder.path().join("row_ids.csv"), "row_id\na\nb\nc\nd\ne\nf\n").unwrap();
+    let text = refused(&old(folder.path(), "old.npy", &wrong));
+    assert!(text.contains("old.npy: number 1 of the embedding of c is not finite"), "{text}");
+}
+
+#[test]
+fn numbers_that_do_not_fit_the_rows_are_not_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.npy");
+    for wrong in [
+        EmbeddingTable { dim: 4, ..table(1.0) },
+        EmbeddingTable { dim: 0, values: Vec::new(), ..table(1.0) },
+        EmbeddingTable { dim: usize::MAX, ..table(1.0) },
+    ] {
+        let text = write(&wrong, &path, Format::Npy).unwrap_err().to_string();
+        assert!(text.contains("numbers are no 6 vectors"), "{text}");
+    }
+    assert!(!path.exists());
+    for name in ["a.txt", "a", "a.parquet"] {
+        let text = refused(&folder.path().join(name));
+        assert!(text.contains("read from .npy and .safetensors"), "{text}");
+    }
+    assert!(matches!(read(&path), Err(EmbeddingsError::Io { .. })));
+    std::fs::create_dir(&path).unwrap();
+    assert!(refused(&path).contains("this is a folder"), "{}", refused(&path));
+}

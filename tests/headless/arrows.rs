@@ -1,0 +1,145 @@
+//! Arrows between the folders of `src` point one way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Which folder may use which others; `ARCHITECTURE.md` says what each is for. No row names a folder of a row above it,
+/// so that there is no circle.
+const ARROWS: &[(&str, &[&str])] = &[
+    (
+        "cli",
+        &[
+            "app",
+            "simulate",
+            "export",
+            "learn",
+            "analysis",
+            "model",
+            "experiment",
+            "gpu",
+            "video",
+            "chem",
+            "progress",
+            "terminal",
+        ],
+    ),
+    (
+        "app",
+        &[
+            "simulate",
+            "export",
+            "learn",
+            "analysis",
+            "model",
+            "experiment",
+            "gpu",
+            "video",
+            "chem",
+            "progress",
+            "terminal",
+        ],
+    ),
+    ("simulate", &["export", "analysis", "video", "progress", "random"]),
+    ("export", &["learn", "analysis", "model", "experiment", "video", "chem", "progress", "regular_file"]),
+    ("learn", &["analysis", "model", "experiment", "gpu", "video", "chem", "progress", "random"]),
+    ("analysis", &["model", "experiment", "video", "chem", "progress", "random", "regular_file", "simd"]),
+    ("model", &["video", "chem", "random", "regular_file", "simd"]),
+    ("experiment", &["video", "chem", "regular_file"]),
+    ("gpu", &["video"]),
+    ("video", &["regular_file"]),
+    ("chem", &["regular_file"]),
+    ("progress", &[]),
+    ("random", &[]),
+    ("regular_file", &[]),
+    ("simd", &[]),
+    ("terminal", &[]),
+];
+
+/// The program itself, and the crate that `Cargo.toml` puts in another's place.
+const ASIDE: [&str; 3] = ["lib", "main", "gpu/tuning_store"];
+
+/// Rust files under a folder, with their text up to the unit tests.
+fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let name =
+            entry.strip_prefix(root()).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
+        let is_test = entry.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+        if ASIDE.contains(&name.as_str()) || is_test {
+            continue;
+        }
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|ending| ending == "rs") {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned();
+            found.push((name, text));
+        }
+    }
+}
+
+fn root() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// The folders that a text names after `crate::`.
+fn used(text: &str) -> BTreeSet<&str> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let after = code.flat_map(|line| line.split("crate::").skip(1));
+    after
+        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn arrows_point_one_way() {
+    let order: Vec<&str> = ARROWS.iter().map(|(folder, _)| *folder).collect();
+    for (row, (folder, uses)) in ARROWS.iter().enumerate() {
+        for used in *uses {
+            let place = order.iter().position(|known| known == used);
+            assert!(place.is_some_and(|place| place > row), "{folder} → {used} points up, or at nothing");
+        }
+    }
+    let mut files = Vec::new();
+    sources(&root(), &mut files);
+    assert!(files.len() > 300, "{} files", files.len());
+    let mut wrong: Vec<String> = Vec::new();
+    let mut seen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, text) in &files {
+        let folder = name.split('/').next().unwrap();
+        let Some((_, allowed)) = ARROWS.iter().find(|(known, _)| *known == folder) else {
+            wrong.push(format!("src/{name}.rs: {folder} is not in the list"));
+            continue;
+        };
+        for used in used(text).into_iter().filter(|used| order.contains(used) && *used != folder) {
+            seen.entry(folder).or_default().insert(used);
+            if !allowed.contains(&used) {
+                wrong.push(format!("src/{name}.rs: {folder} → {used}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "arrows that are not in the list:\n{}", wrong.join("\n"));
+    for (folder, uses) in ARROWS {
+        for used in *uses {
+            let is_used = seen.get(folder).is_some_and(|seen| seen.contains(used));
+            assert!(is_used, "{folder} → {used} is in the list, and nobody needs it");
+        }
+    }
+}
+
+#[test]
+fn what_the_architecture_names_is_there() {
+    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(top.join("ARCHITECTURE.md")).unwrap();
+    let quoted: Vec<&str> = text.split('`').skip(1).step_by(2).collect();
+    let paths: Vec<&&str> =
+        quoted.iter().filter(|word| word.contains('/') && !word.contains([' ', '…'])).collect();
+    assert!(paths.len() > 40, "{} paths", paths.len());
+    let gone: Vec<_> = paths.into_iter().filter(|path| !top.join(path).exists()).collect();
+    assert!(gone.is_empty(), "ARCHITECTURE.md names what is not there: {gone:?}");
+    for (folder, _) in ARROWS {
+        assert!(
+            quoted.iter().any(|word| word.trim_end_matches(".rs") == format!("src/{folder}")),
+            "{folder}"
+        );
+    }
+}
