@@ -94,7 +94,7 @@ fn manifests() -> &'static (PathBuf, PathBuf) {
         let plain = simulate::run(&config, &folder.path().join("screen"), &Progress::default()).unwrap();
         let videos = plain.with_file_name("videos");
         movie(&videos.join("constant.ome.tif"), 64, 100.0);
-        movie(&videos.join("nan.ome.tif"), 64, f32::NAN);
+        movie(&videos.join("not-a-number.ome.tif"), 64, f32::NAN);
         movie(&videos.join("pixel.ome.tif"), 1, 7.0);
         let evil = plain.with_file_name("evil.csv");
         std::fs::write(&evil, with_evil_names(&read_csv(&plain))).unwrap();
