@@ -85,7 +85,14 @@ impl TrainingFolder {
         let taken = std::fs::create_dir_all(path)
             .map_err(|e| format!("The folder cannot be made ({e})."))
             .and_then(|()| Lock::take(path))
-            .map_err(refused)?;
+            .map_err(|why| {
+                if made {
+                    // A lock that could not be written, at most.
+                    let _ = std::fs::remove_file(path.join(LOCK));
+                    let _ = std::fs::remove_dir(path);
+                }
+                refused(why)
+            })?;
         let folder =
             Self { path: path.to_owned(), overwrite, made, lock: taken.lock, renewed: Instant::now() };
         // A full disk takes empty files, the lock among them.

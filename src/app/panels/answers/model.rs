@@ -81,7 +81,7 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
             ui.label(RichText::new(text).size(SMALL).strong().color(ui.visuals().warn_fg_color))
                 .on_hover_text(tip);
         }
-        remark(ui, &encoded.problems, "could not be read", true);
+        remark(ui, &encoded.problems, "left out", true);
         remark(ui, &encoded.warnings, "at another scale than the model's", false);
     });
     ui.horizontal_wrapped(|ui| {
