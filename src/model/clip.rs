@@ -1,6 +1,6 @@
 //! Recordings at a model's physical scale: which frames, which channels, how many µm per pixel.
 //!
-//! Intensities stay raw here; [`super::intensity`] scales them for a whole experiment.
+//! Intensities stay raw here; `learn` scales them for a whole experiment.
 
 mod defect;
 mod resampling;

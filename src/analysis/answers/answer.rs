@@ -7,7 +7,7 @@ use super::novelty::Novelty;
 /// Probability below which no mechanism is named.
 pub const SURE: f64 = 0.5;
 
-/// What is asked about; places in the lists of the experiment's [`Subjects`].
+/// What is asked about; places in the lists of the experiment's [`Subjects`](super::Subjects).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Query<'a> {
     /// A video.
@@ -75,7 +75,7 @@ pub enum Call {
 /// One mechanism.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MoaScore {
-    /// Place in the library's [`Subjects::moas`].
+    /// Place in the library's [`Subjects::moas`](super::Subjects::moas).
     pub moa: usize,
     /// Soft mean of its compounds' cosines.
     pub similarity: f64,
@@ -83,14 +83,14 @@ pub struct MoaScore {
     pub probability: Option<f64>,
     /// Compounds of the library that answered.
     pub compounds: usize,
-    /// The nearest of them, place in the library's [`Subjects::compounds`].
+    /// The nearest of them, place in the library's [`Subjects::compounds`](super::Subjects::compounds).
     pub best: usize,
 }
 
 /// A near video.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Neighbour {
-    /// Place in the library's [`Subjects::subjects`].
+    /// Place in the library's [`Subjects::subjects`](super::Subjects::subjects).
     pub subject: usize,
     /// Cosine, −1 to 1.
     pub similarity: f32,
@@ -99,7 +99,7 @@ pub struct Neighbour {
 /// A near compound.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NearDrug {
-    /// Place in the library's [`Subjects::compounds`].
+    /// Place in the library's [`Subjects::compounds`](super::Subjects::compounds).
     pub compound: usize,
     /// Cosine of the profile of its nearest treatment, −1 to 1.
     pub similarity: f32,

@@ -1,7 +1,7 @@
 //! Import: files and folders become experiments, and what did not fit is reported.
 //!
 //! A [`Source`] is a table of text as a file holds it. [`guess`] says what each of its columns means, and why; the user
-//! changes that at will; [`apply`] makes the experiment. [`join`] adds what another table knows (a plate map, structures)
+//! changes that at will; [`apply()`] makes the experiment. [`join()`] adds what another table knows (a plate map, structures)
 //! by a key that the user sees. [`open`] does all of it for a path, without asking.
 
 pub mod apply;
