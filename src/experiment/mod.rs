@@ -14,6 +14,7 @@ pub mod import;
 pub mod order;
 pub mod parquet;
 pub mod project;
+pub(crate) mod records;
 pub mod relocate;
 pub mod table;
 pub mod view;

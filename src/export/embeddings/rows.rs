@@ -3,11 +3,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use csv_core::{ReadRecordResult, Reader};
-
 use super::{EmbeddingsError, ROWS, RUN};
 use crate::experiment::EmbeddingTable;
 use crate::experiment::formula::{neutralise, restore};
+use crate::experiment::records::Records;
 use crate::export::pair::Stamp;
 use crate::regular_file;
 
@@ -79,8 +78,9 @@ pub(super) fn read(path: &Path) -> Result<RowIds, EmbeddingsError> {
 }
 
 fn parse(text: &str) -> Result<RowIds, String> {
-    let mut records = Records::new(text.as_bytes());
-    let header = records.next().ok_or("it is empty")?;
+    let mut records = Records::new(text.as_bytes(), b',');
+    let (_, header) = records.next().ok_or("it is empty")?;
+    let header: Vec<String> = header.into_iter().map(str::to_owned).collect();
     let column = |name: &str| header.iter().position(|cell| cell == name);
     let id = column("row_id").ok_or("it has no column row_id")?;
     let (model, run, rows) = (column("model"), column(RUN), column(ROWS));
@@ -91,12 +91,12 @@ fn parse(text: &str) -> Result<RowIds, String> {
     };
     let mut all = RowIds { names: Vec::new(), model: String::new(), stamp: None };
     let mut seen = std::collections::HashSet::new();
-    while let Some(record) = records.next() {
+    while let Some((_, record)) = records.next() {
         let line = all.names.len() + 2;
         if record.len() != header.len() {
             return Err(format!("row {line} has {} cells, the header {}", record.len(), header.len()));
         }
-        let cell = |column: Option<usize>| column.map(|column| record[column].clone()).unwrap_or_default();
+        let cell = |column: Option<usize>| column.map(|column| record[column].to_owned()).unwrap_or_default();
         let stamp = is_stamped.then(|| Stamp { run_id: cell(run), row_hash: cell(rows) });
         if all.names.is_empty() {
             (all.model, all.stamp) = (cell(model), stamp);
@@ -104,7 +104,7 @@ fn parse(text: &str) -> Result<RowIds, String> {
             return Err(format!("row {line} is of another run than the first"));
         }
         // Shared tables were written as the names are.
-        let row_id = if is_stamped { restore(&record[id]).to_owned() } else { record[id].clone() };
+        let row_id = if is_stamped { restore(record[id]).to_owned() } else { record[id].to_owned() };
         if !seen.insert(row_id.clone()) {
             return Err(format!("row {line} names {row_id}, which was named before"));
         }
@@ -114,42 +114,4 @@ fn parse(text: &str) -> Result<RowIds, String> {
         return Err("it names no rows".to_owned());
     }
     Ok(all)
-}
-
-/// The records of a text.
-struct Records<'a> {
-    reader: Reader,
-    rest: &'a [u8],
-    text: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl<'a> Records<'a> {
-    fn new(rest: &'a [u8]) -> Self {
-        Self { reader: Reader::new(), rest, text: vec![0; 1 << 12], ends: vec![0; 16] }
-    }
-
-    /// The cells of the next record. The buffers grow to its size, which the text's bounds.
-    fn next(&mut self) -> Option<Vec<String>> {
-        let (mut filled, mut cells) = (0, 0);
-        loop {
-            let (result, read, written, ended) =
-                self.reader.read_record(self.rest, &mut self.text[filled..], &mut self.ends[cells..]);
-            self.rest = &self.rest[read..];
-            filled += written;
-            cells += ended;
-            match result {
-                // An empty rest tells the reader that the text has ended.
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::OutputFull => self.text.resize(self.text.len() * 2, 0),
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::Record => break,
-                ReadRecordResult::End => return None,
-            }
-        }
-        let starts = std::iter::once(0).chain(self.ends[..cells].iter().copied());
-        let cell =
-            |(start, end): (usize, &usize)| String::from_utf8_lossy(&self.text[start..*end]).into_owned();
-        Some(starts.zip(&self.ends[..cells]).map(cell).collect())
-    }
 }
