@@ -13,6 +13,9 @@ use molclip::gpu::{ComputeChoice, ComputeThread, headless_compute};
 use molclip::model::losses::{classification, targets};
 use molclip::model::video_encoder::{ENCODERS, Entry, VideoEncoder};
 
+/// Frames of a video.
+const FRAMES: usize = 16;
+
 /// Classes of the classifier that is trained.
 const CLASSES: usize = 32;
 
@@ -24,7 +27,7 @@ struct Net {
 
 impl Net {
     fn new(entry: &Entry, device: &Device) -> Self {
-        let config = (entry.config)();
+        let config = (entry.usual)(FRAMES);
         Self {
             encoder: VideoEncoder::new(&config, 1, device),
             classifier: LinearConfig::new(config.features(), CLASSES).init(device),
@@ -79,9 +82,9 @@ fn main() {
 fn measure(entry: &Entry, device: &Device, batch: usize, rounds: usize) -> [f64; 2] {
     let (size, _) = entry.input;
     let values = |device: &Device| {
-        let n = (batch * 16 * size * size) as i64;
+        let n = (batch * FRAMES * size * size) as i64;
         let ramp = Tensor::<1, burn::tensor::Int>::arange(0..n, device).float();
-        ramp.mul_scalar(0.37).sin().reshape([batch, 1, 16, size, size])
+        ramp.mul_scalar(0.37).sin().reshape([batch, 1, FRAMES, size, size])
     };
     let net = Net::new(entry, device).valid();
     let videos: Tensor<5> = values(device);

@@ -45,7 +45,7 @@ fn play(c: &mut Criterion) {
             rect_size: [800.0, 800.0],
             origin: [0.0, 0.0],
             step: SIDE as f32 / 800.0,
-            projection: Projection::Slice,
+            projection: Projection::Slice.into(),
             background: [16; 3],
             channels: vec![ChannelDraw {
                 frame: FrameKey { recording: 1, channel: 0, t, z: 0, depth: 1 },

@@ -10,7 +10,7 @@ use std::path::Path;
 use molclip::analysis::ranking::{average_precision, chance};
 use molclip::experiment::import;
 use molclip::gpu::{Compute, ComputeThread};
-use molclip::learn::infer::Encoder;
+use molclip::learn::infer::MolClipEncoder;
 use molclip::learn::inputs::Inputs;
 use molclip::learn::shipped;
 use molclip::learn::store::calibration;
@@ -52,7 +52,7 @@ fn run() -> anyhow::Result<()> {
     let experiment = import::open(&Path::new(&data).join("video/real_experiment.csv"))?.experiment;
     let (compute, thread) = (Compute::flex(), ComputeThread::shared_headless());
     let (model, card) = shipped::load(&compute, &thread)?;
-    let encoder = Encoder::new(model, compute, thread);
+    let encoder = MolClipEncoder::new(model, card.clone(), compute, thread);
     let mut clips = Vec::new();
     for row in 0..experiment.table.len() {
         let recording = Recording::open(&experiment.address(row)?, Limits::default())?;
@@ -82,8 +82,8 @@ fn run() -> anyhow::Result<()> {
         let view = View::upright(spec.frames, Frames::Video, experiment.table.row_id(*row));
         fill(clip, &[intensity], spec, &view, out);
     }
-    let encodings = encoder
-        .encode(Inputs::values(videos.clone(), [clips.len(), 1, spec.frames, spec.size, spec.size]))?;
+    let embeddings =
+        encoder.embed(Inputs::values(videos.clone(), [clips.len(), 1, spec.frames, spec.size, spec.size]))?;
     let rows: Vec<usize> = clips.iter().map(|(row, _)| *row).collect();
     let brightness: Vec<f32> =
         clips.iter().map(|(_, clip)| Moments::of(clip, 0).scaled(intensity).0 as f32).collect();
@@ -103,7 +103,7 @@ fn run() -> anyhow::Result<()> {
     for (name, values, dim, cosine) in [
         ("mean intensity", &brightness, 1, false),
         ("raw pixels", &videos, size, true),
-        ("shipped model", &encodings.embeddings, encodings.dim, true),
+        ("shipped model", &embeddings, embeddings.len() / clips.len().max(1), true),
     ] {
         println!("  {name:28} {:.3}", score(values, dim, &rows, cosine));
     }

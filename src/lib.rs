@@ -10,6 +10,8 @@
 
 pub mod analysis;
 pub mod app;
+mod atomic_file;
+mod cache;
 pub mod chem;
 pub mod cli;
 pub mod experiment;

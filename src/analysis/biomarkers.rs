@@ -546,6 +546,16 @@ mod tests {
     }
 
     #[test]
+    fn one_frame_has_a_shape_and_no_movement() {
+        let image = rods(&[[20.0, 20.0], [60.0, 70.0]]);
+        let shape = morphology(&image, PIXEL_UM);
+        assert!(shape.iter().all(|value| value.is_finite()), "{shape:?}");
+        assert_eq!(value(&shape, &MORPHOLOGY, "log_parts"), 2.0_f64.ln());
+        let movie = Movie { frames: vec![image], pixel_um: PIXEL_UM, interval_s: 0.0 };
+        assert_eq!(dynamics(&movie), [0.0; DYNAMICS.len()], "whatever its interval");
+    }
+
+    #[test]
     fn dark_and_short_recordings_give_zeros() {
         let dark = Image { width: 16, height: 16, data: vec![0.0; 256] };
         assert_eq!(morphology(&dark, PIXEL_UM), [0.0; MORPHOLOGY.len()]);

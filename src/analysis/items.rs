@@ -1,5 +1,5 @@
-//! The rows of an experiment as learning and evaluation see them: which compound, which mechanisms, from
-//! where.
+//! The rows of an experiment as everything beyond its table sees them: which compound at which dose, which mechanisms,
+//! from where. There is no other shape of a row.
 //!
 //! The unit is the compound: the skeleton of its InChIKey where a structure is known, its name otherwise. A
 //! salt is its largest organic part, as the molecule encoders see it.
@@ -50,14 +50,16 @@ pub enum GatherError {
 }
 
 /// One row.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Item {
     /// Row of the table, from 0.
     pub row: usize,
     /// Its name.
     pub row_id: String,
-    /// Place in [`Items::compounds`].
-    pub compound: usize,
+    /// Place in [`Items::compounds`]; `None` where the row names none, which happens in [`Items::with_unnamed`] alone.
+    pub compound: Option<usize>,
+    /// Dose, µM; `None` where unknown.
+    pub dose: Option<f64>,
     /// Places in [`Items::moas`], ascending; empty where no mechanism is known.
     pub moas: Vec<usize>,
     /// Place in [`Items::replicates`].
@@ -127,8 +129,8 @@ impl Items {
         Self::read(experiment, false)
     }
 
-    /// The rows of an experiment but those that are excluded. Rows that name no compound share one without any
-    /// name, which says nothing about them.
+    /// The rows of an experiment but those that are excluded. Rows that name no compound have none: they can be encoded
+    /// and asked about, but they do not answer.
     pub fn with_unnamed(experiment: &Experiment) -> Self {
         Self::read(experiment, true)
     }
@@ -172,26 +174,24 @@ impl Items {
                 Some(skeleton) => format!("skeleton {skeleton}"),
                 None if !short.is_empty() => format!("name {short}"),
                 None if !smiles.is_empty() => format!("smiles {smiles}"),
-                None if is_unnamed => "unnamed".to_owned(),
                 None => "negative control".to_owned(),
             };
-            let compound = number(&mut compounds, key);
-            if compound == items.compounds.len() {
+            let compound = (!is_unnamed).then(|| number(&mut compounds, key));
+            if compound == Some(items.compounds.len()) {
                 let shown = [&name, &smiles].into_iter().find(|text| !text.is_empty()).cloned();
                 items.compounds.push(Compound {
-                    name: shown.unwrap_or_else(|| {
-                        if is_unnamed { String::new() } else { "negative control".to_owned() }
-                    }),
+                    name: shown.unwrap_or_else(|| "negative control".to_owned()),
                     skeleton: skeleton.cloned(),
                     ..Compound::default()
                 });
             }
-            let entry = &mut items.compounds[compound];
-            if !short.is_empty() {
-                entry.names.insert(short.clone());
-            }
-            if entry.smiles.is_none() && known(&smiles).is_some() {
-                entry.smiles = Some(smiles);
+            if let Some(entry) = compound.and_then(|compound| items.compounds.get_mut(compound)) {
+                if !short.is_empty() {
+                    entry.names.insert(short.clone());
+                }
+                if entry.smiles.is_none() && known(&smiles).is_some() {
+                    entry.smiles = Some(smiles);
+                }
             }
             let is_dmso = short == "dmso" || skeleton.is_some_and(|skeleton| skeleton == DMSO);
             let counts =
@@ -218,6 +218,7 @@ impl Items {
                 row,
                 row_id: table.row_id(row).to_owned(),
                 compound,
+                dose: table.number(row, "concentration_uM"),
                 moas: of_row,
                 replicate,
                 plate: text(row, "plate"),
@@ -258,9 +259,9 @@ impl Items {
         self.items.is_empty()
     }
 
-    /// The compound of an item.
-    pub fn compound(&self, item: usize) -> &Compound {
-        &self.compounds[self.items[item].compound]
+    /// The compound of an item; `None` where it names none.
+    pub fn compound(&self, item: usize) -> Option<&Compound> {
+        self.compounds.get(self.items[item].compound?)
     }
 
     /// Leaves out the items for which `keep` is false, and counts them under a reason.
@@ -322,7 +323,9 @@ fn has_choice(experiment: &Experiment) -> bool {
 
 /// The address without `.` and `..`, so that one file has one path.
 fn direct(mut address: Address) -> Address {
-    address.path = lexical(&address.path);
+    for path in std::iter::once(&mut address.path).chain(&mut address.more) {
+        *path = lexical(path);
+    }
     address
 }
 
@@ -379,7 +382,7 @@ mod tests {
         let ids: Vec<&str> = items.items.iter().map(|item| item.row_id.as_str()).collect();
         assert_eq!(ids, ["a", "b", "c", "d", "f", "g", "h"]);
         assert_eq!(items.left_out, BTreeMap::from([("no compound".to_owned(), 1)]));
-        let compounds: Vec<usize> = items.items.iter().map(|item| item.compound).collect();
+        let compounds: Vec<usize> = items.items.iter().filter_map(|item| item.compound).collect();
         assert_eq!(compounds, [0, 0, 1, 2, 3, 3, 4], "name and structure, salt and stereo are one compound");
         assert_eq!(items.compounds[0].skeleton.as_deref(), Some("BMZRVOVNUMQTIN"));
         assert_eq!(items.compounds[3].names.len(), 2);
@@ -393,6 +396,15 @@ mod tests {
         assert_eq!(items.items[1].split, Some(Split::Query));
         assert_eq!([0, 1].map(|i| items.items[i].simulated), [true, false]);
         assert!(items.notes[0].starts_with("1 structures cannot be read"), "{:?}", items.notes);
+    }
+
+    #[test]
+    fn rows_that_name_no_compound_come_where_they_are_asked_for() {
+        let items = Items::with_unnamed(&experiment());
+        assert_eq!((items.len(), items.items[4].row_id.as_str(), items.items[4].compound), (8, "e", None));
+        assert!(items.left_out.is_empty() && items.compound(4).is_none());
+        let named: Vec<usize> = items.items.iter().filter_map(|item| item.compound).collect();
+        assert_eq!(named, [0, 0, 1, 2, 3, 3, 4], "the compounds are those without it");
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub(crate) fn items(rows: &[Row]) -> Items {
     let item = |(i, row): (usize, &Row)| Item {
         row: i,
         row_id: format!("r{i}"),
-        compound: row.compound,
+        compound: Some(row.compound),
+        dose: None,
         moas: row.moas.clone(),
         replicate: row.replicate,
         plate: row.plate.to_owned(),

@@ -2,14 +2,10 @@
 
 use eframe::egui::{self, Ui};
 
-use super::panels::{self, Pane};
+use super::panels;
+use super::panes::Pane;
 use super::state::{AppState, Outbox};
 use super::widgets::frame_canvas::Canvas;
-
-/// A stored layout from another version may lack a panel.
-pub fn complete(tree: &egui_tiles::Tree<Pane>, panes: &[Pane]) -> bool {
-    panes.iter().all(|p| tree.tiles.find_pane(p).is_some())
-}
 
 /// Draws the panels.
 pub struct Behavior<'a> {

@@ -2,10 +2,9 @@
 
 use std::collections::HashSet;
 use std::hash::Hash;
-use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use lru::LruCache;
+use crate::cache::Bounded;
 
 struct Queue<K> {
     /// Most wanted last.
@@ -16,7 +15,7 @@ struct Queue<K> {
 
 struct Shared<K, V> {
     queue: Mutex<Queue<K>>,
-    made: Mutex<LruCache<K, V>>,
+    made: Mutex<Bounded<K, V>>,
     work: Condvar,
 }
 
@@ -43,14 +42,14 @@ where
     ) -> Self {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue { wanted: Vec::new(), in_flight: HashSet::new(), closing: false }),
-            made: Mutex::new(LruCache::new(NonZeroUsize::new(kept).unwrap_or(NonZeroUsize::MIN))),
+            made: Mutex::new(Bounded::new(kept)),
             work: Condvar::new(),
         });
         let worker = Arc::clone(&shared);
         let run = move || {
             while let Some(key) = worker.next() {
                 let value = make(&key);
-                lock(&worker.made).put(key.clone(), value);
+                lock(&worker.made).insert(key.clone(), value, 1);
                 lock(&worker.queue).in_flight.remove(&key);
                 wake();
             }

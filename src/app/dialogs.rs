@@ -13,6 +13,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         Choice::Experiment | Choice::ExperimentFolder => "Waiting for an experiment",
         Choice::SaveProject => "Waiting for a name",
         Choice::Join => "Waiting for a table",
+        Choice::Embedding => "Waiting for a file of vectors",
         Choice::MovedData
         | Choice::StartModel
         | Choice::ModelsFolder
@@ -52,6 +53,12 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
             }
             Choice::StartModel => dialog.set_title("Start from a model").pick_folder().map(|f| vec![f]),
             Choice::AnswerModel => dialog.set_title("Answer with a model").pick_folder().map(|f| vec![f]),
+            Choice::Embedding => dialog
+                .set_title("Add an embedding")
+                .add_filter("Vectors by row_id", &["parquet", "npy", "safetensors"])
+                .add_filter("All files", &["*"])
+                .pick_file()
+                .map(|f| vec![f]),
             Choice::Gallery => dialog
                 .set_title("Compare with an experiment: a table")
                 .add_filter("Tables", &["csv", "tsv", "xlsx", "parquet"])

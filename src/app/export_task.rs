@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 
+use super::forms::export::Kind;
 use super::offscreen::{Offscreen, Scene};
-use super::panels::export::Kind;
 use super::settings::Overlays;
 use crate::export::{GifOptions, GifWriter, MovieMeta, OmeTiffOptions, OmeTiffWriter, PngOptions, write_png};
 use crate::gpu::GpuDevice;
@@ -47,7 +47,7 @@ impl ExportTask {
         progress: &Progress,
     ) -> anyhow::Result<PathBuf> {
         // Overwriting the recording while it is read would destroy it.
-        if same_file(&self.path, self.recording.path()) {
+        if self.recording.address.files().any(|file| same_file(&self.path, file)) {
             bail!("{} is the recording itself. Choose another file name.", self.path.display());
         }
         match self.kind {

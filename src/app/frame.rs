@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::gpu::FrameKey;
@@ -13,20 +14,45 @@ use crate::video::{Plane, Recording, VideoError};
 
 /// Tables that were already built, so that the GPU sees the same one from frame to frame.
 #[derive(Default)]
-pub struct LutCache(RefCell<Vec<(LutName, Lut)>>);
+pub struct LutCache {
+    built: RefCell<Vec<(LutName, Lut)>>,
+    /// Files are read when their table is first asked for. The window's thread waits for no disk: there it is off.
+    reads_files: bool,
+}
 
 impl LutCache {
-    /// The table of that name; grey, and a message, where it cannot be had.
+    /// A cache that reads files itself: for pictures that are drawn by a job.
+    pub fn reading() -> Self {
+        Self { reads_files: true, ..Self::default() }
+    }
+
+    /// The table of that name; grey while it is not [put in](Self::put), and grey, with a message, where it cannot be
+    /// had.
     pub fn get(&self, name: &LutName, palette: Option<&Lut>) -> Lut {
-        if let Some((_, lut)) = self.0.borrow().iter().find(|(n, _)| n == name) {
+        if let Some((_, lut)) = self.built.borrow().iter().find(|(n, _)| n == name) {
             return Arc::clone(lut);
+        }
+        if !self.reads_files && matches!(name, LutName::File(_)) {
+            return self.get(&LutName::Grays, None);
         }
         let lut = lut::table(name, palette).unwrap_or_else(|e| {
             log::error!("{e}");
             lut::table(&LutName::Grays, None).unwrap_or_default()
         });
-        self.0.borrow_mut().push((name.clone(), Arc::clone(&lut)));
+        self.built.borrow_mut().push((name.clone(), Arc::clone(&lut)));
         lut
+    }
+
+    /// Takes the table of a file in, in place of the one that it had.
+    pub fn put(&self, path: &Path, lut: Lut) {
+        let mut built = self.built.borrow_mut();
+        built.retain(|(name, _)| !matches!(name, LutName::File(file) if file == path));
+        built.push((LutName::File(path.to_owned()), lut));
+    }
+
+    /// True for a table that [`Self::get`] finds without making it.
+    pub fn has(&self, name: &LutName) -> bool {
+        self.built.borrow().iter().any(|(n, _)| n == name)
     }
 }
 
@@ -56,7 +82,7 @@ pub fn assemble(
     t: usize,
     luts: &LutCache,
     mut fetch: impl FnMut(PlaneKey) -> Option<Result<Arc<Plane>, VideoError>>,
-) -> Option<(Vec<ChannelDraw>, Option<VideoError>)> {
+) -> Option<(Vec<ChannelDraw<Plane>>, Option<VideoError>)> {
     let z = planes_z(recording, display);
     let (shape, palette) = (recording.shape(), recording.series.palette.as_ref());
     let mut channels = Vec::new();
@@ -95,4 +121,27 @@ pub fn assemble(
         });
     }
     Some((channels, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_from_a_file_is_grey_until_it_was_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("inverted.lut");
+        let inverted: Vec<u8> = (0..3).flat_map(|_| (0..=255).rev()).collect();
+        std::fs::write(&path, inverted).unwrap();
+        let name = LutName::File(path.clone());
+        let table = Arc::new(lut::load(&path).unwrap());
+        assert_eq!(table[0], [255; 3]);
+
+        let window = LutCache::default();
+        assert_eq!(window.get(&name, None)[0], [0; 3]);
+        assert!(!window.has(&name), "grey stands in for it only");
+        window.put(&path, Arc::clone(&table));
+        assert_eq!(window.get(&name, None), table);
+        assert_eq!(LutCache::reading().get(&name, None), table);
+    }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use super::panels::import::ImportForm;
 use crate::experiment::Experiment;
-use crate::experiment::import::Source;
 use crate::experiment::import::report::Report;
+use crate::experiment::import::{Mapping, Source};
 use crate::experiment::project::Project;
+use crate::experiment::project::recovery::Recoverable;
 use crate::progress::Progress;
+use crate::video::lut::Lut;
 use crate::video::stats::MovieStats;
-use crate::video::{Address, Recording};
+use crate::video::{Address, Recording, VideoError};
 
 /// What a job sends back.
 pub enum Event {
@@ -20,8 +21,14 @@ pub enum Event {
     Opened(Box<Opened>),
     /// An experiment is open.
     Experiment(Box<OpenedExperiment>),
+    /// What earlier runs left without a name.
+    Recoverable(Vec<Recoverable>),
+    /// Another series of the file that the view of this id shows.
+    Series(u64, Box<Recording>),
     /// A table is read, and what its columns mean is guessed.
-    Guessed(Box<ImportForm>),
+    Guessed(Box<(Source, Mapping)>),
+    /// The same for a sheet of the workbook at this path, or why it cannot be read.
+    Sheet(PathBuf, String, Result<Box<(Source, Mapping)>, String>),
     /// Moved recordings are found: the experiment with their paths, for this revision of its table.
     Moved(Box<Experiment>, u64),
     /// A table to join is read.
@@ -34,6 +41,14 @@ pub enum Event {
     Chosen(Choice, Vec<PathBuf>),
     /// The file dialog did not answer: ask in the window.
     NoDialog(Choice),
+    /// What was typed into the path box, and what it stands for, or why it cannot be opened.
+    Typed(String, Result<Address, String>),
+    /// A name for an export, and one like it that is free.
+    FreeName(String, String),
+    /// Whether something is at the path that an export was given.
+    Seen(String, bool),
+    /// A look-up table from a file; with the view's id and the channel where the user has just chosen it for one.
+    Lut(PathBuf, Result<Lut, VideoError>, Option<(u64, usize)>),
     /// From a job about training.
     Training(Box<super::training::Message>),
     /// From the job that makes a map.
@@ -94,6 +109,8 @@ pub enum Choice {
     ModelsFolder,
     /// A model that answers.
     AnswerModel,
+    /// Vectors of another program.
+    Embedding,
     /// A table whose videos answer.
     Gallery,
     /// A project or a dataset whose videos answer.
@@ -131,6 +148,7 @@ impl Choice {
             Self::StartModel => "Start from the model in this folder",
             Self::ModelsFolder => "Keep models in this folder",
             Self::AnswerModel => "Answer with the model in this folder",
+            Self::Embedding => "Add vectors from a file (.parquet, .npy, .safetensors)",
             Self::Gallery | Self::GalleryFolder => "Compare with the videos of this experiment",
             Self::Results => "Write results into this folder",
             Self::SaveConfig => "Save the training's configuration (NAME.json)",

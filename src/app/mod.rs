@@ -7,13 +7,16 @@ pub mod background_cache;
 pub mod command;
 mod dialogs;
 pub mod export_task;
+pub mod forms;
 pub mod frame;
 pub mod jobs;
+mod keeping;
 mod keys;
 pub mod log_store;
 pub mod map;
 pub mod offscreen;
 pub mod panels;
+pub mod panes;
 pub mod profile;
 pub mod reels;
 pub mod screen;
@@ -21,176 +24,29 @@ mod session;
 pub mod settings;
 pub mod sketches;
 pub mod state;
+mod studio;
 mod theme;
 pub mod thumbnails;
 pub mod training;
+pub mod view;
 pub mod widgets;
 
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use eframe::egui::{self, Align2, CentralPanel, Context, FontId, Panel, Ui, ViewportCommand};
 
-use self::jobs::Jobs;
-use self::panels::Pane;
 use self::profile::Profile;
-use self::settings::Settings;
 use self::state::{AppState, Outbox};
-use self::widgets::frame_canvas::{Canvas, SharedFeedback};
-use crate::experiment::project::recovery;
-use crate::gpu::{ComputeChoice, FramePool, GpuDevice};
-use crate::video::cache::{FrameCache, Request, default_capacity};
+pub use self::studio::{Setup, Studio};
+use crate::gpu::GpuDevice;
+use crate::video::cache::Request;
 use crate::video::timeline::Pacing;
-use crate::video::{Address, Limits};
-
-/// What the window starts with.
-pub struct Setup {
-    /// The device that draws; `None` in tests without one.
-    pub gpu: Option<GpuDevice>,
-    /// Format of the picture that egui draws into.
-    pub format: wgpu::TextureFormat,
-    /// What is remembered.
-    pub settings: Settings,
-    /// Where it is kept; nowhere, if `None`.
-    pub config_dir: Option<PathBuf>,
-    /// What to open.
-    pub addresses: Vec<Address>,
-    /// Overrides the setting for this run.
-    pub compute: Option<ComputeChoice>,
-    /// Times a run.
-    pub profile: Option<Profile>,
-}
 
 /// Frames decoded ahead of the playhead while playing, and around it while paused.
 const AHEAD: usize = 48;
 const AROUND: usize = 6;
 
-/// The program.
-pub struct Studio {
-    /// What is shown.
-    pub state: AppState,
-    ctx: Context,
-    cache: FrameCache,
-    jobs: Jobs,
-    edits: Arc<apply::EditQueue>,
-    playing: apply::Playing,
-    kept: apply::Kept,
-    /// The arrangement to go back to when the experiment is closed.
-    recordings_layout: Option<egui_tiles::Tree<Pane>>,
-    gpu: Option<GpuDevice>,
-    canvas: Canvas,
-    toasts: egui_notify::Toasts,
-    layout: egui_tiles::Tree<Pane>,
-    limits: Limits,
-    config_dir: Option<PathBuf>,
-    log_seen: u64,
-    title: String,
-    last_pass: Option<f64>,
-    saved: (Instant, String),
-    next_view: u64,
-    profile: Option<Profile>,
-    /// Why the program has to end: the device is gone.
-    pub fatal: Option<String>,
-    quitting: bool,
-    /// A pointer button is down: changes belong to one drag.
-    dragging: bool,
-}
-
 impl Studio {
-    /// Builds the program on a context.
-    pub fn new(ctx: &Context, setup: Setup) -> Self {
-        let Setup { gpu, format, mut settings, config_dir, addresses, compute, profile } = setup;
-        theme::install(ctx);
-        theme::apply(ctx, settings.theme);
-        ctx.set_zoom_factor(settings.ui_scale.clamp(0.5, 4.0));
-        if let Some(compute) = compute {
-            settings.compute = compute;
-        }
-        let layout = settings
-            .layout
-            .take()
-            .filter(|l| arrangement::complete(l, &Pane::RECORDINGS))
-            .unwrap_or_else(panels::default_layout);
-        let wake = {
-            let ctx = ctx.clone();
-            move || ctx.request_repaint()
-        };
-        let capacity = (default_capacity() as f64 * 4.0 * settings.cache_share.clamp(0.01, 0.9)) as usize;
-        let frames = gpu.as_ref().map_or_else(FramePool::default, |gpu| gpu.frames().clone());
-        let mut studio = Self {
-            state: AppState::new(settings),
-            ctx: ctx.clone(),
-            cache: FrameCache::new(capacity, wake.clone()),
-            jobs: Jobs::new(wake),
-            edits: Arc::default(),
-            playing: apply::Playing::default(),
-            kept: apply::Kept::default(),
-            recordings_layout: None,
-            gpu,
-            canvas: Canvas { format, frames, feedback: SharedFeedback::default() },
-            // Above the playing controls, over the picture: there they hide nothing that can be clicked.
-            toasts: egui_notify::Toasts::default()
-                .with_anchor(egui_notify::Anchor::BottomLeft)
-                .with_margin(egui::vec2(12.0, 120.0)),
-            layout,
-            limits: Limits::default(),
-            config_dir,
-            log_seen: log_store::latest(),
-            title: String::new(),
-            last_pass: None,
-            saved: (Instant::now(), String::new()),
-            next_view: 1,
-            profile,
-            fatal: None,
-            quitting: false,
-            dragging: false,
-        };
-        studio.describe_device();
-        let crashed = !std::mem::replace(&mut studio.state.settings.closed_cleanly, false);
-        if crashed && addresses.is_empty() && !studio.state.settings.session.is_empty() {
-            log::warn!(
-                "The program did not end cleanly last time. “Reopen last session” brings its recordings back."
-            );
-        }
-        if let Some(dir) = &studio.config_dir {
-            studio.state.recoverable = recovery::list(dir);
-        }
-        studio.open(addresses);
-        studio
-    }
-
-    /// Repaints the window from another thread.
-    fn wake(&self) -> impl Fn() + Send + Sync + Clone + 'static {
-        let ctx = self.ctx.clone();
-        move || ctx.request_repaint()
-    }
-
-    fn describe_device(&mut self) {
-        if let Some(gpu) = &self.gpu {
-            self.state.draws = gpu.summary();
-            self.state.training.target = gpu.who_computes(self.state.settings.compute);
-            self.state.computes = match self.state.training.target {
-                crate::gpu::ComputeTarget::Gpu => gpu.summary(),
-                crate::gpu::ComputeTarget::Cpu => "processor (Flex)".to_owned(),
-            };
-        }
-    }
-
-    /// Names of running jobs; tests wait on it.
-    pub fn running_jobs(&self) -> Vec<String> {
-        self.jobs.running().iter().map(|j| j.name.clone()).collect()
-    }
-
-    /// True when every picture shows the frame of the playhead.
-    pub fn is_settled(&self) -> bool {
-        self.state
-            .views
-            .iter()
-            .enumerate()
-            .all(|(i, v)| v.shown.waiting.is_none() && v.shown.t == self.state.frame_of(i))
-    }
-
     /// One pass: events, keys, clock, panels, commands.
     pub fn ui(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
@@ -253,6 +109,7 @@ impl Studio {
 
     /// Asks the cache for what is on screen, then for what comes next, and takes what is there.
     fn fetch_frames(&mut self) {
+        self.read_luts();
         let state = &mut self.state;
         let mut requests: Vec<Request> = Vec::new();
         let mut ask = |tick: usize| {
@@ -303,24 +160,35 @@ impl Studio {
         for (view, cell) in self.state.views.iter_mut().zip(cells) {
             view.cell = cell;
         }
-        panels::export::show(&ctx, &mut self.state, out);
-        panels::help::show(&ctx, &mut self.state);
-        panels::about::show(&ctx, &mut self.state);
-        panels::path_box::show(&ctx, &mut self.state, out);
-        panels::palette::show(&ctx, &mut self.state, out);
-        panels::rows_form::show(&ctx, &mut self.state, out);
-        panels::attach::show(&ctx, &mut self.state, out);
-        panels::import::show(&ctx, &mut self.state, out);
-        panels::close_experiment::show(&ctx, &mut self.state, out);
-        panels::join::show(&ctx, &mut self.state, out);
-        panels::report::show(&ctx, &mut self.state);
-        panels::simulate::show(&ctx, &mut self.state, out);
-        panels::answers::export::show(&ctx, &mut self.state, out);
+        self.dialogs(&ctx, out);
         panels::structures::dragged(&ctx);
         self.confirm_quit(&ctx);
         if self.state.dropping && !self.state.views.is_empty() {
             drop_hint(&ctx);
         }
+    }
+
+    /// Windows over the window: each edits its own form, and reads the rest.
+    fn dialogs(&mut self, ctx: &Context, out: &mut Outbox) {
+        // The palette greys out what cannot be done now, which depends on the open dialogs.
+        let mut palette = self.state.dialogs.palette.clone();
+        panels::palette::show(ctx, &self.state, &mut palette, out);
+        self.state.dialogs.palette = palette;
+        let mut open = std::mem::take(&mut self.state.dialogs);
+        let state = &self.state;
+        panels::export::show(ctx, state, &mut open.export, out);
+        panels::help::show(ctx, &mut open.help);
+        panels::about::show(ctx, state, &mut open.about);
+        panels::path_box::show(ctx, &mut open.path_box, out);
+        panels::rows_form::show(ctx, state, &mut open.rows, out);
+        panels::attach::show(ctx, state, &mut open.attach, out);
+        panels::import::show(ctx, &mut open.import, out);
+        panels::close_experiment::show(ctx, &mut open.close_experiment, out);
+        panels::join::show(ctx, state, &mut open.join, out);
+        panels::report::show(ctx, state, &mut open.report);
+        panels::simulate::show(ctx, &mut open.simulate, out);
+        self.state.dialogs = open;
+        panels::answers::export::show(ctx, &mut self.state, out);
     }
 
     fn show_toasts(&mut self, ctx: &Context) {
@@ -349,7 +217,7 @@ impl Studio {
             Some(view) => format!(
                 "{} — {} — frame {} of {} — MolCLIP Studio",
                 self.state.name_of(view),
-                state::time_label(&view.recording, view.shown.t),
+                view::time_label(&view.recording, view.shown.t),
                 view.shown.t + 1,
                 view.recording.shape().t
             ),

@@ -8,7 +8,7 @@ use eframe::egui_wgpu::{Renderer, RendererOptions, ScreenDescriptor};
 
 use super::frame::{self, LutCache};
 use super::settings::Overlays;
-use super::state::time_label;
+use super::view::time_label;
 use super::widgets::frame_canvas::{Canvas, Placement, SharedFeedback, paint_frame};
 use super::widgets::overlay::{self, Overlay};
 use crate::gpu::GpuDevice;
@@ -58,7 +58,7 @@ impl Offscreen {
         let context = egui::Context::default();
         let canvas =
             Canvas { format: FORMAT, frames: gpu.frames().clone(), feedback: SharedFeedback::default() };
-        Self { gpu, context, renderer, canvas, luts: LutCache::default() }
+        Self { gpu, context, renderer, canvas, luts: LutCache::reading() }
     }
 
     /// Draws one frame. Planes that cannot be read leave the picture dark and come back as an error beside it.

@@ -1,9 +1,10 @@
 //! Settings and session are kept while the program runs, when it ends, and when it fails.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::settings::SavedView;
-use super::{Studio, state};
+use super::studio::Studio;
+use super::view::View;
 
 /// Settings and session are written at most this often, so that a crash loses little.
 const AUTOSAVE: Duration = Duration::from_secs(5);
@@ -31,34 +32,42 @@ impl Studio {
         // What a project shows is kept with the project.
         let of_project = state.screen.as_ref().is_some_and(|s| !s.playing.is_empty());
         if !state.views.is_empty() && !of_project {
-            state.settings.session = state.views.iter().map(saved_view).collect();
+            state.settings.session = state.views.iter().map(View::saved).collect();
         }
         let layout = self.recordings_layout.as_ref().filter(|_| state.screen.is_some());
         state.settings.layout = Some(layout.unwrap_or(&self.layout).clone());
     }
 
+    /// Writes settings and session and waits for the disk: for the program's end.
     pub(super) fn save_now(&mut self) {
         self.update_session();
-        if let Some(dir) = &self.config_dir
-            && let Err(e) = self.state.settings.save(dir)
-        {
-            log::warn!("{e:#}");
+        if let Some(dir) = &self.config_dir {
+            let written = self.state.settings.to_text().and_then(|text| {
+                self.settings_queue.put(text);
+                self.settings_queue.write(dir)
+            });
+            if let Err(e) = written {
+                log::warn!("{e:#}");
+            }
         }
-        self.saved.0 = Instant::now();
     }
 
+    /// Writes settings and session on a job, if they have changed since.
     pub(super) fn autosave(&mut self) {
         if self.saved.0.elapsed() < AUTOSAVE || self.profile.is_some() {
             return;
         }
+        self.saved.0 = Instant::now();
         self.keep_view();
         self.update_session();
-        let text = serde_json::to_string(&self.state.settings).unwrap_or_default();
-        if text != self.saved.1 {
-            self.saved.1 = text;
-            self.save_now();
+        let (Some(dir), Ok(text)) = (self.config_dir.clone(), self.state.settings.to_text()) else { return };
+        if text == self.saved.1 {
+            return;
         }
-        self.saved.0 = Instant::now();
+        self.settings_queue.put(text.clone());
+        self.saved.1 = text;
+        let queue = Arc::clone(&self.settings_queue);
+        self.jobs.spawn("Keeping settings", true, move |_, _| queue.write(&dir));
     }
 }
 
@@ -68,14 +77,5 @@ impl Drop for Studio {
         if std::thread::panicking() {
             self.save_now();
         }
-    }
-}
-
-/// A recording as it is remembered.
-pub fn saved_view(view: &state::View) -> SavedView {
-    SavedView {
-        address: view.recording.address.clone(),
-        display: view.display.clone(),
-        viewport: view.viewport,
     }
 }

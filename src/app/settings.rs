@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::panels::Pane;
+use super::panes::Pane;
+use crate::atomic_file;
 use crate::gpu::ComputeChoice;
 use crate::video::Address;
 use crate::video::display::Display;
-use crate::video::edits::write_atomically;
 use crate::video::timeline::{Align, Ending, Pacing, Speed};
 
 /// Colours of the window.
@@ -143,6 +143,13 @@ pub fn config_dir() -> Option<PathBuf> {
     directories::ProjectDirs::from("", "", "molclip").map(|dirs| dirs.config_dir().to_owned())
 }
 
+/// Writes settings, as [`Settings::to_text`] gives them, into a folder.
+pub fn write(dir: &Path, text: &str) -> anyhow::Result<()> {
+    let file = dir.join("settings.json");
+    atomic_file::write(&file, text.as_bytes())
+        .map_err(|e| anyhow::anyhow!("{}: settings could not be written: {e}", file.display()))
+}
+
 impl Settings {
     /// Reads the settings of a folder; damaged ones are set aside, and said so.
     pub fn load(dir: Option<&Path>) -> Self {
@@ -170,12 +177,9 @@ impl Settings {
         }
     }
 
-    /// Writes the settings into a folder.
-    pub fn save(&self, dir: &Path) -> anyhow::Result<()> {
-        let file = dir.join("settings.json");
-        let text = serde_json::to_string_pretty(self)?;
-        write_atomically(&file, text.as_bytes())
-            .map_err(|e| anyhow::anyhow!("{}: settings could not be written: {e}", file.display()))
+    /// The settings as they stand in the file.
+    pub fn to_text(&self) -> anyhow::Result<String> {
+        Ok(serde_json::to_string_pretty(self)?)
     }
 
     /// Puts an experiment on top of its recent list.

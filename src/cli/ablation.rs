@@ -14,17 +14,18 @@ use serde::{Deserialize, Serialize};
 use crate::analysis::evaluate::{DrugScore, Estimate, Exclusion, Normalisation, Report, Task, bootstrap};
 use crate::analysis::items::Items;
 use crate::analysis::split::Protocol;
+use crate::atomic_file;
 use crate::experiment::import;
 use crate::gpu::{Compute, ComputeThread};
 use crate::learn::assess::{Assessment, assess};
 use crate::learn::config::{Config, Losses, Molecules};
 use crate::learn::folder::TrainingFolder;
-use crate::learn::infer::Encoder;
-use crate::learn::run::{CHECKPOINT_EVERY, Event, Run, Steering, splits, train};
+use crate::learn::infer::MolClipEncoder;
+use crate::learn::interrupt::Interrupt;
+use crate::learn::run::{CHECKPOINT_EVERY, Event, Run, splits, train};
 use crate::model::input::Frames;
 use crate::progress::Progress;
 use crate::simulate;
-use crate::video::edits::write_atomically;
 
 /// Seeds of screens and trainings; used for nothing else.
 pub const SEEDS: [u64; 3] = [7001, 7002, 7003];
@@ -177,23 +178,24 @@ impl Ablation {
         };
         let started = std::time::Instant::now();
         let mut last = String::new();
-        let outcome = train(run, &Steering::default(), &mut |event| {
+        let outcome = train(run, &Interrupt::default(), &mut |event| {
             if let Event::Epoch(epoch) = event
                 && let Some(validation) = epoch.validation
             {
-                last = format!("{} {}: {:.3}", epoch.stage.name(), epoch.epoch, validation.map);
+                last = format!("{} {}: {:.3}", epoch.stage, epoch.epoch, validation.score);
                 log::info!("{last}");
             }
         })?;
         let seconds = started.elapsed().as_secs_f64();
-        let encoder = Encoder::new(outcome.model, self.compute.clone(), self.thread.clone());
+        let (card, compute) = (outcome.card.clone(), self.compute.clone());
+        let encoder = MolClipEncoder::new(outcome.model, card, compute, self.thread.clone());
         let how = Assessment {
             protocol: config.protocol,
             seed,
             accept_contamination: false,
             order: config.input.order,
         };
-        let assessed = assess(&experiment, &encoder, &outcome.card, &how, &Progress::default())?;
+        let assessed = assess(&experiment, &encoder, &how, &Progress::default())?;
         let report = primary(&assessed.reports).context("there is no report on mechanisms")?;
         let result = Result {
             arm,
@@ -209,7 +211,7 @@ impl Ablation {
             validation: outcome.card.trained_on.validation_map,
             seconds,
         };
-        write_atomically(&path, &serde_json::to_vec_pretty(&result)?)?;
+        atomic_file::write(&path, &serde_json::to_vec_pretty(&result)?)?;
         say(&format!("{}, seed {seed}: {:.3} in {seconds:.0} s", arm.title(), result.map));
         Ok(result)
     }
@@ -291,7 +293,7 @@ pub fn put_between(path: &Path, mark: &str, text: &str) -> anyhow::Result<()> {
         }
         _ => format!("{whole}\n{open}\n{text}{close}\n"),
     };
-    write_atomically(path, whole.as_bytes()).with_context(|| format!("writing {}", path.display()))
+    atomic_file::write(path, whole.as_bytes()).with_context(|| format!("writing {}", path.display()))
 }
 
 #[cfg(test)]

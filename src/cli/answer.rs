@@ -1,56 +1,44 @@
-//! From a model and an experiment to answers, tables and what they are worth, for more than one command.
+//! From an encoder and an experiment to answers, tables and what they are worth, for more than one command.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::experiment::{open, with_bar};
-use crate::analysis::answers::{Answers, Level, Library, Options, Origin, Subjects};
+use crate::analysis::answers::{Answers, Level, Library};
 use crate::export::figure::{self, Reliability};
 use crate::export::predictions::{Source, Summary, Tables, tables};
-use crate::learn::infer::Encoder;
-use crate::learn::predict::{Predictions, predict};
-use crate::model::card::Card;
+use crate::learn::encoder::Encoder;
+use crate::learn::pipeline::{self, Embedded};
 use crate::terminal::note;
 
-/// The experiment that answers, read and encoded by the same model.
-pub fn library(path: &Path, encoder: &Encoder, card: &Card) -> anyhow::Result<Arc<Library>> {
+/// The experiment that answers, read and encoded by the same encoder.
+pub fn library(path: &Path, encoder: &dyn Encoder) -> anyhow::Result<Arc<Library>> {
     let experiment = Arc::new(open(path)?);
-    let encoded =
-        with_bar("videos of the gallery", |progress| predict(&experiment, encoder, card, progress))?;
-    left_out(&encoded.problems);
-    let (subjects, raw) = subjects(&encoded);
-    let (dim, origin) = (encoded.embeddings.dim, origin(&encoded, path));
-    let library = with_bar("videos compared", |progress| {
-        Library::new(subjects, &raw, dim, origin, &Options::default(), progress)
-    })?;
-    Ok(Arc::new(library))
+    let embedded =
+        with_bar("rows of the gallery", |progress| pipeline::embed(&experiment, encoder, progress))?;
+    left_out(&embedded.encoded.problems);
+    // Manifests are all called so; the folder tells them apart.
+    let name = path.display().to_string();
+    Ok(with_bar("rows compared", |progress| {
+        pipeline::library(&name, &experiment, &embedded.table(), &embedded.about, progress)
+    })?)
 }
 
 /// Answers of an encoded experiment, by a library or by itself.
-pub fn answers(encoded: &Predictions, path: &Path, library: Option<Arc<Library>>) -> anyhow::Result<Answers> {
-    let (subjects, raw) = subjects(encoded);
-    let (dim, origin) = (encoded.embeddings.dim, origin(encoded, path));
-    let answers = with_bar("videos compared", |progress| {
-        Answers::new(subjects, &raw, dim, origin, library, &Options::default(), progress)
-    })?;
-    Ok(answers)
+pub fn answers(
+    embedded: &Embedded,
+    path: &Path,
+    library: Option<Arc<Library>>,
+) -> anyhow::Result<Arc<Answers>> {
+    let (name, table) = (path.display().to_string(), embedded.table());
+    Ok(with_bar("rows compared", |progress| {
+        pipeline::answers(&name, &embedded.experiment, &table, &embedded.about, library, progress)
+    })?)
 }
 
 /// Both tables, and them in a few lines.
-pub fn both_tables(
-    answers: &Answers,
-    encoded: &Predictions,
-    card: &Card,
-) -> anyhow::Result<(Tables, Summary)> {
-    let source = Source {
-        experiment: &encoded.experiment,
-        classified: Some(&encoded.classified),
-        warnings: &encoded.warnings,
-        problems: &encoded.problems,
-        training: &card.drugs,
-        fingerprint: &encoded.fingerprint,
-        simulated: encoded.simulated,
-    };
+pub fn both_tables(answers: &Answers, embedded: &Embedded) -> anyhow::Result<(Tables, Summary)> {
+    let source = Source::of(embedded);
     let tables = with_bar("questions", |progress| tables(answers, &source, progress))?;
     let summary = Summary::of(answers, &tables, &source);
     Ok((tables, summary))
@@ -65,10 +53,16 @@ pub fn write_reliability(
 ) -> anyhow::Result<bool> {
     let library = answers.library();
     let Some(measured) = &library.calibration(Level::Treatment).reliability else { return Ok(false) };
-    let how = format!(
-        "each compound left out, cross-fitted by compound; the model was trained with {} of the {} compounds that answer",
-        summary.answering_compounds_in_training, summary.answering_compounds
-    );
+    let trained = match summary.answering_compounds_in_training {
+        Some(trained) => {
+            format!(
+                "the model was trained with {trained} of the {} compounds that answer",
+                summary.answering_compounds
+            )
+        }
+        None => "nobody knows which compounds the vectors were trained with".to_owned(),
+    };
+    let how = format!("each compound left out, cross-fitted by compound; {trained}");
     let origin = figure::Origin {
         model: library.origin().model_hash.clone(),
         data: fingerprint.to_owned(),
@@ -79,27 +73,12 @@ pub fn write_reliability(
     Ok(true)
 }
 
-/// Says on stderr which videos could not be encoded, and why.
+/// Says on stderr which rows could not be encoded, and why.
 pub fn left_out(problems: &[(String, String)]) {
     for (row, problem) in problems.iter().take(10) {
         note!("left out {row}: {problem}");
     }
     if problems.len() > 10 {
-        note!("left out {} more videos", problems.len() - 10);
-    }
-}
-
-fn subjects(encoded: &Predictions) -> (Arc<Subjects>, Vec<f32>) {
-    let subjects = Subjects::of(&encoded.experiment, &encoded.embeddings);
-    let raw = subjects.gather(&encoded.embeddings);
-    (Arc::new(subjects), raw)
-}
-
-fn origin(encoded: &Predictions, path: &Path) -> Origin {
-    // Manifests are all called so; the folder tells them apart.
-    Origin {
-        name: path.display().to_string(),
-        model_hash: encoded.model.clone(),
-        simulated: encoded.simulated,
+        note!("left out {} more rows", problems.len() - 10);
     }
 }

@@ -20,21 +20,21 @@ use super::train::follow;
 use crate::analysis::evaluate::{Metrics, Report};
 use crate::analysis::items::Items;
 use crate::analysis::split::Protocol;
+use crate::atomic_file;
 use crate::experiment::import;
 use crate::export::figure::{self, ConfusionMatrix, LossCurves, Origin, Scores};
 use crate::gpu::ComputeChoice;
 use crate::learn::assess::{Assessment, assess};
 use crate::learn::config::Config;
 use crate::learn::folder::TrainingFolder;
-use crate::learn::infer::Encoder;
-use crate::learn::predict::predict;
+use crate::learn::infer::MolClipEncoder;
+use crate::learn::pipeline::embed;
 use crate::learn::run::{CHECKPOINT_EVERY, Run, splits};
 use crate::learn::shipped;
 use crate::model::input::Frames;
 use crate::progress::Progress;
 use crate::simulate::{self, UNFINISHED};
 use crate::terminal::{note, out};
-use crate::video::edits::write_atomically;
 
 /// The demo's screen: no model, parameter or threshold was ever chosen by it.
 const SEED: u64 = 1001;
@@ -116,19 +116,18 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     })?;
 
     lap("Evaluating on drugs that no training saw …");
-    let encoder = Encoder::new(outcome.model, compute, thread);
+    let encoder = MolClipEncoder::new(outcome.model, outcome.card.clone(), compute, thread);
     let how = Assessment {
         protocol: Protocol::DrugDisjoint,
         seed: SEED,
         accept_contamination: false,
         order: Frames::Video,
     };
-    let assessed =
-        with_bar("videos", |progress| assess(&experiment, &encoder, &outcome.card, &how, progress))?;
+    let assessed = with_bar("videos", |progress| assess(&experiment, &encoder, &how, progress))?;
     lap("Predicting …");
-    let predicted = with_bar("videos", |progress| predict(&experiment, &encoder, &outcome.card, progress))?;
-    let asked = answers(&predicted, &manifest, None)?;
-    let (tables, answered) = both_tables(&asked, &predicted, &outcome.card)?;
+    let embedded = with_bar("videos", |progress| embed(&experiment, &encoder, progress))?;
+    let asked = answers(&embedded, &manifest, None)?;
+    let (tables, answered) = both_tables(&asked, &embedded)?;
     tables.write(&args.out.join("predictions.csv"))?;
     let report = primary(&assessed.reports).context("the screen gave no report on mechanisms")?;
     figure::write(&LossCurves { history: &outcome.history, simulated: true }, &args.out)?;
@@ -136,12 +135,12 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
     if let Some(nearest) = report.confusion.get("nearest") {
         let origin = Origin {
             model: outcome.card.hash.clone(),
-            data: predicted.fingerprint.clone(),
+            data: embedded.fingerprint.clone(),
             simulated: report.simulated,
         };
         figure::write(&ConfusionMatrix { confusion: nearest, by: "nearest video", origin }, &args.out)?;
     }
-    write_reliability(&asked, &answered, &predicted.fingerprint, &args.out)?;
+    write_reliability(&asked, &answered, &embedded.fingerprint, &args.out)?;
     let verdict = Verdict::of(report)?;
     let seconds = started.elapsed().as_secs_f64();
     let summary = json!({
@@ -156,7 +155,7 @@ pub fn run(args: &DemoArgs) -> anyhow::Result<ExitCode> {
         "reports": assessed.reports,
     });
     let path = args.out.join("summary.json");
-    write_atomically(&path, &serde_json::to_vec_pretty(&summary)?)
+    atomic_file::write(&path, &serde_json::to_vec_pretty(&summary)?)
         .with_context(|| format!("writing {}", path.display()))?;
     if args.json {
         out!("{summary}");
@@ -202,7 +201,7 @@ fn simulated(folder: &Path, lap: &dyn Fn(&str)) -> anyhow::Result<PathBuf> {
     }
     lap("Simulating a screen (seed unseen in training) …");
     let manifest = with_bar("videos", |progress: &Progress| simulate::run(&screen(), folder, progress))?;
-    write_atomically(&stamp, wanted.as_bytes()).with_context(|| format!("writing {}", stamp.display()))?;
+    atomic_file::write(&stamp, wanted.as_bytes()).with_context(|| format!("writing {}", stamp.display()))?;
     Ok(manifest)
 }
 

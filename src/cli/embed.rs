@@ -1,4 +1,4 @@
-//! `molclip embed`: the embeddings of an experiment's videos, as a file.
+//! `molclip embed`: the embeddings of an experiment's rows, as a file.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,14 +7,11 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::answer::left_out;
-use super::experiment::{compute, load_model, open, with_bar};
-use crate::analysis::items::Items;
+use super::encoder;
+use super::experiment::{open, with_bar};
 use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
-use crate::learn::infer::Encoder;
-use crate::learn::predict::Finite;
-use crate::learn::screen::Screen;
-use crate::model::input::Frames;
+use crate::learn::pipeline::embed;
 use crate::terminal::{note, out};
 
 /// Options of `molclip embed`.
@@ -43,25 +40,20 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     };
     let experiment = Arc::new(open(&args.experiment)?);
-    let (compute, thread) = compute(args.compute)?;
-    let (model, card) = load_model(&args.model, &compute, &thread)?;
-    let encoder = Encoder::new(model, compute, thread);
-    let items = Items::of(&experiment);
-    let screen = with_bar("videos", |progress| Screen::read(&experiment, &items, &card.input, progress))?;
-    left_out(&screen.problems);
-    for (row, warning) in screen.warnings.iter().take(3) {
+    let encoder = encoder::open(&args.model, args.compute)?;
+    let embedded = with_bar("rows", |progress| embed(&experiment, &*encoder, progress))?;
+    left_out(&embedded.encoded.problems);
+    for (row, warning) in embedded.encoded.warnings.iter().take(3) {
         note!("warning: {row}: {warning}");
     }
-    let encodings = with_bar("videos", |progress| screen.encode(&encoder, Frames::Video, progress))?;
-    let finite = Finite::of(&screen.row_ids, &encodings)?;
-    left_out(&finite.problems);
-    embeddings::write(&finite.table(&card.hash), &args.out, format)?;
+    let table = embedded.table();
+    embeddings::write(&table, &args.out, format)?;
     out!(
         "{}: {} embeddings of length {}, model {}",
         args.out.display(),
-        finite.row_ids.len(),
-        encodings.dim,
-        &card.hash[..16.min(card.hash.len())]
+        table.row_ids.len(),
+        table.dim,
+        &table.model_hash[..16.min(table.model_hash.len())]
     );
     Ok(ExitCode::SUCCESS)
 }

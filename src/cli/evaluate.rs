@@ -1,27 +1,23 @@
-//! `molclip evaluate`: how well a model finds drugs and mechanisms, beside what simple methods reach.
+//! `molclip evaluate`: how well an encoder finds drugs and mechanisms, beside what simple methods reach.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::Args;
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::experiment::{compute, load_model, open, with_bar};
+use super::encoder::EncoderArgs;
+use super::experiment::{open, with_bar};
 use crate::analysis::evaluate::Report;
-use crate::analysis::items::Items;
+use crate::analysis::items::{Item, Items};
 use crate::analysis::leakage::{self, Finding, Severity};
 use crate::analysis::split::{Plan, Protocol};
 use crate::experiment::Experiment;
 use crate::gpu::ComputeChoice;
-use crate::learn::assess::{Assessment, assess};
-use crate::learn::infer::Encoder;
-use crate::learn::light::Light;
-use crate::learn::store::ClipStore;
-use crate::model::card::InputSpec;
+use crate::learn::assess::{Assessed, Assessment, assess};
+use crate::learn::encoder::{EncodeError, Encoder, Rows};
 use crate::model::input::Frames;
-use crate::progress::Progress;
 use crate::terminal::{note, out};
 
 /// Options of `molclip evaluate`.
@@ -30,9 +26,8 @@ pub struct EvaluateArgs {
     /// Project, manifest, folder that holds one, or root of a Mito dataset
     pub experiment: PathBuf,
 
-    /// Folder with model.safetensors and model.json
-    #[arg(long, value_name = "DIR")]
-    pub model: PathBuf,
+    #[command(flatten)]
+    pub encoder: EncoderArgs,
 
     /// What is new in the queries: cells (mito), compounds, or mechanisms
     #[arg(long, value_enum)]
@@ -58,24 +53,21 @@ pub struct EvaluateArgs {
 /// Runs the command.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     let experiment = Arc::new(open(&args.experiment)?);
-    let (compute, thread) = compute(args.compute)?;
-    let (model, card) = load_model(&args.model, &compute, &thread)?;
-    let encoder = Encoder::new(model, compute, thread);
+    let encoder = args.encoder.open(&experiment, args.compute)?;
     let assessment = Assessment {
         protocol: args.protocol,
         seed: args.seed,
         accept_contamination: args.accept_contamination,
         order: Frames::Video,
     };
-    let assessed =
-        with_bar("videos", |progress| assess(&experiment, &encoder, &card, &assessment, progress))?;
+    let assessed = with_bar("rows", |progress| assess(&experiment, &*encoder, &assessment, progress))?;
     for (row, problem) in assessed.problems.iter().take(10) {
         note!("left out {row}: {problem}");
     }
     for (row, warning) in assessed.warnings.iter().take(3) {
         note!("warning: {row}: {warning}");
     }
-    let leaks = leaks(&experiment, &card.input, args)?;
+    let leaks = leaks(&experiment, &*encoder, &assessed, args)?;
     for leak in &leaks {
         note!("leak: {leak}");
     }
@@ -101,20 +93,29 @@ struct Judged<'a> {
     leaks: &'a [String],
 }
 
-/// What `train` refuses of the split that is evaluated. Rows are compared as it does: by the videos at the model's scale.
-fn leaks(experiment: &Arc<Experiment>, spec: &InputSpec, args: &EvaluateArgs) -> anyhow::Result<Vec<String>> {
+/// What `train` refuses of the split that is evaluated. Rows are compared as it does: by what the encoder sees of them.
+fn leaks(
+    experiment: &Arc<Experiment>,
+    encoder: &dyn Encoder,
+    assessed: &Assessed,
+    args: &EvaluateArgs,
+) -> anyhow::Result<Vec<String>> {
     let items = Items::of(experiment);
     let plan = Plan::new(&items, args.protocol, args.seed)?;
-    let store = ClipStore::new(Arc::clone(experiment), spec.clone(), 0);
-    let content: Vec<Option<[u8; 32]>> = with_bar("videos compared", |progress: &Progress| {
-        progress.set_total(items.len() as u64);
-        let content = items.items.par_iter().zip(&plan.splits).map(|(item, split)| {
-            let clip = split.and_then(|_| store.get(item.row).ok());
-            progress.add(1);
-            clip.map(|clip| Light::of(&clip, 0).content)
-        });
-        anyhow::Ok(content.collect())
-    })?;
+    // What was evaluated has been seen; the rest of the split has not.
+    let seen = |item: &Item| assessed.contents.get(&item.row).copied();
+    let others =
+        items.items.iter().zip(&plan.splits).filter(|(item, split)| split.is_some() && seen(item).is_none());
+    let others: Vec<Item> = others.map(|(item, _)| item.clone()).collect();
+    let rows = Rows { items: &others, ..Rows::of(experiment, &items) };
+    let read = match with_bar("rows compared", |progress| encoder.contents(&rows, progress)) {
+        Ok(read) => read,
+        Err(EncodeError::Nothing { .. } | EncodeError::Empty) => vec![None; others.len()],
+        Err(e) => return Err(e.into()),
+    };
+    let mut contents = assessed.contents.clone();
+    contents.extend(others.iter().zip(read).filter_map(|(item, content)| Some((item.row, content?))));
+    let content: Vec<_> = items.items.iter().map(|item| contents.get(&item.row).copied()).collect();
     let findings = leakage::check(&leakage::Check {
         items: &items,
         splits: &plan.splits,

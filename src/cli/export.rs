@@ -7,7 +7,7 @@ use anyhow::bail;
 use clap::Args;
 
 use crate::app::export_task::ExportTask;
-use crate::app::panels::export::Kind;
+use crate::app::forms::export::Kind;
 use crate::app::settings::Overlays;
 use crate::gpu::GpuDevice;
 use crate::progress::Progress;

@@ -14,7 +14,7 @@ use crate::video::{self, Address, Channel, Limits, Plane, Reader, Series, VideoE
 /// Options of `molclip info`.
 #[derive(Debug, Clone, clap::Args)]
 pub struct InfoArgs {
-    /// File or folder of frames
+    /// File or folder of frames; several with a channel each, as 'a.tif;b.tif'
     pub path: PathBuf,
     /// Print JSON alone on stdout
     #[arg(long)]
@@ -33,7 +33,7 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         Some(text) => Address::parse(text).map_err(anyhow::Error::msg)?,
         None => Address::of(&args.path),
     };
-    let reader = video::open(&address.path, Limits::default())?;
+    let reader = video::channels::open(&address, Limits::default())?;
     // What is described is the file's, but a recording whose corrections cannot be read is none.
     Sidecar::load(&address.path)?;
     let all = reader.series();
@@ -41,7 +41,7 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
     let chosen: Vec<usize> = match args.series.or(from_address) {
         Some(n) if n >= all.len() => bail!(
             "{}: series {n}: the file has {}. Choose a series from 0 to {}.",
-            address.path.display(),
+            address.paths(),
             all.len(),
             all.len() - 1
         ),
@@ -68,10 +68,10 @@ pub fn run(args: &InfoArgs) -> anyhow::Result<()> {
         }
         let series: Vec<Value> =
             described.iter().map(|(_, series, sums)| to_json(series, sums.as_ref())).collect();
-        let path = address.path.to_string_lossy();
+        let path = address.paths();
         serde_json::to_string_pretty(&json!({ "path": path, "format": reader.format(), "series": series }))?
     } else {
-        let mut text = format!("{}\n{}, {} series\n", address.path.display(), reader.format(), all.len());
+        let mut text = format!("{}\n{}, {} series\n", address.paths(), reader.format(), all.len());
         for (n, series, sums) in &described {
             describe(&mut text, *n, series, sums.as_ref());
         }

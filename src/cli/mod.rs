@@ -2,10 +2,12 @@
 
 mod ablate;
 mod ablation;
+mod add_embedding;
 mod answer;
 mod compounds;
 mod demo;
 mod embed;
+mod encoder;
 mod evaluate;
 mod experiment;
 mod export;
@@ -68,9 +70,11 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model: drugs and mechanisms found, beside chance and simple methods
     Evaluate(evaluate::EvaluateArgs),
-    /// Write the embeddings of an experiment's videos
+    /// Write the embeddings of an experiment's rows
     Embed(embed::EmbedArgs),
-    /// Write a model's answers for every video as a table
+    /// Let vectors of another program join a project
+    AddEmbedding(add_embedding::AddEmbeddingArgs),
+    /// Write what an encoder says of every row as a table
     Predict(predict::PredictArgs),
     /// The whole line on a small simulated screen: simulate, fine-tune the shipped model, evaluate, predict
     Demo(demo::DemoArgs),
@@ -105,6 +109,7 @@ fn ran(cli: Cli) -> ExitCode {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),
+        Some(Command::AddEmbedding(args)) => add_embedding::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Ablate(args)) => ablate::run(&args),

@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use crate::model::card::{Card, FORMAT, InputSpec, MoleculeEncoderKind, TrainedOn};
 use crate::model::cost::Cost;
 use crate::model::limits;
-use crate::model::video_encoder::EncoderConfig;
 use crate::model::video_encoder::resnet3d::{Depth, ResNet3d};
+use crate::model::video_encoder::{EncoderConfig, Entry};
 use crate::model::weights::{self, LoadReport, PytorchFile};
 use crate::terminal::out;
 
@@ -26,7 +26,7 @@ pub struct ModelArgs {
 
     /// An untrained video encoder by its name
     #[arg(long, value_name = "NAME", value_parser = encoder)]
-    encoder: Option<EncoderConfig>,
+    encoder: Option<&'static Entry>,
 
     /// Channels of the encoder's first layer; 64 in the paper
     #[arg(long, value_name = "N", requires = "encoder")]
@@ -65,8 +65,8 @@ pub struct ModelArgs {
     json: bool,
 }
 
-fn encoder(name: &str) -> Result<EncoderConfig, String> {
-    EncoderConfig::named(name)
+fn encoder(name: &str) -> Result<&'static Entry, String> {
+    Entry::named(name)
         .ok_or_else(|| "there is no encoder of that name; resnet3d-18 and resnet3d-50 are two".to_owned())
 }
 
@@ -77,12 +77,15 @@ fn within(range: RangeInclusive<usize>) -> clap::builder::RangedU64ValueParser {
 /// Prints a model, an untrained encoder, or what became of imported weights.
 pub fn run(args: &ModelArgs) -> anyhow::Result<()> {
     let batch = args.batch as usize;
-    let (cost, about, mut json) = match (&args.model, &args.encoder) {
+    let (cost, about, mut json) = match (&args.model, args.encoder) {
         (Some(folder), _) => stored(folder)?,
-        (None, Some(encoder)) => match (&args.import, &args.out) {
-            (Some(file), Some(out)) => import(args, encoder, file, out)?,
-            _ => untrained(args, encoder)?,
-        },
+        (None, Some(entry)) => {
+            let encoder = (entry.usual)(args.frames as usize);
+            match (&args.import, &args.out) {
+                (Some(file), Some(out)) => import(args, &encoder, file, out)?,
+                _ => untrained(args, &encoder)?,
+            }
+        }
         (None, None) => bail!("Name a model (--model DIR) or an encoder (--encoder NAME)."),
     };
     let text = if args.json {
@@ -125,7 +128,7 @@ fn import(args: &ModelArgs, encoder: &EncoderConfig, file: &Path, out: &Path) ->
     let depth = match encoder {
         EncoderConfig::Resnet3d50 { .. } => Depth::Fifty,
         EncoderConfig::Resnet3d18 { .. } => Depth::Eighteen,
-        EncoderConfig::Light { .. } => {
+        EncoderConfig::Light(_) => {
             bail!("PyTorch has weights for 3D ResNets alone: name one with --encoder.")
         }
     };
@@ -160,7 +163,7 @@ fn sized(encoder: &EncoderConfig, width: Option<usize>) -> EncoderConfig {
     if let Some(wanted) = width {
         match &mut sized {
             EncoderConfig::Resnet3d50 { width } | EncoderConfig::Resnet3d18 { width } => *width = wanted,
-            EncoderConfig::Light { dim, .. } => *dim = wanted,
+            EncoderConfig::Light(config) => config.dim = wanted,
         }
     }
     sized

@@ -1,4 +1,4 @@
-//! `molclip predict`: a model's answers for every video and every compound × dose, as tables.
+//! `molclip predict`: an encoder's answers for every row and every compound × dose, as tables.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,11 +8,11 @@ use clap::Args;
 use serde_json::json;
 
 use super::answer::{answers, both_tables, left_out, library};
-use super::experiment::{compute, load_model, open, with_bar};
+use super::encoder::EncoderArgs;
+use super::experiment::{open, with_bar};
 use crate::export::predictions::is_table;
 use crate::gpu::ComputeChoice;
-use crate::learn::infer::Encoder;
-use crate::learn::predict::predict;
+use crate::learn::pipeline::embed;
 use crate::terminal::{note, out};
 
 /// Options of `molclip predict`.
@@ -21,15 +21,14 @@ pub struct PredictArgs {
     /// Project, manifest, folder that holds one, or root of a Mito dataset
     pub experiment: PathBuf,
 
-    /// Folder with model.safetensors and model.json
-    #[arg(long, value_name = "DIR")]
-    pub model: PathBuf,
+    #[command(flatten)]
+    pub encoder: EncoderArgs,
 
     /// File to write: .csv and .parquet are one row for each video, with NAME.treatments.csv beside; .xlsx holds both
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 
-    /// Another experiment whose compounds answer, instead of the experiment's own; the same model encodes it
+    /// Another experiment whose compounds answer, instead of the experiment's own; the same encoder encodes it
     #[arg(long, value_name = "EXPERIMENT")]
     pub gallery: Option<PathBuf>,
 
@@ -49,14 +48,12 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(2));
     }
     let experiment = Arc::new(open(&args.experiment)?);
-    let (compute, thread) = compute(args.compute)?;
-    let (model, card) = load_model(&args.model, &compute, &thread)?;
-    let encoder = Encoder::new(model, compute, thread);
-    let gallery = args.gallery.as_deref().map(|path| library(path, &encoder, &card)).transpose()?;
-    let encoded = with_bar("videos", |progress| predict(&experiment, &encoder, &card, progress))?;
-    left_out(&encoded.problems);
-    let answers = answers(&encoded, &args.experiment, gallery)?;
-    let (tables, summary) = both_tables(&answers, &encoded, &card)?;
+    let encoder = args.encoder.open(&experiment, args.compute)?;
+    let gallery = args.gallery.as_deref().map(|path| library(path, &*encoder)).transpose()?;
+    let embedded = with_bar("rows", |progress| embed(&experiment, &*encoder, progress))?;
+    left_out(&embedded.encoded.problems);
+    let answers = answers(&embedded, &args.experiment, gallery)?;
+    let (tables, summary) = both_tables(&answers, &embedded)?;
     let files = tables.write(&args.out)?;
     if args.json {
         out!("{}", json!({ "files": files, "summary": summary }));

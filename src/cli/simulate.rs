@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use crate::atomic_file;
 use crate::progress::Progress;
 use crate::simulate::baselines::{self, Estimate, Report};
 use crate::simulate::{self, Config, Layout, Parameters, UNFINISHED};
 use crate::terminal::{note, out, print_note};
-use crate::video::edits::write_atomically;
 
 /// Arguments of `molclip simulate`.
 #[derive(Args)]
@@ -140,7 +140,7 @@ fn make_room(folder: &Path, overwrite: bool) -> anyhow::Result<()> {
     // The simulator replaces a screen that was stopped.
     let mark = folder.join(UNFINISHED);
     let text = "This simulated screen is being replaced. Simulate it again.\n";
-    write_atomically(&mark, text.as_bytes()).with_context(|| format!("writing {}", mark.display()))
+    atomic_file::write(&mark, text.as_bytes()).with_context(|| format!("writing {}", mark.display()))
 }
 
 /// Does the work while another thread says on stderr how far it is.

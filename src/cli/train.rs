@@ -12,10 +12,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::experiment::{compute, load_model, open};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Severity;
+use crate::experiment::{Experiment, import};
 use crate::gpu::ComputeChoice;
 use crate::learn::config::Config;
 use crate::learn::folder::TrainingFolder;
-use crate::learn::run::{CHECKPOINT_EVERY, Event, Outcome, Run, Steering, splits, train};
+use crate::learn::interrupt::Interrupt;
+use crate::learn::run::{CHECKPOINT_EVERY, Event, Outcome, Run, splits, train};
+use crate::learn::store::recorded_frames;
 use crate::terminal::{note, out};
 
 /// Options of `molclip train`.
@@ -63,24 +66,35 @@ pub struct TrainArgs {
 
 /// Runs the command.
 pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
-    let mut config = match &args.config {
+    let (text, source) = match &args.config {
         Some(path) => {
             let text =
                 std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-            serde_json::from_str(&text).with_context(|| format!("{}: no configuration", path.display()))?
+            (text, path.display().to_string())
         }
-        None => Config::default(),
+        None => ("{}".to_owned(), "the defaults".to_owned()),
     };
-    config.seed = args.seed.unwrap_or(config.seed);
-    config.check()?;
+    let configured = |recorded: Option<usize>| -> anyhow::Result<Config> {
+        let mut config =
+            Config::read(&text, recorded).with_context(|| format!("{source}: no configuration"))?;
+        config.seed = args.seed.unwrap_or(config.seed);
+        config.check()?;
+        Ok(config)
+    };
     let Some(out) = args.out.clone().filter(|_| !args.print_config) else {
+        // Without an experiment the configuration is that of movies.
+        let imported = import::open(&args.experiment).ok();
+        let config = configured(imported.and_then(|imported| recorded(&imported.experiment)))?;
         out!("{}", serde_json::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
     };
+    // What is wrong with it is said before anything is opened.
+    configured(None)?;
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
     // Whether it can be written is known before the videos are read.
     let out = TrainingFolder::open(&out, args.overwrite)?;
     let experiment = open(&args.experiment)?;
+    let config = configured(recorded(&experiment))?;
     let items = Items::of(&experiment);
     let (splits, note) = splits(&items, &config)?;
     if let Some(note) = note {
@@ -110,9 +124,15 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Frames of the recordings that take part, as far as the first ones tell.
+fn recorded(experiment: &Experiment) -> Option<usize> {
+    let table = &experiment.table;
+    recorded_frames(experiment, (0..table.len()).filter(|&row| !table.is_excluded(row)))
+}
+
 /// Trains with a bar on stderr.
 pub fn follow(run: Run) -> anyhow::Result<Outcome> {
-    let steering = Arc::new(Steering::default());
+    let interrupt = Interrupt::default();
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{elapsed_precise} [{wide_bar}] {pos}/{len} {msg}")?);
     bar.enable_steady_tick(Duration::from_millis(500));
@@ -151,36 +171,36 @@ pub fn follow(run: Run) -> anyhow::Result<Outcome> {
             bar.set_position(step.step as u64);
             bar.set_message(format!(
                 "{} epoch {}, loss {:.3}, {:.0} videos/s, {} left",
-                step.stage.name(),
+                step.stage,
                 step.epoch,
-                step.losses.total,
-                step.videos_per_s,
+                step.losses.get("total"),
+                step.rows_per_s,
                 indicatif::HumanDuration(Duration::from_secs_f64(step.seconds_left.clamp(0.0, 1e7)))
             ));
         }
         Event::Epoch(epoch) => {
             let validation = epoch.validation.map_or_else(String::new, |v| {
-                format!(", validation mAP {:.3} (chance {:.3})", v.map, v.chance)
+                format!(", validation mAP {:.3} (chance {:.3})", v.score, v.chance)
             });
             let losses = epoch.losses;
             say(
                 &bar,
                 &format!(
                     "{} epoch {}: loss {:.3} (class {:.3}, triplet {:.3}, center {:.3}, molecule {:.3}), accuracy {:.2}{validation}",
-                    epoch.stage.name(),
+                    epoch.stage,
                     epoch.epoch,
-                    losses.total,
-                    losses.classification,
-                    losses.triplet,
-                    losses.center,
-                    losses.molecule,
-                    losses.accuracy,
+                    losses.get("total"),
+                    losses.get("classification"),
+                    losses.get("triplet"),
+                    losses.get("center"),
+                    losses.get("molecule"),
+                    losses.get("accuracy"),
                 ),
             );
         }
         Event::Map { .. } => {}
     };
-    let outcome = train(run, &steering, &mut report);
+    let outcome = train(run, &interrupt, &mut report);
     bar.finish_and_clear();
     Ok(outcome?)
 }

@@ -24,9 +24,9 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     // A window with nothing of what was named in it would be no answer.
     if let Some(first) = addresses.first()
-        && !addresses.iter().any(|address| address.path.exists())
+        && !addresses.iter().any(|address| address.files().all(|file| file.exists()))
     {
-        bail!("{}: there is no such file or folder. Check the path.", first.path.display());
+        bail!("{}: there is no such file or folder. Check the path.", first.paths());
     }
     let profile = profile.map(Profile::new);
     let config_dir = config_dir();

@@ -107,7 +107,14 @@ pub static STANDARD: [Standard; 23] = {
     use Role::{Address, Calibration, Id, Position, Provenance, Sample, Split, Treatment};
     [
         column("row_id", Text, None, Id, Any, "Name of the row, unique in the experiment."),
-        column("path", Text, None, Address, Any, "Recording, relative to the experiment's folder."),
+        column(
+            "path",
+            Text,
+            None,
+            Address,
+            Any,
+            "Recording, relative to the experiment's folder; files of single channels separated by ;.",
+        ),
         column("series", Integer, None, Address, NotNegative, "Series in the file, from 0; empty = 0."),
         column("crop_x", Integer, Some("px"), Address, NotNegative, "Left column of the crop."),
         column("crop_y", Integer, Some("px"), Address, NotNegative, "Top row of the crop."),
@@ -121,7 +128,7 @@ pub static STANDARD: [Standard; 23] = {
         column("cell", Text, None, Position, Any, "Cell in the field of view."),
         column("replicate", Text, None, Position, Any, "Replicate experiment."),
         column("cell_line", Text, None, Sample, Any, "Cell line."),
-        column("stain", Text, None, Sample, Any, "Dye or label."),
+        column("stain", Text, None, Sample, Any, "Dye or label; of several files one each, separated by ;."),
         column("compound", Text, None, Treatment, Any, "Name of the compound."),
         column("smiles", Text, None, Treatment, Any, "Structure of the compound as SMILES."),
         column("concentration_uM", Number, Some("µM"), Treatment, NotNegative, "Dose of the compound."),

@@ -2,8 +2,8 @@
 //!
 //! [`import`] makes one from a manifest, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
 //! filters it; [`project`] keeps it on disk; [`relocate`] finds recordings that moved. A
-//! row shows a [`Payload`] and has [`Perturbation`]s: a video and one compound today, so that images, profiles and
-//! combinations can come without changing what is stored.
+//! row shows a [`Payload`] and has [`Perturbation`]s: one compound today, so that combinations can come without changing
+//! what is stored.
 
 pub mod cells;
 mod checks;
@@ -21,10 +21,10 @@ pub mod view;
 pub mod wells;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::video::{Address, Crop};
+use crate::video::{Address, Crop, files_in};
 
 pub use columns::{Column, Kind, Role};
 pub use table::{Table, TableError};
@@ -84,12 +84,14 @@ pub struct EmbeddingTable {
     pub model_hash: String,
 }
 
-/// What a row shows. Images and numeric profiles will come beside videos.
+/// What a row shows. Numeric profiles will come beside these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Payload {
-    /// A recording.
-    Video(Address),
+    /// A recording of one frame or more: an image is a clip of one frame.
+    Clip(Address),
+    /// No recording, but a structure: its SMILES.
+    Molecule(String),
 }
 
 /// What was done to the cells of a row. At most one per row today; combinations will have several.
@@ -121,7 +123,8 @@ impl Experiment {
         })
     }
 
-    /// Where a row's recording is.
+    /// Where a row's recording is. A `;` in `path` separates the files of its channels; `stain` names them where it has as
+    /// many parts. Nothing is looked for on disk.
     pub fn address(&self, row: usize) -> Result<Address, ExperimentError> {
         let refused = |column, problem, remedy| ExperimentError::Row {
             row,
@@ -133,6 +136,10 @@ impl Experiment {
         let path = self.table.text(row, "path");
         if path.is_empty() {
             return Err(refused("path", "no recording is named", "Enter the path of a recording."));
+        }
+        if files_in(&path).any(str::is_empty) {
+            let remedy = "Name the file of each channel, with one ; between two.";
+            return Err(refused("path", "the name of a file is missing before or after a ;", remedy));
         }
         for column in ["series", "crop_x", "crop_y", "crop_width", "crop_height"] {
             if self.table.number(row, column).is_some_and(|value| !(value >= 0.0 && value.fract() == 0.0)) {
@@ -151,12 +158,26 @@ impl Experiment {
                 ));
             }
         };
-        Ok(Address { path: self.root.join(Path::new(&path)), series: whole("series").unwrap_or(0), crop })
+        let mut files = files_in(&path).map(|file| self.root.join(file));
+        let path = files.next().unwrap_or_default();
+        let more: Vec<PathBuf> = files.collect();
+        let stain = self.table.text(row, "stain");
+        let named = stain.split(';').map(|name| name.trim().to_owned());
+        let stains: Vec<String> = named.filter(|name| !name.is_empty()).collect();
+        let stains = if more.is_empty() || stains.len() != more.len() + 1 { Vec::new() } else { stains };
+        Ok(Address { path, more, stains, series: whole("series").unwrap_or(0), crop })
     }
 
-    /// What a row shows.
-    pub fn payload(&self, row: usize) -> Result<Payload, ExperimentError> {
-        self.address(row).map(Payload::Video)
+    /// What a row shows; `None` where it names neither a recording nor a structure.
+    ///
+    /// # Errors
+    /// As [`Self::address`], for a row that names a recording.
+    pub fn payload(&self, row: usize) -> Result<Option<Payload>, ExperimentError> {
+        if !self.table.text(row, "path").is_empty() {
+            return self.address(row).map(|address| Some(Payload::Clip(address)));
+        }
+        let smiles = self.table.text(row, "smiles");
+        Ok(Some(smiles).filter(|smiles| !smiles.is_empty()).map(Payload::Molecule))
     }
 
     /// What was done to a row's cells: empty where neither compound nor structure is named.
@@ -193,6 +214,7 @@ mod tests {
             "crop_height" => [Some(4), None, None, None],
             "compound" => [Some("FCCP"), None, None, None],
             "concentration_uM" => [Some(0.5), Some(3.0), None, None],
+            "smiles" => [None, None, None, Some("CCO")],
             "simulated" => [Some(true), Some(false), None, None],
         )
         .unwrap();
@@ -201,12 +223,15 @@ mod tests {
         assert_eq!(
             address,
             Address {
-                path: PathBuf::from("/screen/x/a.tif"),
-                series: 0,
-                crop: Some(Crop { x: 1, y: 2, width: 3, height: 4 })
+                crop: Some(Crop { x: 1, y: 2, width: 3, height: 4 }),
+                ..Address::of("/screen/x/a.tif")
             }
         );
-        assert_eq!(one.payload(0).unwrap(), Payload::Video(address));
+        assert_eq!(one.payload(0).unwrap(), Some(Payload::Clip(address)));
+        assert!(one.payload(2).is_err(), "a recording that is named badly is not none");
+        assert_eq!(one.payload(3).unwrap(), Some(Payload::Molecule("CCO".to_owned())));
+        let bare = one.table.set(&[3], "smiles", "").unwrap();
+        assert_eq!(Experiment::new("e", "/", bare).unwrap().payload(3).unwrap(), None);
         assert_eq!(one.address(1).unwrap().series, 2);
         assert!(one.address(2).unwrap_err().to_string().starts_with("row 3 (c), column crop_x"));
         assert!(one.address(3).unwrap_err().to_string().contains("column path"));
@@ -216,5 +241,29 @@ mod tests {
         let other = Experiment::new("e", "/screen", one.table.clone()).unwrap();
         assert_eq!(one.id.len(), 32);
         assert_ne!(one.id, other.id);
+    }
+
+    #[test]
+    fn a_semicolon_separates_the_files_of_channels_and_stains_name_them() {
+        let frame = df!(
+            "row_id" => ["a", "b", "c", "d", "e"],
+            "path" => ["x/a.tif; b.tif", "a.tif;b.tif", "a.tif", "a.tif;", "a.tif; ;b.tif"],
+            "stain" => ["FKHR-EGFP;DNA", "DNA", "TMRM; DNA", "x;y", "x;y"],
+        )
+        .unwrap();
+        let one = Experiment::new("e", "/screen", Table::from_frame(frame).unwrap()).unwrap();
+        let address = one.address(0).unwrap();
+        let files: Vec<&str> = address.files().map(|file| file.to_str().unwrap()).collect();
+        assert_eq!(files, ["/screen/x/a.tif", "/screen/b.tif"]);
+        assert_eq!(address.stains, ["FKHR-EGFP", "DNA"]);
+        assert_eq!(one.address(1).unwrap().stains, [""; 0], "one name for two files names neither");
+        assert_eq!(one.address(2).unwrap(), Address::of("/screen/a.tif"), "a file names its own channels");
+        for row in [3, 4] {
+            let text = one.address(row).unwrap_err().to_string();
+            assert!(
+                text.contains("column path: the name of a file is missing before or after a ;"),
+                "{text}"
+            );
+        }
     }
 }

@@ -6,9 +6,8 @@ use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use tempfile::NamedTempFile;
-
 use super::{ExportError, persist, temporary};
+use crate::atomic_file::Pending;
 
 /// Shortest delay that viewers honour, in hundredths of a second; they slow faster films down to 10 a second.
 const SHORTEST_CS: u64 = 2;
@@ -34,7 +33,7 @@ pub struct GifWriter {
     path: PathBuf,
     width: u16,
     height: u16,
-    encoder: gif::Encoder<BufWriter<NamedTempFile>>,
+    encoder: gif::Encoder<BufWriter<Pending>>,
     /// Pixels of the frame before, RGBA; empty before the first.
     before: Vec<u8>,
     /// Time that was asked for, and hundredths that were written: rounding must not add up.

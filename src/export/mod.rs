@@ -1,5 +1,5 @@
 //! Exported files. Every writer streams, reports progress, can be cancelled, and leaves nothing behind
-//! unless it finished: the bytes go to a temporary file beside the target, which is renamed at the end.
+//! unless it finished: the file gets its name at the end.
 
 pub mod embeddings;
 pub mod figure;
@@ -9,16 +9,16 @@ mod ome_xml;
 pub mod pair;
 pub mod png;
 pub mod predictions;
+mod xml;
 
 use std::io;
 use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
 
 pub use gif::{GifOptions, GifWriter};
 pub use ome_tiff::{MovieMeta, OmeTiffOptions, OmeTiffWriter, write_ome_tiff};
 pub use png::{PngOptions, write_png};
 
+use crate::atomic_file::Pending;
 use crate::progress::Cancelled;
 use crate::video::VideoError;
 
@@ -65,28 +65,12 @@ impl ExportError {
     }
 }
 
-/// The folder of a file.
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Starts a file that gets its name from [`persist`].
+fn temporary(path: &Path) -> Result<Pending, ExportError> {
+    Pending::beside(path).map_err(|e| ExportError::io(path, e))
 }
 
-/// Makes temporary files.
-fn builder() -> tempfile::Builder<'static, 'static> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".molclip-").suffix(".part");
-    // Temporary files are private by default; the result is an ordinary file.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder
-}
-
-/// A temporary file beside `path`: on the same disk, so that renaming it is atomic.
-fn temporary(path: &Path) -> Result<NamedTempFile, ExportError> {
-    builder().tempfile_in(folder(path)).map_err(|e| ExportError::io(path, e))
-}
-
-/// Puts a finished temporary file in its place.
-fn persist(file: NamedTempFile, path: &Path) -> Result<(), ExportError> {
-    file.as_file().sync_all().map_err(|e| ExportError::io(path, e))?;
-    file.persist(path).map(drop).map_err(|e| ExportError::io(path, e.error))
+/// Puts a finished file in its place.
+fn persist(file: Pending, path: &Path) -> Result<(), ExportError> {
+    file.publish(path).map_err(|e| ExportError::io(path, e))
 }

@@ -12,13 +12,13 @@ use half::f16;
 use libdeflater::{CompressionLvl, Compressor};
 use rayon::iter::ParallelIterator;
 use rayon::slice::ParallelSlice;
-use tempfile::NamedTempFile;
 use tiff::encoder::{Rational, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard};
 use tiff::tags::Tag;
 use tiff::{TiffError, TiffResult};
 
 use super::ome_xml::ome_xml;
 use super::{ExportError, persist, temporary};
+use crate::atomic_file::Pending;
 use crate::progress::Progress;
 use crate::video::{Channel, Plane, SampleType, Series, Shape, VideoError};
 
@@ -118,10 +118,10 @@ impl Default for OmeTiffOptions {
 /// The file that the encoder writes to and [`OmeTiffWriter::finish`] gets back: the encoder gives nothing back,
 /// and a buffer that is dropped would swallow the last error.
 #[derive(Clone)]
-struct Shared(Arc<Mutex<BufWriter<NamedTempFile>>>);
+struct Shared(Arc<Mutex<BufWriter<Pending>>>);
 
 impl Shared {
-    fn with<T>(&self, work: impl FnOnce(&mut BufWriter<NamedTempFile>) -> io::Result<T>) -> io::Result<T> {
+    fn with<T>(&self, work: impl FnOnce(&mut BufWriter<Pending>) -> io::Result<T>) -> io::Result<T> {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

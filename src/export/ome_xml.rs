@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::ome_tiff::MovieMeta;
+use super::xml::escape;
 use crate::video::SampleType;
 
 /// Describes a movie whose planes are stored in canonical order, the missing ones left out.
@@ -26,9 +27,9 @@ pub fn ome_xml(meta: &MovieMeta) -> String {
 
 fn write_image(xml: &mut String, meta: &MovieMeta) -> std::fmt::Result {
     let shape = meta.shape;
-    writeln!(xml, "<Image ID=\"Image:0\" Name=\"{}\">", escape(&meta.name))?;
+    writeln!(xml, "<Image ID=\"Image:0\" Name=\"{}\">", ascii(&meta.name))?;
     if let Some(description) = &meta.description {
-        writeln!(xml, "<Description>{}</Description>", escape(description))?;
+        writeln!(xml, "<Description>{}</Description>", ascii(description))?;
     }
     write!(
         xml,
@@ -58,7 +59,7 @@ fn write_image(xml: &mut String, meta: &MovieMeta) -> std::fmt::Result {
         write!(xml, "<Channel ID=\"Channel:0:{c}\" SamplesPerPixel=\"{}\"", shape.s)?;
         let channel = meta.channels.get(c).cloned().unwrap_or_default();
         if let Some(name) = &channel.name {
-            write!(xml, " Name=\"{}\"", escape(name))?;
+            write!(xml, " Name=\"{}\"", ascii(name))?;
         }
         if let Some([r, g, b]) = channel.color {
             // OME packs RGBA into a signed number.
@@ -111,22 +112,32 @@ fn pixel_type(dtype: SampleType) -> &'static str {
     }
 }
 
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            ' '..='~' => out.push(c),
-            // Control characters have no place in XML.
-            _ if c.is_control() => out.push(' '),
-            _ => {
+/// [`escape`], and character references for what is not ASCII and for line ends, which attributes do not keep.
+fn ascii(text: &str) -> String {
+    let line = |line: &str| {
+        let mut out = String::with_capacity(line.len());
+        for c in escape(line).chars() {
+            if c.is_ascii() {
+                out.push(c);
+            } else {
+                // Writing to a string cannot fail.
                 let _ = write!(out, "&#{};", u32::from(c));
             }
         }
+        out
+    };
+    text.split('\n').map(line).collect::<Vec<_>>().join("&#10;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_is_not_ascii_is_a_reference() {
+        assert_eq!(ascii("5 \u{b5}M < \"A&B\"\nnext\u{7}"), "5 &#181;M &lt; &quot;A&amp;B&quot;&#10;next ");
+        let meta = format!("<a b=\"{}\"/>", ascii("\u{3b1}-tubulin\n\u{1f52c}"));
+        let read = roxmltree::Document::parse(&meta).unwrap();
+        assert_eq!(read.root_element().attribute("b"), Some("\u{3b1}-tubulin\n\u{1f52c}"));
     }
-    out
 }

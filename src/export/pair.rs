@@ -1,11 +1,9 @@
 //! Files that belong together: what they carry to be known by, and how they are written, all or none.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
-use tempfile::TempPath;
-
-use super::{ExportError, builder, folder, persist, temporary};
+use super::ExportError;
+use crate::atomic_file::{self, NotWritten};
 
 /// Hexadecimal digits of an id: enough that none is taken for a number by who reads a table.
 const DIGITS: usize = 32;
@@ -50,114 +48,28 @@ fn id(hasher: &blake3::Hasher) -> String {
     digits
 }
 
-/// Writes files that belong together. All bytes are on the disk before the first file gets its name, so that a full
-/// disk leaves what was there before; if one cannot get its name, those that have theirs already are put back. A
-/// program that is killed between two names leaves files of two runs, which their stamps tell apart.
+/// Writes files that belong together, all or none; their folders are made if need be. A program that is killed between
+/// two names leaves files of two runs, which their stamps tell apart.
 ///
 /// # Errors
 /// The disk refuses; the error names the file.
 pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), ExportError> {
-    let mut made = Vec::with_capacity(files.len());
-    for &(path, bytes) in files {
-        let fail = |e| ExportError::io(path, e);
-        std::fs::create_dir_all(folder(path)).map_err(fail)?;
-        let mut file = temporary(path)?;
-        file.write_all(bytes).map_err(fail)?;
-        file.as_file().sync_all().map_err(fail)?;
-        made.push((path, file));
-    }
-    let mut named: Vec<(&Path, Option<TempPath>)> = Vec::new();
-    for (place, (path, file)) in made.into_iter().enumerate() {
-        // Nothing can go wrong after the last.
-        let before = if place + 1 < files.len() { keep(path) } else { Ok(None) };
-        match before.and_then(|before| persist(file, path).map(|()| before)) {
-            Ok(before) => named.push((path, before)),
-            Err(e) => {
-                put_back(named);
-                return Err(e);
-            }
-        }
-    }
-    Ok(())
-}
-
-/// A second name for the file that is there; `None` where none is.
-fn keep(path: &Path) -> Result<Option<TempPath>, ExportError> {
-    match builder().make_in(folder(path), |second| std::fs::hard_link(path, second)) {
-        Ok(kept) => Ok(Some(kept.into_temp_path())),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        // Not every disk can give a file two names.
-        Err(_) => {
-            let mut copy = temporary(path)?;
-            std::fs::File::open(path)
-                .and_then(|mut file| {
-                    io::copy(&mut file, copy.as_file_mut())?;
-                    copy.as_file().set_permissions(file.metadata()?.permissions())
-                })
-                .map_err(|e| ExportError::io(path, e))?;
-            Ok(Some(copy.into_temp_path()))
-        }
-    }
-}
-
-/// Gives files the content that they had.
-fn put_back(named: Vec<(&Path, Option<TempPath>)>) {
-    for (path, before) in named.into_iter().rev() {
-        let back = match before {
-            Some(before) => before.persist(path).map_err(|e| {
-                let (why, kept) = (e.error, e.path.keep());
-                let kept = kept.map(|kept| kept.display().to_string()).unwrap_or_default();
-                format!("{why}; it is kept as {kept}")
-            }),
-            None => std::fs::remove_file(path).map_err(|e| e.to_string()),
-        };
-        if let Err(why) = back {
-            log::warn!("{}: what was there before could not be put back: {why}", path.display());
-        }
-    }
+    atomic_file::write_together(files).map_err(|NotWritten { path, source }| ExportError::Io { path, source })
 }
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
 
-    fn names(folder: &Path) -> Vec<String> {
-        let entries = std::fs::read_dir(folder).unwrap();
-        let mut names: Vec<String> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
     #[test]
-    fn files_are_replaced_together_and_nothing_else_is_left() {
+    fn the_file_that_cannot_be_written_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let (a, b) = (folder.path().join("new/a"), folder.path().join("new/b"));
-        for text in ["first", "second"] {
-            write_together(&[(&a, text.as_bytes()), (&b, text.as_bytes())]).unwrap();
-            assert_eq!(std::fs::read(&a).unwrap(), text.as_bytes());
-            assert_eq!(std::fs::read(&b).unwrap(), text.as_bytes());
-            assert_eq!(names(&folder.path().join("new")), ["a", "b"]);
-        }
-    }
-
-    #[test]
-    fn where_one_file_cannot_get_its_name_the_others_are_as_they_were() {
-        let folder = tempfile::tempdir().unwrap();
-        let at = |name: &str| -> PathBuf { folder.path().join(name) };
+        let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         // No file takes the place of a folder.
-        std::fs::create_dir(at("c")).unwrap();
-        std::fs::write(at("a"), "old").unwrap();
-        let error =
-            write_together(&[(&at("a"), b"new"), (&at("b"), b"new"), (&at("c"), b"new")]).unwrap_err();
-        assert!(matches!(&error, ExportError::Io { path, .. } if *path == at("c")), "{error}");
-        assert_eq!(std::fs::read(at("a")).unwrap(), b"old");
-        assert_eq!(names(folder.path()), ["a", "c"], "b was not there, and is not");
-        let error = write_together(&[(&at("c"), b"new"), (&at("a"), b"new")]).unwrap_err();
-        assert!(matches!(&error, ExportError::Io { path, .. } if *path == at("c")), "{error}");
-        assert_eq!((std::fs::read(at("a")).unwrap(), names(folder.path()).len()), (b"old".to_vec(), 2));
+        std::fs::create_dir(&b).unwrap();
+        let error = write_together(&[(&a, b"new"), (&b, b"new")]).unwrap_err();
+        assert!(matches!(&error, ExportError::Io { path, .. } if *path == b), "{error}");
+        assert!(!a.exists());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub fn write_png(
         png::EncodingError::IoError(e) => ExportError::io(path, e),
         other => ExportError::content(path, format!("{other}.")),
     };
-    let mut out = BufWriter::new(file.as_file_mut());
+    let mut out = BufWriter::new(&mut file);
     let mut encoder = png::Encoder::new(&mut out, width, height);
     encoder.set_color(png::ColorType::Rgba);
     encoder.set_depth(png::BitDepth::Eight);

@@ -7,6 +7,7 @@ use cubecl_runtime::config::cache::CacheConfig;
 use cubecl_runtime::config::{CubeClRuntimeConfig, RuntimeConfig};
 use serde::{Deserialize, Serialize};
 
+use super::burn_errors::told;
 use super::device::GpuDevice;
 use super::error::GpuError;
 use super::thread::ComputeThread;
@@ -101,13 +102,22 @@ impl Compute {
     pub fn check(&self) -> Result<(), GpuError> {
         let Some(gpu) = &self.gpu else { return Ok(()) };
         let synced = self.device.sync();
-        if let Some(reason) = gpu.lost() {
-            return Err(GpuError::Lost { reason });
+        if let Some(fault) = gpu.take_fault() {
+            return Err(fault);
         }
-        if let Some(message) = gpu.take_error() {
-            return Err(GpuError::Device { message });
+        synced.map_err(|error| told(error.to_string(), |message| GpuError::Device { message }))
+    }
+
+    /// Why a job failed: the device's own error where it has one, which is then taken. The job's says no more than that
+    /// a tensor was never written, where memory ran out before.
+    pub fn cause(&self, error: GpuError) -> GpuError {
+        let fault = self.gpu.as_ref().and_then(GpuDevice::take_fault);
+        match fault {
+            // A buffer that was not made is then used by mistake.
+            Some(GpuError::Device { .. }) if matches!(error, GpuError::OutOfMemory { .. }) => error,
+            Some(fault) => fault,
+            None => error,
         }
-        synced.map_err(|error| GpuError::Device { message: error.to_string() })
     }
 }
 
@@ -183,10 +193,33 @@ mod tests {
     }
 
     #[test]
+    fn the_devices_own_error_says_why_a_job_failed() {
+        let gpu = GpuDevice::headless().unwrap();
+        let compute = gpu.compute(ComputeChoice::Gpu).unwrap();
+        let mistake = || {
+            drop(gpu.device.create_buffer(&wgpu::BufferDescriptor {
+                label: Some("too large"),
+                size: u64::MAX / 2,
+                usage: wgpu::BufferUsages::STORAGE,
+                mapped_at_creation: false,
+            }));
+        };
+        let job = GpuError::Job { message: "a tensor was never written".into() };
+        assert_eq!(compute.cause(job.clone()), job);
+        mistake();
+        assert!(compute.cause(job.clone()).to_string().contains("too large"));
+        assert_eq!(compute.cause(job.clone()), job, "it is told once");
+        mistake();
+        let full = GpuError::OutOfMemory { detail: "a tensor".into() };
+        assert_eq!(compute.cause(full.clone()), full, "memory comes first");
+    }
+
+    #[test]
     fn the_cpu_needs_no_adapter() {
         let compute = headless_compute(ComputeChoice::Cpu).unwrap();
         assert_eq!(compute.target(), ComputeTarget::Cpu);
         assert!(compute.label().starts_with("Flex"));
         compute.check().unwrap();
+        assert_eq!(compute.cause(GpuError::ThreadGone), GpuError::ThreadGone);
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::burn_thread;
 use super::compute::{self, AdapterTraits, Compute, ComputeChoice, ComputeTarget};
 use super::error::GpuError;
 use super::frame_pool::FramePool;
@@ -29,7 +30,7 @@ pub struct GpuDevice {
 #[derive(Debug, Default)]
 struct Shared {
     lost: Mutex<Option<String>>,
-    error: Mutex<Option<String>>,
+    error: Mutex<Option<GpuError>>,
     probed: Mutex<Option<Instant>>,
     burn: Mutex<Option<burn::tensor::Device>>,
     frames: FramePool,
@@ -119,9 +120,14 @@ impl GpuDevice {
         lock(&self.shared.lost).clone()
     }
 
-    /// The last error on the device that no error scope caught, taken: the next call gives `None`.
-    pub fn take_error(&self) -> Option<String> {
+    /// The first error on the device that no error scope caught, taken: the next call gives `None`.
+    pub fn take_error(&self) -> Option<GpuError> {
         lock(&self.shared.error).take()
+    }
+
+    /// Its loss, or else [`Self::take_error`].
+    pub(super) fn take_fault(&self) -> Option<GpuError> {
+        self.lost().map(|reason| GpuError::Lost { reason }).or_else(|| self.take_error())
     }
 
     /// Who would compute, without starting anything.
@@ -207,10 +213,14 @@ impl GpuDevice {
             queue: self.queue.clone(),
             backend: info.backend,
         };
-        let start = || burn::tensor::Device::wgpu_options().setup(setup).init();
+        let start = || -> Result<burn::tensor::Device, String> {
+            let device = burn::tensor::Device::wgpu_options().setup(setup).init();
+            let device = device.map_err(|error| error.to_string())?;
+            burn_thread::mark(&device).map_err(|error| error.to_string())?;
+            Ok(device)
+        };
         let device = std::panic::catch_unwind(std::panic::AssertUnwindSafe(start))
-            .map_err(|payload| super::thread::panic_message(payload.as_ref()))
-            .and_then(|result| result.map_err(|error| error.to_string()))
+            .unwrap_or_else(|payload| Err(super::thread::panic_message(payload.as_ref())))
             .map_err(|detail| GpuError::NoCompute { adapter: info.name, detail })?;
         // Burn put its own handlers on the device. Its loss callback stays, because Burn's reads turn into
         // errors through it and loss is found by probing instead; its error handler, which panics in
@@ -224,13 +234,13 @@ impl GpuDevice {
     fn catch_errors(&self) {
         let shared = Arc::downgrade(&self.shared);
         self.device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| {
+            let error = GpuError::from(error);
             log::error!("wgpu: {error}");
             if let Some(shared) = shared.upgrade() {
-                lock(&shared.error).get_or_insert_with(|| error.to_string());
-                // Burn relies on a panic in its own threads (named "DS…") to fail the tensors in work; it
-                // catches that panic. Without it their memory would pass for results.
-                let burns_thread = std::thread::current().name().is_some_and(|name| name.starts_with("DS"));
-                assert!(!burns_thread || lock(&shared.lost).is_some(), "wgpu error: {error}");
+                lock(&shared.error).get_or_insert_with(|| error.clone());
+                // Burn relies on a panic in its own thread to fail the tensors in work; it catches that panic. Without
+                // it their memory would pass for results.
+                assert!(!burn_thread::is_this() || lock(&shared.lost).is_some(), "wgpu error: {error}");
             }
         }));
     }

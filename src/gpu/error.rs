@@ -33,10 +33,16 @@ pub enum GpuError {
         /// What the driver said.
         reason: String,
     },
-    /// An error on the device that nothing else caught, such as running out of memory.
+    /// Memory ran out; work on less at once may succeed.
     #[error(
-        "The graphics device reported an error: {message}. If memory ran out, use a smaller batch or --compute cpu."
+        "The graphics device has too little memory: {detail}. Use a smaller batch, or compute on the CPU: --compute cpu."
     )]
+    OutOfMemory {
+        /// What it was for, as wgpu or Burn says.
+        detail: String,
+    },
+    /// Another error on the device.
+    #[error("The graphics device reported an error: {message}. To go on, compute on the CPU: --compute cpu.")]
     Device {
         /// What wgpu or Burn said.
         message: String,
@@ -58,6 +64,16 @@ pub enum GpuError {
     ThreadGone,
 }
 
+impl From<wgpu::Error> for GpuError {
+    fn from(error: wgpu::Error) -> Self {
+        match error {
+            // The error itself says nothing but that; its source names the call and the label.
+            wgpu::Error::OutOfMemory { source } => Self::OutOfMemory { detail: source.to_string() },
+            error => Self::Device { message: error.to_string() },
+        }
+    }
+}
+
 /// Frames or numbers that were refused before anything was done.
 pub(super) fn refused(detail: String) -> GpuError {
     GpuError::Frames { detail }
@@ -72,8 +88,9 @@ pub(super) fn caught<T>(device: &wgpu::Device, work: impl FnOnce() -> T) -> Resu
     let memory = pollster::block_on(memory.pop());
     let internal = pollster::block_on(internal.pop());
     let validation = pollster::block_on(validation.pop());
-    match validation.or(internal).or(memory) {
-        Some(error) => Err(GpuError::Device { message: error.to_string() }),
+    // What uses a buffer for which there was no memory is invalid too.
+    match memory.or(validation).or(internal) {
+        Some(error) => Err(error.into()),
         None => Ok(result),
     }
 }
@@ -144,6 +161,16 @@ mod tests {
         assert!(remedy_for("linux", "").contains("lavapipe"));
         assert!(remedy_for("windows", "").contains("driver"));
         assert!(remedy_for("macos", "").contains("Metal"));
+    }
+
+    #[test]
+    fn memory_that_ran_out_is_told_by_wgpus_type() {
+        let source = || Box::new(std::io::Error::other("In Device::create_buffer"));
+        let full = GpuError::from(wgpu::Error::OutOfMemory { source: source() });
+        assert_eq!(full, GpuError::OutOfMemory { detail: "In Device::create_buffer".into() });
+        let description = "Out of Memory, it says".to_owned();
+        let other = GpuError::from(wgpu::Error::Validation { source: source(), description });
+        assert!(matches!(other, GpuError::Device { .. }), "not by words");
     }
 
     #[test]

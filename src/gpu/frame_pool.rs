@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::error::GpuError;
+use super::plane::Raster;
 use super::samples::{Form, Samples, storage};
-use crate::video::Plane;
 
 /// Bytes that frames may take on a graphics card of its own memory.
 const CARD: u64 = 512 << 20;
@@ -73,12 +73,12 @@ impl FramePool {
     ///
     /// # Errors
     /// The planes differ in size or type, or the device cannot hold them.
-    pub fn get_or_upload(
+    pub fn get_or_upload<P: Raster>(
         &self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
         key: FrameKey,
-        planes: &[Arc<Plane>],
+        planes: &[Arc<P>],
     ) -> Result<(Samples, bool), GpuError> {
         let mut pool = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(samples) = pool.get(&key) {
@@ -87,7 +87,7 @@ impl FramePool {
         let form = Form::of(device, planes)?;
         let buffer = pool.make_room(form.bytes());
         let buffer = buffer.unwrap_or_else(|| Arc::new(storage(device, form.bytes())));
-        let samples = form.write(queue, buffer, planes);
+        let samples = form.write(queue, buffer);
         pool.bytes += samples.buffer.size();
         let used = pool.clock;
         pool.frames.insert(key, Kept { samples: samples.clone(), used });
@@ -129,12 +129,21 @@ impl Pool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gpu::GpuDevice;
-    use crate::video::SampleType;
+    use crate::gpu::{GpuDevice, PlaneView, SampleFormat};
 
-    fn plane(side: usize) -> Vec<Arc<Plane>> {
-        let bytes = vec![0; side * side];
-        vec![Arc::new(Plane { width: side, height: side, samples: 1, dtype: SampleType::U8, bytes })]
+    /// A dark square of so many px.
+    struct Square(usize);
+
+    impl Raster for Square {
+        fn view(&self) -> PlaneView<'_> {
+            let Self(side) = *self;
+            let bytes = vec![0u8; side * side].into();
+            PlaneView { width: side, height: side, samples: 1, format: SampleFormat::U8, bytes }
+        }
+    }
+
+    fn plane(side: usize) -> Vec<Arc<Square>> {
+        vec![Arc::new(Square(side))]
     }
 
     fn key(t: usize) -> FrameKey {

@@ -9,24 +9,34 @@ use bytemuck::{Pod, Zeroable};
 
 use super::frame_pipeline::{self, Kind, Pipelines};
 use super::frame_pool::{FrameKey, FramePool};
-use super::samples::{Samples, dtype_code};
-use crate::video::Plane;
-use crate::video::display::Projection;
-use crate::video::lut::Lut;
+use super::plane::Raster;
+use super::samples::Samples;
 
-/// One channel to draw.
+/// Colours from the darkest to the brightest value, sRGB: 256, or as many as a palette has.
+pub type ColorTable = Arc<Vec<[u8; 3]>>;
+
+/// What is drawn of several focal planes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ZProjection {
+    /// The brightest value.
+    Max,
+    /// The mean value.
+    Mean,
+}
+
+/// One channel to draw, from planes of type `P`.
 #[derive(Clone)]
-pub struct ChannelDraw {
+pub struct ChannelDraw<P> {
     /// Which frame of which channel it is.
     pub frame: FrameKey,
     /// Its planes, one for a slice, all that exist for a projection. All of one size and type.
-    pub planes: Vec<Arc<Plane>>,
+    pub planes: Vec<Arc<P>>,
     /// Value shown darkest and brightest.
     pub limits: (f64, f64),
     /// Exponent.
     pub gamma: f64,
     /// Colours.
-    pub lut: Lut,
+    pub lut: ColorTable,
     /// Table backwards.
     pub invert: bool,
     /// Samples are indices into the table.
@@ -35,7 +45,7 @@ pub struct ChannelDraw {
 
 /// A frame to draw, in framebuffer pixels.
 #[derive(Clone)]
-pub struct FrameDraw {
+pub struct FrameDraw<P> {
     /// Identifies the view, so that it keeps its buffers from frame to frame.
     pub view: u64,
     /// Top left corner of the viewport, px.
@@ -46,12 +56,12 @@ pub struct FrameDraw {
     pub origin: [f32; 2],
     /// Image px per framebuffer px.
     pub step: f32,
-    /// Of z.
-    pub projection: Projection,
+    /// Of z; a single plane is drawn as it is.
+    pub projection: ZProjection,
     /// Around the frame, sRGB.
     pub background: [u8; 3],
     /// In drawing order.
-    pub channels: Vec<ChannelDraw>,
+    pub channels: Vec<ChannelDraw<P>>,
 }
 
 #[repr(C)]
@@ -75,7 +85,7 @@ struct Slot {
     frame: FrameKey,
     params: wgpu::Buffer,
     samples: Samples,
-    lut: (Lut, wgpu::Buffer),
+    lut: (ColorTable, wgpu::Buffer),
     bind_group: wgpu::BindGroup,
     kind: Option<Kind>,
     /// [`FrameRenderer::generation`] when it was last drawn.
@@ -130,7 +140,7 @@ impl FrameRenderer {
     }
 
     /// Uploads what is new and sets the parameters; before the render pass.
-    pub fn prepare(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, draw: &FrameDraw) {
+    pub fn prepare<P: Raster>(&mut self, device: &wgpu::Device, queue: &wgpu::Queue, draw: &FrameDraw<P>) {
         self.generation += 1;
         self.failures.remove(&draw.view);
         self.pipelines.ensure(device, Kind::Background(draw.background));
@@ -145,29 +155,32 @@ impl FrameRenderer {
         self.slots.retain(|_, slot| slot.used >= oldest);
     }
 
-    fn prepare_channel(
+    fn prepare_channel<P: Raster>(
         &mut self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        draw: &FrameDraw,
-        channel: &ChannelDraw,
+        draw: &FrameDraw<P>,
+        channel: &ChannelDraw<P>,
         added: bool,
     ) -> Result<(), String> {
-        let Some(plane) = channel.planes.first() else { return Err("no plane to draw".into()) };
+        if channel.planes.is_empty() {
+            return Err("no plane to draw".into());
+        }
         let key = (draw.view, channel.frame.channel);
         let mut slot = match self.slots.remove(&key) {
             Some(slot) if slot.frame == channel.frame && Arc::ptr_eq(&slot.lut.0, &channel.lut) => slot,
             last => self.slot(device, queue, channel, last)?,
         };
+        let Samples { width, height, samples, depth, format, .. } = slot.samples;
         let (low, high) = channel.limits;
         let params = Params {
             rect_min: draw.rect_min,
             rect_size: draw.rect_size,
             origin: draw.origin,
-            size: [plane.width as u32, plane.height as u32],
+            size: [width, height],
             step: draw.step,
-            samples: plane.samples as u32,
-            depth: channel.planes.len() as u32,
+            samples,
+            depth,
             plane_words: slot.samples.plane_words(),
             low: low as f32,
             // Equal limits make a threshold, not a division by zero.
@@ -177,16 +190,16 @@ impl FrameRenderer {
         };
         let footprint = (draw.step.round() as u32).clamp(1, self.most_samples);
         let kind = Kind::Channel(frame_pipeline::Channel {
-            dtype: dtype_code(slot.samples.dtype),
+            dtype: format.code(),
             footprint: if channel.indexed { 1 } else { footprint },
             projection: match draw.projection {
-                _ if channel.planes.len() == 1 => 0,
-                Projection::Slice | Projection::Max => 1,
-                Projection::Mean => 2,
+                _ if depth == 1 => 0,
+                ZProjection::Max => 1,
+                ZProjection::Mean => 2,
             },
             linear: channel.gamma == 1.0,
             indexed: channel.indexed,
-            color: plane.samples >= 3,
+            color: samples >= 3,
             added,
         });
         self.pipelines.ensure(device, kind);
@@ -198,11 +211,11 @@ impl FrameRenderer {
     }
 
     /// The slot of a frame, with what can be kept of the view's last one.
-    fn slot(
+    fn slot<P: Raster>(
         &mut self,
         device: &wgpu::Device,
         queue: &wgpu::Queue,
-        channel: &ChannelDraw,
+        channel: &ChannelDraw<P>,
         last: Option<Slot>,
     ) -> Result<Slot, String> {
         let (params, lut) = last.map(|Slot { params, lut, .. }| (params, lut)).unzip();
@@ -214,7 +227,7 @@ impl FrameRenderer {
                 mapped_at_creation: false,
             })
         });
-        let lut = lut.filter(|(table, _): &(Lut, _)| Arc::ptr_eq(table, &channel.lut));
+        let lut = lut.filter(|(table, _): &(ColorTable, _)| Arc::ptr_eq(table, &channel.lut));
         let lut = lut.unwrap_or_else(|| lut_buffer(device, queue, &channel.lut));
         // The last frame was given back above, so that the pool may write over it.
         let start = Instant::now();
@@ -241,7 +254,7 @@ impl FrameRenderer {
     }
 
     /// Draws what [`Self::prepare`] prepared; inside the render pass.
-    pub fn paint(&self, pass: &mut wgpu::RenderPass<'_>, draw: &FrameDraw) {
+    pub fn paint<P>(&self, pass: &mut wgpu::RenderPass<'_>, draw: &FrameDraw<P>) {
         if let Some(pipeline) = self.pipelines.get(Kind::Background(draw.background)) {
             pass.set_pipeline(pipeline);
             pass.draw(0..3, 0..1);
@@ -260,7 +273,7 @@ fn next_up(v: f32) -> f32 {
     v + (v.abs() * f32::EPSILON).max(f32::MIN_POSITIVE)
 }
 
-fn lut_buffer(device: &wgpu::Device, queue: &wgpu::Queue, lut: &Lut) -> (Lut, wgpu::Buffer) {
+fn lut_buffer(device: &wgpu::Device, queue: &wgpu::Queue, lut: &ColorTable) -> (ColorTable, wgpu::Buffer) {
     let words: Vec<u32> = lut.iter().map(|[r, g, b]| u32::from_le_bytes([*r, *g, *b, 255])).collect();
     let buffer = device.create_buffer(&wgpu::BufferDescriptor {
         label: Some("look-up table"),

@@ -15,8 +15,7 @@ use cubecl_runtime::storage::ManagedResource;
 use super::compute::Compute;
 use super::device::GpuDevice;
 use super::error::{GpuError, caught, refused};
-use super::samples::{Samples, dtype_code};
-use crate::video::Crop;
+use super::samples::Samples;
 
 /// Most bilinear samples per side of an output pixel.
 pub const MOST_SAMPLES: u32 = 64;
@@ -35,6 +34,19 @@ pub struct Frame {
     pub sample: u32,
 }
 
+/// A rectangle of a frame, px.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// Left column.
+    pub x: usize,
+    /// Top row.
+    pub y: usize,
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+}
+
 /// Where the output's pixels lie in the frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Geometry {
@@ -44,7 +56,7 @@ pub struct Geometry {
     /// Source pixels.
     pub shift: [f32; 2],
     /// The part of the frames that is seen, the rest is background; all of it without. The centre is that of the part.
-    pub part: Option<Crop>,
+    pub part: Option<Part>,
     /// Bilinear samples per side of an output pixel; as many as no source pixel is passed over by without.
     pub samples: Option<u32>,
 }
@@ -235,7 +247,7 @@ impl Resampler {
                 Some((_, group)) => group.clone(),
                 None => self.bind(device, &uniforms, samples, target),
             };
-            pass.set_pipeline(&self.pipeline(device, dtype_code(samples.dtype)));
+            pass.set_pipeline(&self.pipeline(device, samples.format.code()));
             pass.set_bind_group(0, &group, &[(k * stride) as u32]);
             pass.dispatch_workgroups(groups, groups, 1);
             bound = Some((samples, group));
@@ -298,14 +310,16 @@ fn shape(videos: &[Video], size: usize, limits: &wgpu::Limits) -> Result<[usize;
         let (c, n) = (other.scaling.len(), other.frames.len());
         return Err(refused(format!("{n} frames in {c} channels stand beside {count} in {channels}")));
     }
+    if size == 0 {
+        return Err(refused("a network cannot see 0 × 0 px".to_owned()));
+    }
     let bytes = (size as u64).saturating_mul(size as u64).saturating_mul((count * videos.len() * 4) as u64);
-    if size == 0
-        || size.div_ceil(WORKGROUP as usize) > limits.max_compute_workgroups_per_dimension as usize
+    if size.div_ceil(WORKGROUP as usize) > limits.max_compute_workgroups_per_dimension as usize
         || bytes > limits.max_storage_buffer_binding_size.min(1 << 33)
     {
         let count = count * videos.len();
-        let message = format!("buffer too large: {count} frames of {size} × {size} px for a network");
-        return Err(GpuError::Device { message });
+        let detail = format!("it cannot hold {count} frames of {size} × {size} px at once for a network");
+        return Err(GpuError::OutOfMemory { detail });
     }
     Ok([videos.len(), channels, count / channels, size, size])
 }
@@ -366,16 +380,15 @@ type Server = <WgpuRuntime as Runtime>::Server;
 
 /// A tensor's memory, with all work on it submitted; consumes one handle of the tensor.
 fn memory_of(tensor: Tensor<5>) -> Result<ManagedResource<WgpuResource>, GpuError> {
-    let failed = |message: String| GpuError::Device { message };
     let lazy = tensor.try_into_primitive::<Wgpu>().map_err(|_| elsewhere())?;
     // Runs what fusion has put off.
     let cube = lazy.client.clone().resolve_tensor_float::<CubeBackend>(lazy);
     if cube.dtype != DType::F32 || !cube.is_contiguous() {
-        return Err(failed("an empty tensor is not stored row by row in 32 bits".to_owned()));
+        let message = "an empty tensor is not stored row by row in 32 bits".to_owned();
+        return Err(GpuError::Device { message });
     }
-    let memory =
-        cube.client.get_resource::<Server>(cube.handle.clone()).map_err(|e| failed(e.to_string()))?;
+    let memory = cube.client.get_resource::<Server>(cube.handle.clone())?;
     // Work of earlier owners of this memory comes before ours.
-    cube.client.flush().map_err(|e| failed(e.to_string()))?;
+    cube.client.flush()?;
     Ok(memory)
 }

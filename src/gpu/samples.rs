@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::device::GpuDevice;
 use super::error::{GpuError, caught, refused};
-use crate::video::{Plane, SampleType};
+use super::plane::{PlaneView, Raster, SampleFormat};
 
 /// Frames of one size and type in the device's memory. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -12,8 +12,8 @@ pub struct Samples {
     /// `[frames, depth, height, width, samples]`, usable as `STORAGE`. Every focal plane begins on a 32-bit word where
     /// there are several; frames of one plane follow each other without a gap.
     pub buffer: Arc<wgpu::Buffer>,
-    /// Type of a sample; never `F64`, which is narrowed to `F32` on the way.
-    pub dtype: SampleType,
+    /// Of each sample.
+    pub format: SampleFormat,
     /// Columns.
     pub width: u32,
     /// Rows.
@@ -31,11 +31,11 @@ impl Samples {
     ///
     /// # Errors
     /// They are not, or the device cannot hold them.
-    pub fn upload(gpu: &GpuDevice, planes: &[Arc<Plane>]) -> Result<Self, GpuError> {
+    pub fn upload<P: Raster>(gpu: &GpuDevice, planes: &[Arc<P>]) -> Result<Self, GpuError> {
         let form = Form::of(&gpu.device, planes)?;
         caught(&gpu.device, || {
             let buffer = Arc::new(storage(&gpu.device, form.bytes()));
-            form.write(&gpu.queue, buffer, planes)
+            form.write(&gpu.queue, buffer)
         })
     }
 
@@ -56,13 +56,13 @@ impl Samples {
             write(&gpu.queue, &buffer, 0, bytemuck::cast_slice(values));
             buffer
         })?;
-        let dtype = SampleType::U16;
-        Ok(Self { buffer: Arc::new(buffer), dtype, width, height, samples: 1, depth: 1, frames })
+        let format = SampleFormat::U16;
+        Ok(Self { buffer: Arc::new(buffer), format, width, height, samples: 1, depth: 1, frames })
     }
 
     /// Why the shader could read something else than these samples, if it could.
     pub(super) fn problem(&self, frame: u32, sample: u32, limits: &wgpu::Limits) -> Option<String> {
-        let Self { width, height, samples, depth, frames, dtype, buffer } = self;
+        let Self { width, height, samples, depth, frames, buffer, .. } = self;
         let bytes = self.bytes();
         if *width == 0 || *height == 0 || *depth == 0 {
             Some(format!("a frame of {width} × {height} px in {depth} planes is empty"))
@@ -70,8 +70,6 @@ impl Samples {
             Some(format!("sample {} is asked for, a pixel has {samples}", sample + 1))
         } else if frame >= *frames || (*frames > 1 && *depth > 1) {
             Some(format!("frame {} is asked for, there are {frames} of {depth} planes", frame + 1))
-        } else if *dtype == SampleType::F64 {
-            Some("64-bit samples must be narrowed first".to_owned())
         } else if buffer.size() < bytes || !buffer.usage().contains(wgpu::BufferUsages::STORAGE) {
             Some(format!("{width} × {height} px need a storage buffer of {bytes} bytes"))
         } else if bytes > limits.max_storage_buffer_binding_size.min(u64::from(u32::MAX)) {
@@ -88,7 +86,7 @@ impl Samples {
 
     /// 32-bit words from one focal plane to the next.
     pub(super) fn plane_words(&self) -> u32 {
-        (plane_bytes(self.dtype, [self.width, self.height, self.samples]) / 4) as u32
+        (plane_bytes(self.format, [self.width, self.height, self.samples]) / 4) as u32
     }
 
     /// Bytes of all planes.
@@ -96,73 +94,61 @@ impl Samples {
         let sides = [self.width, self.height, self.samples];
         if self.frames > 1 {
             let values = sides.into_iter().chain([self.frames]).map(u128::from).product::<u128>();
-            return aligned(values * self.dtype.size() as u128);
+            return aligned(values * self.format.size() as u128);
         }
-        plane_bytes(self.dtype, sides).saturating_mul(u64::from(self.depth))
+        plane_bytes(self.format, sides).saturating_mul(u64::from(self.depth))
     }
 }
 
-/// What some focal planes of one frame have in common, and that a device can hold them.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Form {
-    dtype: SampleType,
+/// The focal planes of one frame, of one size and type, and that a device can hold them.
+#[derive(Debug)]
+pub(super) struct Form<'a> {
+    planes: Vec<PlaneView<'a>>,
+    format: SampleFormat,
     width: u32,
     height: u32,
     samples: u32,
     depth: u32,
-    narrow: bool,
 }
 
-impl Form {
+impl<'a> Form<'a> {
     /// Of planes of one size and type.
-    pub fn of(device: &wgpu::Device, planes: &[Arc<Plane>]) -> Result<Self, GpuError> {
+    pub fn of<P: Raster>(device: &wgpu::Device, planes: &'a [Arc<P>]) -> Result<Self, GpuError> {
+        let planes: Vec<PlaneView<'a>> = planes.iter().map(|plane| plane.view()).collect();
         let first = planes.first().ok_or_else(|| refused("a frame has no plane".to_owned()))?;
-        let form = |plane: &Plane| (plane.width, plane.height, plane.samples, plane.dtype);
+        let form = |plane: &PlaneView<'_>| (plane.width, plane.height, plane.samples, plane.format);
         if planes.iter().any(|plane| form(plane) != form(first)) {
             return Err(refused("the focal planes of a frame differ in size or type".to_owned()));
         }
-        let narrow = first.dtype == SampleType::F64;
         let count = |n: usize| u32::try_from(n).map_err(|_| refused(format!("{n} is too large a frame")));
-        let form = Self {
-            dtype: if narrow { SampleType::F32 } else { first.dtype },
-            width: count(first.width)?,
-            height: count(first.height)?,
-            samples: count(first.samples)?,
-            depth: count(planes.len())?,
-            narrow,
-        };
-        let whole = first.width * first.height * first.samples * first.dtype.size();
+        let (width, height) = (count(first.width)?, count(first.height)?);
+        let (samples, depth, format) = (count(first.samples)?, count(planes.len())?, first.format);
+        let whole = first.width * first.height * first.samples * format.size();
         if let Some(plane) = planes.iter().find(|plane| plane.bytes.len() != whole) {
             return Err(refused(format!("a plane has {} bytes instead of {whole}", plane.bytes.len())));
         }
+        let form = Self { planes, format, width, height, samples, depth };
         fits(device, form.bytes())?;
         Ok(form)
     }
 
-    const fn sides(&self) -> [u32; 3] {
-        [self.width, self.height, self.samples]
+    /// Bytes of one plane in the buffer.
+    fn stride(&self) -> u64 {
+        plane_bytes(self.format, [self.width, self.height, self.samples])
     }
 
     /// Bytes of the buffer.
     pub fn bytes(&self) -> u64 {
-        plane_bytes(self.dtype, self.sides()).saturating_mul(u64::from(self.depth))
+        self.stride().saturating_mul(u64::from(self.depth))
     }
 
     /// Writes the planes into a buffer that is large enough.
-    pub fn write(&self, queue: &wgpu::Queue, buffer: Arc<wgpu::Buffer>, planes: &[Arc<Plane>]) -> Samples {
-        let stride = plane_bytes(self.dtype, self.sides());
-        for (z, plane) in planes.iter().enumerate() {
-            let offset = z as u64 * stride;
-            if self.narrow {
-                let mut values = Vec::with_capacity(plane.bytes.len() / 8);
-                plane.for_each(|v| values.push(v as f32));
-                write(queue, &buffer, offset, bytemuck::cast_slice(&values));
-            } else {
-                write(queue, &buffer, offset, &plane.bytes);
-            }
+    pub fn write(&self, queue: &wgpu::Queue, buffer: Arc<wgpu::Buffer>) -> Samples {
+        for (z, plane) in self.planes.iter().enumerate() {
+            write(queue, &buffer, z as u64 * self.stride(), &plane.bytes);
         }
-        let Self { dtype, width, height, samples, depth, .. } = *self;
-        Samples { buffer, dtype, width, height, samples, depth, frames: 1 }
+        let Self { format, width, height, samples, depth, .. } = *self;
+        Samples { buffer, format, width, height, samples, depth, frames: 1 }
     }
 }
 
@@ -206,25 +192,11 @@ fn fits(device: &wgpu::Device, bytes: u64) -> Result<(), GpuError> {
 }
 
 /// Bytes from one plane of so many columns, rows and interleaved samples to the next.
-fn plane_bytes(dtype: SampleType, sides: [u32; 3]) -> u64 {
+fn plane_bytes(format: SampleFormat, sides: [u32; 3]) -> u64 {
     let values: u128 = sides.into_iter().map(u128::from).product();
-    aligned(values * dtype.size() as u128)
+    aligned(values * format.size() as u128)
 }
 
 fn aligned(bytes: u128) -> u64 {
     u64::try_from(bytes.next_multiple_of(4)).unwrap_or(u64::MAX)
-}
-
-/// How the shaders name a type of sample.
-pub(super) const fn dtype_code(dtype: SampleType) -> u32 {
-    match dtype {
-        SampleType::U8 => 0,
-        SampleType::I8 => 1,
-        SampleType::U16 => 2,
-        SampleType::I16 => 3,
-        SampleType::U32 => 4,
-        SampleType::I32 => 5,
-        SampleType::F16 => 6,
-        SampleType::F32 | SampleType::F64 => 7,
-    }
 }

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
+use super::burn_errors::told;
 use super::device::GpuDevice;
 use super::error::GpuError;
 
@@ -91,8 +92,10 @@ impl ComputeThread {
     pub fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> ComputeJob<T> {
         let (answer, result) = mpsc::channel();
         let job = move || {
-            let outcome = catch_unwind(AssertUnwindSafe(work))
-                .map_err(|payload| GpuError::Job { message: panic_message(payload.as_ref()) });
+            // Burn panics where a tensor that is read could not be computed.
+            let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|payload| {
+                told(panic_message(payload.as_ref()), |message| GpuError::Job { message })
+            });
             // Nobody may be waiting any more.
             drop(answer.send(outcome));
         };
@@ -153,6 +156,8 @@ pub(super) fn panic_message(payload: &(dyn Any + Send)) -> String {
 
 #[cfg(test)]
 mod tests {
+    use cubecl_runtime::server::IoError;
+
     use super::*;
 
     #[test]
@@ -176,6 +181,18 @@ mod tests {
         let failed = thread.run(|| -> u32 { panic!("shape {}", 3) }).wait();
         assert_eq!(failed, Err(GpuError::Job { message: "shape 3".into() }));
         assert_eq!(thread.run(|| 7).wait(), Ok(7));
+    }
+
+    #[test]
+    fn a_panic_over_memory_is_told_by_type() {
+        let thread = ComputeThread::spawn(1);
+        let full = || {
+            let backtrace = cubecl_environment::backtrace::BackTrace::capture();
+            IoError::OutOfMemory { size: 4096, backtrace }
+        };
+        let failed = thread.run(move || -> u32 { panic!("Error while reading data: {}", full()) }).wait();
+        let detail = "Error while reading data: out of device memory allocating 4096 bytes".into();
+        assert_eq!(failed, Err(GpuError::OutOfMemory { detail }));
     }
 
     #[test]

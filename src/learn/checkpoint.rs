@@ -1,18 +1,19 @@
 //! Trainings on disk: what is needed to go on as if nothing had happened.
 //!
-//! `checkpoint-<n>/` holds `model.bpk`, `optimizer.bpk`, `centers.bpk`, `best.bpk` (burnpack, which keeps the ids that
-//! the optimizer's state hangs on) and `state.json`, which is written last and names the others by hash. A checkpoint
-//! is made under another name and renamed, then the one before is removed, so that one is always whole. It is renamed
-//! before it is removed, too: what a kill leaves half removed is called `discarded-checkpoint-<n>`, and no checkpoint.
+//! `checkpoint-<n>/` holds the parts of the objective's state, for MolCLIP `model.bpk`, `optimizer.bpk`, `centers.bpk`
+//! (burnpack, which keeps the ids that the optimizer's state hangs on), then `best.bpk` and `state.json`, which is written
+//! last and names the others by hash. A checkpoint is made under another name and renamed, then the one before is removed,
+//! so that one is always whole, also after a power cut. It is renamed before it is removed, too: what a kill leaves half
+//! removed is called `discarded-checkpoint-<n>`, and no checkpoint.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::objective::Parts;
 use super::progress::State;
-use super::trainer::TrainerState;
-use crate::video::edits::write_atomically;
+use crate::atomic_file::{self, NotWritten};
 
 /// A checkpoint cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +44,12 @@ pub enum CheckpointError {
     },
 }
 
+impl From<NotWritten> for CheckpointError {
+    fn from(NotWritten { path, source }: NotWritten) -> Self {
+        Self::Io { path, source }
+    }
+}
+
 /// What says which training a checkpoint belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
@@ -67,13 +74,15 @@ struct Document {
 pub struct Checkpoint {
     /// How far it is.
     pub state: State,
-    /// Weights and moments.
-    pub trainer: TrainerState,
-    /// Best weights so far, burnpack.
+    /// What steps change.
+    pub objective: Parts,
+    /// Best weights so far, as [`Objective::weights`](super::objective::Objective::weights) packs them.
     pub best: Option<Vec<u8>>,
 }
 
 const STATE: &str = "state.json";
+const BEST: &str = "best.bpk";
+const PART: &str = ".bpk";
 const PREFIX: &str = "checkpoint-";
 const UNFINISHED: &str = "unfinished-checkpoint";
 const DISCARDED: &str = "discarded-checkpoint-";
@@ -92,28 +101,25 @@ pub fn save(folder: &Path, identity: &Identity, checkpoint: &Checkpoint) -> Resu
         std::fs::remove_dir_all(&unfinished).map_err(at(&unfinished))?;
     }
     std::fs::create_dir_all(&unfinished).map_err(at(&unfinished))?;
-    let trainer = &checkpoint.trainer;
-    let mut parts: Vec<(&str, &[u8])> = vec![
-        ("model.bpk", &trainer.model),
-        ("optimizer.bpk", &trainer.optimizer),
-        ("centers.bpk", &trainer.centers),
-    ];
+    let own = checkpoint.objective.iter();
+    let mut parts: Vec<(String, &[u8])> =
+        own.map(|(name, bytes)| (format!("{name}{PART}"), bytes.as_slice())).collect();
     if let Some(best) = &checkpoint.best {
-        parts.push(("best.bpk", best));
+        parts.push((BEST.to_owned(), best));
     }
-    let mut files = BTreeMap::new();
-    for (name, bytes) in parts {
-        let path = unfinished.join(name);
-        write_atomically(&path, bytes).map_err(at(&path))?;
-        files.insert(name.to_owned(), blake3::hash(bytes).to_hex().to_string());
-    }
+    let hash = |bytes: &[u8]| blake3::hash(bytes).to_hex().to_string();
+    let files = parts.iter().map(|(name, bytes)| (name.clone(), hash(bytes))).collect();
     let document = Document { identity: identity.clone(), state: checkpoint.state.clone(), files };
-    let path = unfinished.join(STATE);
     let text = serde_json::to_vec_pretty(&document)
-        .map_err(|e| CheckpointError::Damaged { path: path.clone(), problem: e.to_string() })?;
-    write_atomically(&path, &text).map_err(at(&path))?;
+        .map_err(|e| CheckpointError::Damaged { path: unfinished.join(STATE), problem: e.to_string() })?;
+    parts.push((STATE.to_owned(), &text));
+    let parts: Vec<(PathBuf, &[u8])> =
+        parts.into_iter().map(|(name, bytes)| (unfinished.join(name), bytes)).collect();
+    let parts: Vec<(&Path, &[u8])> = parts.iter().map(|(path, bytes)| (path.as_path(), *bytes)).collect();
+    atomic_file::write_together(&parts)?;
     let finished = folder.join(format!("{PREFIX}{number}"));
-    std::fs::rename(&unfinished, &finished).map_err(at(&finished))?;
+    // On the disk before the one before goes.
+    atomic_file::rename(&unfinished, &finished).map_err(at(&finished))?;
     for old in earlier {
         discard(folder, old)?;
     }
@@ -165,13 +171,16 @@ fn read(folder: &Path, identity: &Identity) -> Result<Checkpoint, CheckpointErro
             Err(damaged(name, "its content is not what was written".to_owned()))
         }
     };
-    let best = document.files.contains_key("best.bpk").then(|| part("best.bpk")).transpose()?;
-    let trainer = TrainerState {
-        model: part("model.bpk")?,
-        optimizer: part("optimizer.bpk")?,
-        centers: part("centers.bpk")?,
-    };
-    Ok(Checkpoint { state: document.state, trainer, best })
+    let best = document.files.contains_key(BEST).then(|| part(BEST)).transpose()?;
+    let mut objective = Parts::new();
+    for name in document.files.keys().filter(|name| *name != BEST) {
+        // A name with a path in it would be read from elsewhere.
+        let is_plain = Path::new(name).file_name().is_some_and(|own| own == name.as_str());
+        let own = name.strip_suffix(PART).filter(|_| is_plain);
+        let own = own.ok_or_else(|| damaged(STATE, format!("{name} is no part of a checkpoint")))?;
+        objective.insert(own.to_owned(), part(name)?);
+    }
+    Ok(Checkpoint { state: document.state, objective, best })
 }
 
 /// How far the training in a folder is, without its weights; `None` where there is none.
@@ -201,7 +210,7 @@ pub fn clear(folder: &Path) -> Result<(), CheckpointError> {
 fn discard(folder: &Path, number: u64) -> Result<(), CheckpointError> {
     let path = folder.join(format!("{PREFIX}{number}"));
     let discarded = folder.join(format!("{DISCARDED}{number}"));
-    std::fs::rename(&path, &discarded).map_err(|source| CheckpointError::Io { path, source })?;
+    atomic_file::rename(&path, &discarded).map_err(|source| CheckpointError::Io { path, source })?;
     std::fs::remove_dir_all(&discarded).map_err(|source| CheckpointError::Io { path: discarded, source })
 }
 
@@ -253,9 +262,10 @@ mod tests {
 
     fn checkpoint(step: usize) -> Checkpoint {
         let part = |name: &str| format!("{name}{step}").into_bytes();
+        let objective = [("model", "m"), ("optimizer", "o"), ("centers", "c")];
         Checkpoint {
             state: State { step, ..State::default() },
-            trainer: TrainerState { model: part("m"), optimizer: part("o"), centers: part("c") },
+            objective: objective.map(|(name, text)| (name.to_owned(), part(text))).into(),
             best: (step > 1).then(|| part("b")),
         }
     }
@@ -269,7 +279,12 @@ mod tests {
         }
         let loaded = load(folder.path(), &identity("a")).unwrap().unwrap();
         assert_eq!((loaded.state.step, loaded.best.as_deref()), (3, Some(&b"b3"[..])));
+        assert_eq!(loaded.objective, checkpoint(3).objective);
         assert_eq!(numbers(folder.path()), [3]);
+        let parts = std::fs::read_dir(folder.path().join("checkpoint-3")).unwrap();
+        let mut parts: Vec<_> = parts.map(|entry| entry.unwrap().file_name()).collect();
+        parts.sort();
+        assert_eq!(parts, ["best.bpk", "centers.bpk", "model.bpk", "optimizer.bpk", "state.json"]);
         // Killed while the next was written.
         std::fs::create_dir(folder.path().join(UNFINISHED)).unwrap();
         std::fs::write(folder.path().join(UNFINISHED).join("model.bpk"), "half").unwrap();
@@ -319,5 +334,11 @@ mod tests {
         std::fs::write(folder.path().join("checkpoint-1/model.bpk"), "x").unwrap();
         let text = load(folder.path(), &identity("a")).unwrap_err().to_string();
         assert!(text.contains("model.bpk") && text.contains("not what was written"), "{text}");
+        // A part that is somewhere else.
+        let state = folder.path().join("checkpoint-1/state.json");
+        let changed = std::fs::read_to_string(&state).unwrap().replace("centers.bpk", "../centers.bpk");
+        std::fs::write(&state, changed).unwrap();
+        let text = load(folder.path(), &identity("a")).unwrap_err().to_string();
+        assert!(text.contains("../centers.bpk is no part"), "{text}");
     }
 }

@@ -1,12 +1,16 @@
 //! What a training does: one struct that the window edits and `molclip train --config` reads.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::analysis::split::Protocol;
 use crate::model::card::{InputSpec, MoleculeEncoderKind};
 use crate::model::input::Frames;
 use crate::model::limits::SCALE;
 use crate::model::video_encoder::{ENCODERS, EncoderConfig};
+
+/// Frames that a network sees where nothing else is said.
+const FRAMES: usize = 16;
 
 /// A configuration that cannot be trained.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
@@ -72,7 +76,7 @@ pub enum Schedule {
 pub struct Input {
     /// Roles of the channels.
     pub channels: Vec<String>,
-    /// Frames.
+    /// Frames; 1 for images.
     pub frames: usize,
     /// Pixels on a side; the encoder's usual if empty.
     pub size: Option<usize>,
@@ -90,7 +94,7 @@ impl Default for Input {
     fn default() -> Self {
         Self {
             channels: vec!["mitochondria".to_owned()],
-            frames: 16,
+            frames: FRAMES,
             size: None,
             pixel_size_um: None,
             interval_s: None,
@@ -216,7 +220,7 @@ impl Default for Config {
         Self {
             seed: 1,
             protocol: Protocol::DrugDisjoint,
-            encoder: (ENCODERS[0].config)(),
+            encoder: (ENCODERS[0].usual)(FRAMES),
             input: Input::default(),
             molecules: Molecules::Structures,
             molecule_encoder: MoleculeEncoderKind::EcfpMlp,
@@ -248,7 +252,7 @@ impl Config {
     #[must_use]
     pub fn of(encoder: EncoderConfig) -> Self {
         match encoder {
-            EncoderConfig::Light { .. } => Self { encoder, ..Self::default() },
+            EncoderConfig::Light(_) => Self { encoder, ..Self::default() },
             // MitoReID's, but for the batch, which fits a GPU of 8 GB.
             EncoderConfig::Resnet3d18 { .. } | EncoderConfig::Resnet3d50 { .. } => Self {
                 encoder,
@@ -263,6 +267,34 @@ impl Config {
                 ..Self::default()
             },
         }
+    }
+
+    /// A configuration in JSON. Frames that it does not name are one where the recordings have one (`recorded`, if it is
+    /// known), and an encoder that it does not name has the sizes that are usual for the frames.
+    ///
+    /// # Errors
+    /// The text is no JSON, or has a key that is not known or a value of another type.
+    pub fn read(text: &str, recorded: Option<usize>) -> serde_json::Result<Self> {
+        let mut config: Self = serde_json::from_str(text)?;
+        let named: Value = serde_json::from_str(text)?;
+        let mut frames = config.input.frames;
+        if recorded == Some(1) && named.pointer("/input/frames").is_none() {
+            frames = 1;
+        }
+        if named.get("encoder").is_none() {
+            config.encoder = (config.encoder.entry().usual)(frames);
+        }
+        config.input.frames = frames;
+        Ok(config)
+    }
+
+    /// Changes the number of frames, and with it an encoder of the sizes that were usual for the number before.
+    pub fn set_frames(&mut self, frames: usize) {
+        let entry = self.encoder.entry();
+        if self.encoder == (entry.usual)(self.input.frames) {
+            self.encoder = (entry.usual)(frames);
+        }
+        self.input.frames = frames;
     }
 
     /// Pixels on a side.
@@ -283,7 +315,8 @@ impl Config {
             frames: self.input.frames,
             size: self.size(),
             pixel_size_um: Some(self.pixel_size_um()),
-            interval_s: Some(self.input.interval_s.unwrap_or(interval_s)),
+            // There is no time between the frames of an image.
+            interval_s: (self.input.frames > 1).then(|| self.input.interval_s.unwrap_or(interval_s)),
             masked: self.input.masked,
             mean: vec![0.0; channels],
             std: vec![1.0; channels],
@@ -403,11 +436,46 @@ mod tests {
             config.check().unwrap_err().field
         };
         assert_eq!(wrong(&|c| c.input.frames = 3), "encoder");
+        assert_eq!(wrong(&|c| c.input.frames = 0), "encoder");
         assert_eq!(wrong(&|c| c.learning_rate = f64::NAN), "learning_rate");
         assert_eq!(wrong(&|c| c.batch_videos = 1), "batch_drugs, batch_videos");
         assert_eq!(wrong(&|c| c.losses.margin = -1.0), "losses.margin");
         assert_eq!(wrong(&|c| c.accumulate = 100), "batch_drugs, accumulate");
         assert_eq!(wrong(&|c| (c.drug_epochs, c.moa_epochs) = (0, 0)), "drug_epochs, moa_epochs");
+    }
+
+    #[test]
+    fn what_a_file_leaves_out_follows_from_what_it_says_and_from_the_recordings() {
+        assert_eq!(Config::read("{}", None).unwrap(), Config::default());
+        assert_eq!(Config::read("{}", Some(9)).unwrap(), Config::default(), "movies of any length");
+        let images = Config::read(r#"{"seed": 7}"#, Some(1)).unwrap();
+        assert_eq!((images.seed, images.input.frames), (7, 1));
+        assert_eq!(images.encoder, EncoderConfig::named("light", 1).unwrap());
+        images.check().unwrap();
+        assert_eq!((images.spec(5.0).interval_s, Config::default().spec(5.0).interval_s), (None, Some(5.0)));
+        // What is named counts.
+        let text = r#"{"input": {"frames": 3}}"#;
+        let three = Config::read(text, Some(1)).unwrap();
+        assert_eq!((three.input.frames, three.check()), (3, Ok(())));
+        let written = serde_json::to_string(&Config::default()).unwrap();
+        assert_eq!(Config::read(&written, Some(1)).unwrap(), Config::default());
+        assert!(Config::read(r#"{"sed": 1}"#, None).is_err());
+    }
+
+    #[test]
+    fn another_number_of_frames_brings_its_usual_encoder() {
+        let mut config = Config::default();
+        config.set_frames(1);
+        assert_eq!(config.encoder, EncoderConfig::named("light", 1).unwrap());
+        config.check().unwrap();
+        config.set_frames(16);
+        assert_eq!(config, Config::default());
+        // Sizes that somebody chose stay.
+        let EncoderConfig::Light(light) = &mut config.encoder else { panic!("{config:?}") };
+        light.dim = 64;
+        let chosen = config.encoder.clone();
+        config.set_frames(1);
+        assert_eq!(config.encoder, chosen);
     }
 
     #[test]

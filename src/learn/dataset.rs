@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::brightness::{Brightness, Dark, scale};
 use super::config::{Config, ConfigError};
 use super::inputs::Seen;
-use super::light::{Dark, Light, Place, scale};
-use super::sampler::Labelled;
+use super::sampler::Label;
 use super::store::{ClipStore, LoadError, clip_budget};
 use crate::analysis::items::{Item, Items};
 use crate::analysis::split::Split;
@@ -50,23 +50,15 @@ pub enum DatasetError {
     Stopped(#[from] Cancelled),
 }
 
-/// A row to learn from or to embed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A row to learn from or to validate on.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Sample {
-    /// Row of the table.
-    pub row: usize,
-    /// Its name.
-    pub row_id: String,
-    /// Its compound's place in the experiment's list.
-    pub compound: usize,
-    /// Class of the drug classifier; `None` for a drug that is not trained on.
-    pub drug: Option<usize>,
-    /// Classes of the MoA classifier.
-    pub moas: Vec<usize>,
+    /// The row.
+    pub item: Item,
+    /// What it is an example of.
+    pub label: Label,
     /// Index into the intensity scalings.
     pub group: usize,
-    /// A negative control.
-    pub control: bool,
 }
 
 /// Rows with labels, videos and scalings.
@@ -80,7 +72,7 @@ pub struct Dataset {
     pub validation: Vec<Sample>,
     /// Classes of drugs.
     pub drugs: Vec<DrugClass>,
-    /// Classes of mechanisms.
+    /// Classes of mechanisms; none where drugs alone are learnt and no mechanism is known.
     pub moas: Vec<String>,
     /// Scalings of each group and channel.
     pub intensities: Vec<Vec<Intensity>>,
@@ -98,7 +90,7 @@ struct Rows<'a> {
     items: &'a [&'a Item],
     splits: &'a [Split],
     groups: &'a [usize],
-    lights: &'a [Option<Light>],
+    brightness: &'a [Option<Brightness>],
 }
 
 impl Dataset {
@@ -123,13 +115,13 @@ impl Dataset {
         let channels = spec.channels.len();
         let store = ClipStore::new(Arc::clone(experiment), spec.clone(), clip_budget());
         progress.set_total((items.len() + asked.len()) as u64);
-        let read: Vec<Result<Light, LoadError>> = items
+        let read: Vec<Result<Brightness, LoadError>> = items
             .par_iter()
             .map(|item| {
                 progress.check()?;
-                let light = store.get(item.row).map(|clip| Light::of(&clip, channels));
+                let brightness = store.get(item.row).map(|clip| Brightness::of(&clip, channels));
                 progress.add(1);
-                Ok(light)
+                Ok(brightness)
             })
             .collect::<Result<_, Cancelled>>()?;
         // Nothing of queries and gallery is used but the hash of their content, to find copies in training.
@@ -138,7 +130,8 @@ impl Dataset {
             .par_iter()
             .map(|(item, _)| {
                 progress.check()?;
-                let content = others.get(item.row).ok().map(|clip| (item.row, Light::of(&clip, 0).content));
+                let content = others.get(item.row).ok();
+                let content = content.map(|clip| (item.row, Brightness::of(&clip, 0).content));
                 progress.add(1);
                 Ok(content)
             })
@@ -146,14 +139,14 @@ impl Dataset {
             .collect::<Result<_, Cancelled>>()?;
         let mut problems = Vec::new();
         let mut first = None;
-        let mut lights = Vec::with_capacity(read.len());
-        for (item, light) in items.iter().zip(read) {
-            match light {
-                Ok(light) => lights.push(Some(light)),
+        let mut brightness = Vec::with_capacity(read.len());
+        for (item, read) in items.iter().zip(read) {
+            match read {
+                Ok(of) => brightness.push(Some(of)),
                 Err(e) => {
                     problems.push((item.row_id.clone(), e.to_string()));
                     first.get_or_insert(e);
-                    lights.push(None);
+                    brightness.push(None);
                 }
             }
         }
@@ -162,9 +155,7 @@ impl Dataset {
         {
             return Err(DatasetError::Unreadable { failed: problems.len(), rows: items.len(), first });
         }
-        let places: Vec<Place> =
-            items.iter().map(|item| Place::of_row(experiment, item.row, Some(item))).collect();
-        let (groups, intensities) = scale(&places, &lights, channels)?;
+        let (groups, intensities) = scale(&items, &all.replicates, &brightness, channels)?;
         let mut data = Self {
             spec,
             train: Vec::new(),
@@ -176,38 +167,37 @@ impl Dataset {
             contents,
             store,
         };
-        data.label(all, &Rows { items: &items, splits: &splits, groups: &groups, lights: &lights });
+        let rows = Rows { items: &items, splits: &splits, groups: &groups, brightness: &brightness };
+        data.label(all, rows);
         if !is_fixed {
-            data.normalise(&Rows { items: &items, splits: &splits, groups: &groups, lights: &lights });
+            data.normalise(rows);
         }
-        data.check()?;
+        data.check(config)?;
         Ok(data)
     }
 
-    fn label(&mut self, all: &Items, rows: &Rows) {
-        let Rows { items, splits, groups, lights } = *rows;
-        let readable = || (0..items.len()).filter(|&index| lights[index].is_some());
+    fn label(&mut self, all: &Items, rows: Rows) {
+        let Rows { items, splits, groups, brightness } = rows;
+        let readable = || (0..items.len()).filter(|&index| brightness[index].is_some());
         let trained = || readable().filter(|&index| splits[index] == Split::Train);
         let mut moas_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
         for index in trained() {
-            moas_of.entry(items[index].compound).or_default().extend(&items[index].moas);
+            if let Some(compound) = items[index].compound {
+                moas_of.entry(compound).or_default().extend(&items[index].moas);
+            }
         }
         let used: BTreeSet<usize> = moas_of.values().flatten().copied().collect();
         let class_of: HashMap<usize, usize> = moas_of.keys().copied().zip(0..).collect();
         let moa_of: HashMap<usize, usize> = used.iter().copied().zip(0..).collect();
         for index in readable() {
             let item = items[index];
-            let sample = Sample {
-                row: item.row,
-                row_id: item.row_id.clone(),
-                compound: item.compound,
-                drug: class_of.get(&item.compound).copied(),
+            let label = Label {
+                drug: item.compound.and_then(|compound| class_of.get(&compound).copied()),
                 moas: item.moas.iter().filter_map(|moa| moa_of.get(moa).copied()).collect(),
-                group: groups[index],
-                control: item.control,
             };
-            if let Some(light) = &lights[index] {
-                self.contents.insert(item.row, light.content);
+            let sample = Sample { item: item.clone(), label, group: groups[index] };
+            if let Some(brightness) = &brightness[index] {
+                self.contents.insert(item.row, brightness.content);
             }
             if splits[index] == Split::Train {
                 self.train.push(sample);
@@ -229,15 +219,15 @@ impl Dataset {
     }
 
     /// Mean and deviation of the scaled training videos.
-    fn normalise(&mut self, rows: &Rows) {
-        let Rows { splits, groups, lights, .. } = *rows;
+    fn normalise(&mut self, rows: Rows) {
+        let Rows { splits, groups, brightness, .. } = rows;
         for channel in 0..self.spec.channels.len() {
             let (mut sum, mut squares, mut n) = (0.0, 0.0, 0.0);
             for (index, split) in splits.iter().enumerate() {
-                let Some(light) = &lights[index] else { continue };
+                let Some(of) = &brightness[index] else { continue };
                 if *split == Split::Train {
                     let (mean, square) =
-                        light.channels[channel].scaled(self.intensities[groups[index]][channel]);
+                        of.channels[channel].scaled(self.intensities[groups[index]][channel]);
                     (sum, squares, n) = (sum + mean, squares + square, n + 1.0);
                 }
             }
@@ -248,32 +238,25 @@ impl Dataset {
         }
     }
 
-    fn check(&self) -> Result<(), DatasetError> {
+    fn check(&self, config: &Config) -> Result<(), DatasetError> {
         if self.drugs.len() < 2 {
             return Err(DatasetError::TooFew {
                 found: format!("{} compounds", self.drugs.len()),
                 remedy: "Name the compounds, or choose another split.",
             });
         }
-        if self.moas.len() < 2 {
+        if config.moa_epochs > 0 && self.moas.len() < 2 {
             return Err(DatasetError::TooFew {
                 found: format!("{} mechanisms of action", self.moas.len()),
-                remedy: "Fill in the column moa, or train on drugs alone.",
+                remedy: "Fill in the column moa, or train on drugs alone (moa_epochs 0).",
             });
         }
         Ok(())
     }
 
-    /// What the sampler needs of the training rows.
-    pub fn labelled(&self) -> Vec<Labelled> {
-        let label =
-            |sample: &Sample| Labelled { drug: sample.drug.unwrap_or(usize::MAX), moas: sample.moas.clone() };
-        self.train.iter().map(label).collect()
-    }
-
     /// A sample as it is asked of an [`InputMaker`](super::inputs::InputMaker).
     pub fn seen(&self, sample: &Sample, view: View) -> Seen<'_> {
-        Seen { row: sample.row, intensity: &self.intensities[sample.group], view }
+        Seen { row: sample.item.row, intensity: &self.intensities[sample.group], view }
     }
 }
 

@@ -6,8 +6,9 @@ use burn::tensor::Device;
 
 use super::config::Config;
 use super::inputs::Inputs;
+use super::molclip::trainer::{Batch, Blueprint, Trainer};
+use super::objective::{Objective, StepError, StepPlace};
 use super::sampler::Stage;
-use super::trainer::{Batch, StepError, Trainer};
 use crate::model::cost::Cost;
 use crate::model::molclip::Sizes;
 use crate::model::molecule_encoder::{FeatureError, MoleculeFeatures};
@@ -86,11 +87,20 @@ pub fn measure(config: &Config, device: &Device) -> Result<Speed, EstimateError>
     let mut measured = [(0, 0.0); 2];
     for (videos, measured) in VIDEOS.into_iter().zip(&mut measured) {
         let small = Config { batch_drugs: DRUGS, batch_videos: videos, accumulate: 1, ..config.clone() };
-        let mut trainer = Trainer::new(&small, &sizes, molecules.clone(), None, None, device);
+        let blueprint = Blueprint {
+            config: small,
+            sizes: sizes.clone(),
+            molecules: molecules.clone(),
+            dmso: None,
+            start: None,
+            device: device.clone(),
+        };
+        let mut trainer = Trainer::fresh(blueprint, 1);
         let count = DRUGS * videos;
         let shape = [count, channels, frames, size, size];
         let values = (0..shape.iter().product::<usize>()).map(|i| (i as f32 * 0.37).sin()).collect();
         let batch = Batch {
+            stage: Stage::Drug,
             videos: Inputs::values(values, shape),
             drugs: (0..count).map(|i| i / videos).collect(),
             moas: (0..count).map(|i| vec![i / videos]).collect(),
@@ -98,7 +108,7 @@ pub fn measure(config: &Config, device: &Device) -> Result<Speed, EstimateError>
         let (begun, mut seconds) = (Instant::now(), f64::INFINITY);
         for step in 1..=MOST_STEPS {
             let started = Instant::now();
-            trainer.step(&batch, Stage::Drug, 1e-6, step, false)?;
+            trainer.step(&batch, &StepPlace { epoch: 0, step, rate: 1e-6 })?;
             // From the second step on it has its kernels and its memory; the fastest was disturbed the least.
             if step > 1 {
                 seconds = seconds.min(started.elapsed().as_secs_f64());

@@ -8,9 +8,9 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 
 use super::checkpoint::{self, CheckpointError, Identity};
+use crate::atomic_file;
 use crate::experiment::project::lock::{LOCK, Lock, OWNER, RENEW};
 use crate::model::weights;
-use crate::video::edits::write_atomically;
 
 /// Says which training made the model beside it; written before the last checkpoint goes.
 const FINISHED: &str = "finished.json";
@@ -165,7 +165,7 @@ impl TrainingFolder {
         let path = self.path.join(FINISHED);
         let document = Document { identity: identity.clone(), model: model.to_owned() };
         let text = serde_json::to_vec_pretty(&document).unwrap_or_default();
-        write_atomically(&path, &text).map_err(|source| CheckpointError::Io { path, source })?;
+        atomic_file::write(&path, &text).map_err(|source| CheckpointError::Io { path, source })?;
         checkpoint::clear(&self.path)
     }
 }

@@ -1,16 +1,30 @@
-//! A trained model in use: videos to embeddings and logits, structures to the common space.
+//! A trained MolCLIP model in use: an encoder of clips, with its classifiers, its common space with molecules, and
+//! rectangles that follow the player.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::activation::softmax;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
+use super::brightness::Brightness;
+use super::clips::Clips;
+use super::encoder::{
+    About, Classes, EncodeError, Encoded, Encoder, MoleculeSpace, Probabilities, Regions, Rows,
+};
+use super::families;
 use super::inputs::Inputs;
+use super::region::{self, Region, RegionError};
+use super::store::ClipStore;
+use crate::analysis::items::Item;
 use crate::gpu::{Compute, ComputeThread, GpuError};
-use crate::model::card::Card;
+use crate::model::card::{Card, DrugClass, InputSpec};
 use crate::model::molclip::{MolClip, Sizes};
 use crate::model::molecule_encoder::MoleculeFeatures;
 use crate::model::weights::{self, WeightsError};
+use crate::progress::{Cancelled, Progress};
+use crate::video::Recording;
 
 /// A model cannot be brought onto a device.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +35,26 @@ pub enum ModelError {
     /// The device.
     #[error(transparent)]
     Device(#[from] GpuError),
+    /// There is nothing of this name.
+    #[error(
+        "{}: there is no such folder. A model is a folder with model.safetensors and model.json",
+        path.display()
+    )]
+    NoModel {
+        /// What was asked for.
+        path: PathBuf,
+    },
+    /// A card names a family that is not there.
+    #[error(
+        "{}: the model is of the family {family}, which this version does not have. Use a newer version",
+        path.display()
+    )]
+    Family {
+        /// Folder of the model.
+        path: PathBuf,
+        /// Its family.
+        family: String,
+    },
 }
 
 /// Loads the model of a folder onto a device. Waits; not for the window's thread.
@@ -40,103 +74,16 @@ pub fn load(folder: &Path, compute: &Compute, thread: &ComputeThread) -> Result<
 /// Videos that are encoded at once.
 pub const BATCH: usize = 32;
 
-/// What some videos become, one after the other.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Encodings {
-    /// Length of an embedding.
-    pub dim: usize,
-    /// `f_i`, `[videos, dim]`.
-    pub embeddings: Vec<f32>,
-    /// `v_i` in the common space, length 1, `[videos, projection]`.
-    pub projections: Vec<f32>,
-    /// Probabilities of the mechanisms, `[videos, moas]`.
-    pub moas: Vec<f32>,
-    /// Probabilities of the drugs, `[videos, drugs]`.
-    pub drugs: Vec<f32>,
-}
-
-impl Encodings {
-    /// Appends others of the same model.
-    pub fn append(&mut self, mut other: Self) {
-        self.dim = other.dim;
-        self.embeddings.append(&mut other.embeddings);
-        self.projections.append(&mut other.projections);
-        self.moas.append(&mut other.moas);
-        self.drugs.append(&mut other.drugs);
-    }
-
-    /// Videos.
-    pub fn len(&self) -> usize {
-        self.embeddings.len().checked_div(self.dim).unwrap_or(0)
-    }
-
-    /// True without videos.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// For each video whether all its numbers are finite. Others say nothing, and make averages say nothing.
-    pub fn finite(&self) -> Vec<bool> {
-        let mut finite = vec![true; self.len()];
-        for values in [&self.embeddings, &self.projections, &self.moas, &self.drugs] {
-            for (finite, of) in finite.iter_mut().zip(self.rows(values)) {
-                *finite &= of.iter().all(|value| value.is_finite());
-            }
-        }
-        finite
-    }
-
-    /// The videos for which `keep` is true.
-    #[must_use]
-    pub fn keep(&self, keep: &[bool]) -> Self {
-        let kept = |values: &[f32]| -> Vec<f32> {
-            let rows = self.rows(values).zip(keep).filter(|(_, keep)| **keep);
-            rows.flat_map(|(row, _)| row).copied().collect()
-        };
-        Self {
-            dim: self.dim,
-            embeddings: kept(&self.embeddings),
-            projections: kept(&self.projections),
-            moas: kept(&self.moas),
-            drugs: kept(&self.drugs),
-        }
-    }
-
-    /// What one of the lists has of each video; nothing, where the model has no such list.
-    fn rows<'a>(&self, values: &'a [f32]) -> std::slice::ChunksExact<'a, f32> {
-        values.chunks_exact((values.len() / self.len().max(1)).max(1))
-    }
-}
-
-/// Encodes a batch. On the compute thread.
+/// `f_i` of a batch, `[videos, dim]`. On the compute thread.
 ///
 /// # Errors
 /// The GPU cannot make the input.
-pub fn encode(model: &MolClip, device: &Device, videos: Inputs) -> Result<Encodings, GpuError> {
-    let videos = videos.tensor(device)?;
-    let embedding = model.encode(videos).embedding;
-    let projection = unit(model.project_video(embedding.clone()));
-    let moas = softmax(model.moa_classifier.forward(embedding.clone()), 1);
-    let drugs = softmax(model.drug_classifier.forward(embedding.clone()), 1);
-    let [_, dim] = embedding.dims();
-    let read = |tensor: Tensor<2>| tensor.into_data().iter::<f32>().collect();
-    Ok(Encodings {
-        dim,
-        embeddings: read(embedding),
-        projections: read(projection),
-        moas: read(moas),
-        drugs: read(drugs),
-    })
+pub fn embed(model: &MolClip, device: &Device, videos: Inputs) -> Result<Vec<f32>, GpuError> {
+    Ok(read(model.encode(videos.tensor(device)?).embedding))
 }
 
-/// `m_j` of structures, length 1, `[structures, projection]`; zeros where there is none. On the compute thread.
-pub fn encode_molecules(model: &MolClip, device: &Device, molecules: &MoleculeFeatures) -> Vec<f32> {
-    let batch = molecules.all();
-    if batch.is_empty() {
-        return Vec::new();
-    }
-    let projected = unit(model.project_molecules(&batch.to_device(device)));
-    batch.spread(projected).into_data().iter::<f32>().collect()
+fn read(tensor: Tensor<2>) -> Vec<f32> {
+    tensor.into_data().iter::<f32>().collect()
 }
 
 fn unit(rows: Tensor<2>) -> Tensor<2> {
@@ -144,18 +91,32 @@ fn unit(rows: Tensor<2>) -> Tensor<2> {
     rows / length
 }
 
-/// A model at its place of work.
+/// A MolCLIP model at its place of work. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Encoder {
+pub struct MolClipEncoder {
     model: MolClip,
+    card: Arc<Card>,
+    about: Arc<About>,
     compute: Compute,
     thread: ComputeThread,
 }
 
-impl Encoder {
+impl MolClipEncoder {
     /// A model that is on `compute` already.
-    pub const fn new(model: MolClip, compute: Compute, thread: ComputeThread) -> Self {
-        Self { model, compute, thread }
+    pub fn new(model: MolClip, card: Card, compute: Compute, thread: ComputeThread) -> Self {
+        let about = About {
+            family: families::MOLCLIP.to_owned(),
+            name: card.name.clone(),
+            hash: card.hash.clone(),
+            simulated: card.trained_on.simulated,
+            trained_with: Some(card.drugs.clone()),
+        };
+        Self { model, card: Arc::new(card), about: Arc::new(about), compute, thread }
+    }
+
+    /// Its card.
+    pub fn card(&self) -> &Card {
+        &self.card
     }
 
     /// The device that it computes on.
@@ -163,47 +124,120 @@ impl Encoder {
         &self.compute
     }
 
-    /// Encodes a batch and waits for it. Not for the window's thread.
-    pub fn encode(&self, videos: Inputs) -> Result<Encodings, GpuError> {
-        let (model, device) = (self.model.clone(), self.compute.device().clone());
-        let encodings = self.thread.run(move || encode(&model, &device, videos)).wait()??;
-        self.compute.check()?;
-        Ok(encodings)
+    /// Embeds a batch, `[videos, dim]`, and waits for it.
+    ///
+    /// # Errors
+    /// The device fails.
+    pub fn embed(&self, videos: Inputs) -> Result<Vec<f32>, GpuError> {
+        self.with(move |model, device| embed(model, device, videos))?
     }
 
-    /// Encodes structures and waits for it. Not for the window's thread.
-    pub fn encode_molecules(&self, molecules: MoleculeFeatures) -> Result<Vec<f32>, GpuError> {
+    /// Works with the model on the compute thread, and waits.
+    fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&MolClip, &Device) -> T + Send + 'static,
+    ) -> Result<T, GpuError> {
         let (model, device) = (self.model.clone(), self.compute.device().clone());
-        let projections = self.thread.run(move || encode_molecules(&model, &device, &molecules)).wait()?;
+        let value = self.thread.run(move || work(&model, &device)).wait()?;
         self.compute.check()?;
-        Ok(projections)
+        Ok(value)
+    }
+
+    /// What a head makes of vectors `[row, dim]`, a batch at a time as when they were encoded.
+    fn head(
+        &self,
+        values: &[f32],
+        dim: usize,
+        head: impl Fn(&MolClip, Tensor<2>) -> Tensor<2> + Send + 'static,
+    ) -> Result<Vec<f32>, GpuError> {
+        let values = values.to_vec();
+        self.with(move |model, device| {
+            let part = |part: &[f32]| {
+                let shape = [part.len() / dim.max(1), dim];
+                read(head(model, Tensor::from_data(TensorData::new(part.to_vec(), shape), device)))
+            };
+            values.chunks((BATCH * dim).max(1)).flat_map(part).collect()
+        })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl Encoder for MolClipEncoder {
+    fn about(&self) -> &About {
+        &self.about
+    }
 
-    #[test]
-    fn videos_with_a_number_that_is_none_are_found_in_every_list_and_left_out() {
-        let four = Encodings {
-            dim: 2,
-            embeddings: vec![1.0, 2.0, f32::NAN, 4.0, 5.0, 6.0, 7.0, 8.0],
-            projections: vec![0.1, 0.2, 0.3, f32::INFINITY],
-            moas: vec![0.5, 0.5, 0.25, 0.75, 1.0, 0.0, 0.5, 0.5],
-            drugs: Vec::new(),
+    fn encode(&self, rows: &Rows, progress: &Progress) -> Result<Encoded, EncodeError> {
+        Clips::read(rows, &self.card.input, progress)?.encode(self, rows, progress)
+    }
+
+    fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<[u8; 32]>>, EncodeError> {
+        let store = ClipStore::new(Arc::clone(rows.experiment), self.card.input.clone(), 0);
+        progress.set(0, rows.items.len() as u64);
+        let content = |item: &Item| {
+            progress.check()?;
+            let content = store.get(item.row).ok().map(|clip| Brightness::of(&clip, 0).content);
+            progress.add(1);
+            Ok(content)
         };
-        assert_eq!((four.len(), four.finite()), (4, vec![true, false, true, false]));
-        let two = four.keep(&four.finite());
-        let expected = Encodings {
-            dim: 2,
-            embeddings: vec![1.0, 2.0, 5.0, 6.0],
-            projections: vec![0.1, 0.3],
-            moas: vec![0.5, 0.5, 1.0, 0.0],
-            drugs: Vec::new(),
+        Ok(rows.items.par_iter().map(content).collect::<Result<_, Cancelled>>()?)
+    }
+
+    fn classes(&self) -> Option<&dyn Classes> {
+        Some(self)
+    }
+
+    fn molecules(&self) -> Option<&dyn MoleculeSpace> {
+        (self.card.projection > 0).then_some(self)
+    }
+
+    fn regions(&self) -> Option<&dyn Regions> {
+        Some(self)
+    }
+}
+
+impl Classes for MolClipEncoder {
+    fn moas(&self) -> &[String] {
+        &self.card.moas
+    }
+
+    fn drugs(&self) -> &[DrugClass] {
+        &self.card.drugs
+    }
+
+    fn probabilities(&self, values: &[f32], dim: usize) -> Result<Probabilities, GpuError> {
+        let of = |classes: usize, head: fn(&MolClip, Tensor<2>) -> Tensor<2>| {
+            if classes == 0 { Ok(Vec::new()) } else { self.head(values, dim, head) }
         };
-        assert_eq!((two.len(), &two), (2, &expected));
-        assert_eq!(two.keep(&two.finite()), expected);
-        assert!(Encodings::default().is_empty() && Encodings::default().finite().is_empty());
+        Ok(Probabilities {
+            moas: of(self.card.moas.len(), |model, x| softmax(model.moa_classifier.forward(x), 1))?,
+            drugs: of(self.card.drugs.len(), |model, x| softmax(model.drug_classifier.forward(x), 1))?,
+        })
+    }
+}
+
+impl MoleculeSpace for MolClipEncoder {
+    fn project(&self, values: &[f32], dim: usize) -> Result<Vec<f32>, GpuError> {
+        self.head(values, dim, |model, x| unit(model.project_video(x)))
+    }
+
+    fn project_molecules(&self, molecules: MoleculeFeatures) -> Result<Vec<f32>, GpuError> {
+        self.with(move |model, device| {
+            let batch = molecules.all();
+            if batch.is_empty() {
+                return Vec::new();
+            }
+            let projected = unit(model.project_molecules(&batch.to_device(device)));
+            read(batch.spread(projected))
+        })
+    }
+}
+
+impl Regions for MolClipEncoder {
+    fn input(&self) -> &InputSpec {
+        &self.card.input
+    }
+
+    fn encode(&self, recording: &Recording, region: &Region) -> Result<region::Encoded, RegionError> {
+        region::encode(self, recording, region)
     }
 }

@@ -1,31 +1,40 @@
 //! Learning: rows to batches, batches to weights, weights to a model on disk.
 //!
-//! [`config`] says how, [`run`] does it. [`dataset`] reads and labels, [`sampler`] and [`augment`] decide what a batch
-//! holds, [`prefetch`] makes batches beside the compute thread, [`trainer`] changes weights on it, [`checkpoint`] keeps
-//! them, in a [`folder`] of the training's own. [`infer`] uses a trained model, [`screen`] on all rows of an experiment.
+//! [`config`] says how, [`run`] does it. A session takes any [`objective`] from its first batch to its best weights:
+//! [`prefetch`] makes batches beside the compute thread, the objective changes weights on it, [`checkpoint`] keeps them, in
+//! a [`folder`] of the training's own. [`molclip`] is MolCLIP's objective: [`dataset`] reads and labels, [`sampler`] and
+//! [`augment`] decide what a batch holds, [`validate`] what the weights are judged by.
+//!
+//! [`encoder`] is what everything beyond asks for: rows in, vectors out. [`families`] lists who can; [`infer`] is a trained
+//! MolCLIP model, [`imported`] a table of vectors. [`pipeline`] is the one way from an experiment to its answers.
 
 pub mod assess;
 pub mod augment;
+pub mod brightness;
 pub mod checkpoint;
+mod clips;
 pub mod config;
 pub mod dataset;
+pub mod encoder;
 pub mod estimate;
+pub mod families;
 pub mod folder;
+pub mod imported;
 pub mod infer;
 pub mod inputs;
-pub mod light;
-pub mod predict;
+pub mod interrupt;
+pub mod molclip;
+pub mod objective;
+pub mod pipeline;
 pub mod prefetch;
 pub mod progress;
 pub mod region;
 pub mod run;
 pub mod sampler;
-pub mod screen;
 mod session;
 pub mod shipped;
 pub mod store;
 pub mod structure_query;
 #[cfg(test)]
 mod tests;
-pub mod trainer;
 pub mod validate;

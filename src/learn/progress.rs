@@ -3,8 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::{Config, Schedule};
-use super::sampler::Stage;
-use super::trainer::Terms;
+use super::objective::Terms;
 
 /// Rounds without a better validation until a plateau lowers the learning rate.
 const PLATEAU_ROUNDS: usize = 5;
@@ -12,13 +11,13 @@ const PLATEAU_ROUNDS: usize = 5;
 /// What one epoch gave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// Stage.
-    pub stage: Stage,
+    /// Name of its stage.
+    pub stage: String,
     /// Number in its stage, from 1.
     pub epoch: usize,
     /// Steps so far.
     pub step: usize,
-    /// Mean of the loss terms.
+    /// Mean over its steps.
     pub losses: Terms,
     /// Learning rate of the last step.
     pub rate: f64,
@@ -26,15 +25,47 @@ pub struct EpochRecord {
     pub validation: Option<Validation>,
 }
 
-/// What a validation gave: each held-out drug asks for its mechanism among other compounds.
+/// What a validation gave. What is measured is the objective's: for MolCLIP the mean average precision with which each
+/// held-out drug asks for its mechanism among other compounds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Mean average precision.
-    pub map: f64,
-    /// What random rankings give.
+    /// The higher the better. Files call it `map`, whatever it is.
+    #[serde(rename = "map")]
+    pub score: f64,
+    /// The score of what knows nothing.
     pub chance: f64,
-    /// Queries.
+    /// Rows that the score is a mean of.
     pub queries: usize,
+}
+
+/// How a training goes, whatever it minimises.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    /// Highest learning rate.
+    pub learning_rate: f64,
+    /// Epochs until it is reached, in each stage.
+    pub warmup_epochs: f64,
+    /// How it falls afterwards.
+    pub schedule: Schedule,
+    /// Epochs between two validations.
+    pub validate_every: usize,
+    /// Validations of the last stage without a better one until training ends; 0 goes on.
+    pub patience: usize,
+    /// Seconds of training at most; the schedule then ends early.
+    pub time_limit_s: Option<f64>,
+}
+
+impl From<&Config> for Course {
+    fn from(config: &Config) -> Self {
+        Self {
+            learning_rate: config.learning_rate,
+            warmup_epochs: config.warmup_epochs,
+            schedule: config.schedule,
+            validate_every: config.validate_every,
+            patience: config.patience,
+            time_limit_s: config.time_limit_s,
+        }
+    }
 }
 
 /// Where a training is; with the weights all that is needed to go on.
@@ -48,11 +79,11 @@ pub struct State {
     pub batch: usize,
     /// Steps so far.
     pub step: usize,
-    /// Sum of the loss terms of this epoch's steps.
+    /// Sum over this epoch's steps.
     pub sum: Terms,
     /// Epochs that are over.
     pub history: Vec<EpochRecord>,
-    /// Best validation of the last stage, and its place in the history.
+    /// Best score of the stage, and its place in the history.
     pub best: Option<(f64, usize)>,
     /// Validations since the best.
     pub rounds: usize,
@@ -64,10 +95,10 @@ pub struct State {
 
 impl State {
     /// Takes note of a validation; true if it is the best of its stage.
-    pub fn judge(&mut self, map: f64, place: usize) -> bool {
-        let better = self.best.is_none_or(|(best, _)| map > best);
+    pub fn judge(&mut self, score: f64, place: usize) -> bool {
+        let better = self.best.is_none_or(|(best, _)| score > best);
         if better {
-            self.best = Some((map, place));
+            self.best = Some((score, place));
             self.rounds = 0;
         } else {
             self.rounds += 1;
@@ -79,20 +110,20 @@ impl State {
     }
 
     /// Learning rate of the next step, in an epoch of `batches` and a stage of `epochs`.
-    pub fn rate(&self, config: &Config, batches: usize, epochs: usize) -> f64 {
+    pub fn rate(&self, course: &Course, batches: usize, epochs: usize) -> f64 {
         let done = self.epoch as f64 + (self.batch as f64 + 1.0) / batches.max(1) as f64;
-        let warm = (done / config.warmup_epochs.max(1e-9)).min(1.0);
+        let warm = (done / course.warmup_epochs.max(1e-9)).min(1.0);
         let mut part = done / epochs.max(1) as f64;
-        if let Some(limit) = config.time_limit_s {
+        if let Some(limit) = course.time_limit_s {
             // The schedule ends with the time.
             part = part.max(self.seconds / limit);
         }
-        let fall = match config.schedule {
+        let fall = match course.schedule {
             Schedule::Constant => 1.0,
             Schedule::Plateau => 0.1_f64.powi(self.plateaus as i32),
             Schedule::Cosine => 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * part.min(1.0)).cos()),
         };
-        config.learning_rate * warm * fall
+        course.learning_rate * warm * fall
     }
 }
 
@@ -103,14 +134,15 @@ mod tests {
     #[test]
     fn the_rate_warms_up_and_falls_along_a_cosine() {
         let config = Config { learning_rate: 1.0, warmup_epochs: 1.0, ..Config::default() };
-        let at = |epoch, batch| State { epoch, batch, ..State::default() }.rate(&config, 10, 10);
+        let course = Course::from(&config);
+        let at = |epoch, batch| State { epoch, batch, ..State::default() }.rate(&course, 10, 10);
         assert!(
             (at(0, 0) - 0.1 * (0.01 + 0.99 * 0.5 * (1.0 + (0.01 * std::f64::consts::PI).cos()))).abs()
                 < 1e-12
         );
         assert!((at(4, 9) - (0.01 + 0.99 * 0.5)).abs() < 1e-12);
         assert!((at(9, 9) - 0.01).abs() < 1e-12);
-        let limited = Config { time_limit_s: Some(60.0), ..config };
+        let limited = Course { time_limit_s: Some(60.0), ..course.clone() };
         let late = State { seconds: 60.0, epoch: 1, ..State::default() };
         assert!((late.rate(&limited, 10, 10) - 0.01).abs() < 1e-12, "time is up");
     }
@@ -129,8 +161,17 @@ mod tests {
             learning_rate: 1.0,
             ..Config::default()
         };
-        assert!((state.rate(&config, 1, 1) - 0.1).abs() < 1e-12);
+        assert!((state.rate(&Course::from(&config), 1, 1) - 0.1).abs() < 1e-12);
         assert!(state.judge(0.6, 2));
         assert_eq!(state.rounds, 0);
+    }
+
+    #[test]
+    fn a_history_keeps_its_form_in_files() {
+        let text = r#"[{"stage":"moa","epoch":2,"step":12,"losses":{"total":2.5,"classification":1.5,"triplet":0.25,"center":0.25,"molecule":0.5,"accuracy":0.75},"rate":0.001,"validation":{"map":0.5,"chance":0.25,"queries":8}}]"#;
+        let history: Vec<EpochRecord> = serde_json::from_str(text).unwrap();
+        assert_eq!((history[0].stage.as_str(), history[0].losses.get("molecule")), ("moa", 0.5));
+        assert_eq!(history[0].validation.map(|validation| validation.score), Some(0.5));
+        assert_eq!(serde_json::to_string(&history).unwrap(), text);
     }
 }

@@ -4,10 +4,10 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::infer::{Encoder, Encodings};
+use super::brightness::Brightness;
+use super::infer::MolClipEncoder;
 use super::inputs::Inputs;
-use super::light::Light;
-use crate::gpu::resample::{Frame, Geometry, Scaling, Video};
+use crate::gpu::resample::{Frame, Geometry, Part, Scaling, Video};
 use crate::gpu::{Compute, FrameKey, GpuDevice, GpuError, Samples};
 use crate::model::card::InputSpec;
 use crate::model::clip::{Calibration, Clip, ClipError, Mismatch};
@@ -51,8 +51,8 @@ pub struct Region {
 /// What a region becomes.
 #[derive(Debug, Clone)]
 pub struct Encoded {
-    /// Embedding, projection, classifiers.
-    pub encodings: Encodings,
+    /// Its raw vector.
+    pub values: Vec<f32>,
     /// How its scale differs from the model's.
     pub mismatch: Mismatch,
     /// Frames that were seen.
@@ -68,7 +68,7 @@ pub struct Encoded {
 /// The frames of a model's duration around a time point; moved inside the recording near its ends.
 ///
 /// With times the window lasts `(count − 1)·interval` seconds, without it has `count` frames. Never fewer than four
-/// frames, where there are so many.
+/// frames, where there are so many and the model takes so many.
 pub fn window(
     frames: usize,
     times: Option<&[f64]>,
@@ -85,7 +85,7 @@ pub fn window(
         }
         None => count,
     };
-    let length = length.max(FEWEST).min(frames);
+    let length = length.max(FEWEST.min(count)).min(frames);
     let first = at.saturating_sub(length / 2).min(frames - length);
     first..first + length
 }
@@ -96,18 +96,18 @@ pub fn window(
 /// The rectangle does not lie in the picture, its frames cannot be read or are too few, it is dark, or the device
 /// fails.
 pub fn encode(
-    encoder: &Encoder,
-    spec: &InputSpec,
+    encoder: &MolClipEncoder,
     recording: &Recording,
     region: &Region,
 ) -> Result<Encoded, RegionError> {
     let started = Instant::now();
-    let Seen { inputs, mismatch, frames } = inputs(encoder.compute(), spec, recording, region)?;
+    let Seen { inputs, mismatch, frames } =
+        inputs(encoder.compute(), &encoder.card().input, recording, region)?;
     let reading = started.elapsed();
     let read = Instant::now();
-    let encodings = encoder.encode(inputs)?;
+    let values = encoder.embed(inputs)?;
     let encoding = read.elapsed();
-    Ok(Encoded { encodings, mismatch, frames, own_light: region.intensities.is_none(), reading, encoding })
+    Ok(Encoded { values, mismatch, frames, own_light: region.intensities.is_none(), reading, encoding })
 }
 
 /// What the network sees of a region.
@@ -161,7 +161,7 @@ pub fn inputs(
 /// The network's input from decoded frames. Without a scaling of the experiment the region's own light counts.
 fn on_cpu(spec: &InputSpec, clip: &Clip, region: &Region) -> Result<Inputs, RegionError> {
     let own = || {
-        let light = Light::of(clip, spec.channels.len());
+        let light = Brightness::of(clip, spec.channels.len());
         light.channels.into_iter().map(|moments| Intensity::of([moments])).collect::<Option<Vec<_>>>()
     };
     let intensities = match &region.intensities {
@@ -196,8 +196,8 @@ fn on_gpu(
         }
     }
     let ratio = sampling.ratio as f32;
-    let geometry =
-        Geometry { matrix: [ratio, 0.0, 0.0, ratio], shift: [0.0; 2], part: region.part, samples: None };
+    let part = region.part.map(Part::from);
+    let geometry = Geometry { matrix: [ratio, 0.0, 0.0, ratio], shift: [0.0; 2], part, samples: None };
     if !geometry.is_possible() {
         return Ok(None);
     }
@@ -256,7 +256,11 @@ mod tests {
         // A frame a minute: four frames are the least.
         let times: Vec<f64> = (0..100).map(|t| f64::from(t) * 60.0).collect();
         assert_eq!(window(100, Some(&times), 50, 16, 3.0), 48..52);
+        assert_eq!(window(100, Some(&times), 50, 1, 3.0), 50..51, "a model of pictures");
         assert_eq!(window(1, None, 7, 16, 3.0), 0..1);
+        // A model of images sees the frame itself.
+        assert_eq!(window(100, Some(&times), 50, 1, 3.0), 50..51);
+        assert_eq!(window(100, None, 99, 1, 3.0), 99..100);
         assert_eq!(window(0, None, 0, 16, 3.0), 0..0);
     }
 }

@@ -1,19 +1,16 @@
-//! A training from its rows to a model on disk: two stages, validation, checkpoints.
+//! A training from its rows to a model on disk: what it is given, what it says on the way, what comes of it.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::checkpoint::CheckpointError;
 use super::config::Config;
-use super::dataset::{Dataset, DatasetError};
+use super::dataset::DatasetError;
 use super::folder::{FolderError, TrainingFolder};
 use super::infer::ModelError;
+use super::objective::{StateError, StepError, Terms};
 use super::progress::EpochRecord;
-use super::sampler::Stage;
-use super::session::Session;
 use super::store::LoadError;
-use super::trainer::{StepError, Terms};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Finding;
 use crate::analysis::split::{Part, Plan as Protocols, ProtocolError, Split, take_validation};
@@ -23,7 +20,9 @@ use crate::model::card::Card;
 use crate::model::molclip::MolClip;
 use crate::model::molecule_encoder::FeatureError;
 use crate::model::weights::WeightsError;
-use crate::progress::{Cancelled, Progress};
+use crate::progress::Cancelled;
+
+pub use super::molclip::train;
 
 /// Usual time between two checkpoints inside of an epoch.
 pub const CHECKPOINT_EVERY: Duration = Duration::from_secs(30);
@@ -60,21 +59,18 @@ pub enum TrainError {
     Device(#[from] GpuError),
     /// Memory did not suffice, even for the smallest parts of a batch.
     #[error(
-        "memory does not suffice for two drugs at once. Choose a smaller encoder, fewer frames or a smaller size"
+        "memory does not suffice for the smallest part of a batch. Choose a smaller encoder, fewer frames or a smaller size"
     )]
     OutOfMemory,
-    /// Burn's records.
-    #[error("the training's weights could not be packed: {0}")]
-    Record(String),
-    /// The model to start from has other sizes.
-    #[error("the model to start from cannot be used: {0}")]
-    Start(String),
+    /// The weights.
+    #[error("the training's weights could not be packed, or taken up again: {0}")]
+    State(#[from] StateError),
     /// What is to be asked later would be trained on.
     #[error("the split leaks, so that scores would be void: {0}")]
     Leak(String),
-    /// There are no videos with what is to be learnt.
+    /// There are no rows with what is to be learnt.
     #[error("no batch can be made: {0}")]
-    NoBatch(&'static str),
+    NoBatch(String),
     /// The user stopped it.
     #[error(transparent)]
     Stopped(#[from] Cancelled),
@@ -89,14 +85,7 @@ impl TrainError {
         else {
             return false;
         };
-        let text = device.to_string().to_lowercase();
-        ["out of memory", "outofmemory", "allocat", "buffer too large"].iter().any(|word| text.contains(word))
-    }
-}
-
-impl From<burn::store::RecordError> for TrainError {
-    fn from(error: burn::store::RecordError) -> Self {
-        Self::Record(error.to_string())
+        matches!(device, GpuError::OutOfMemory { .. })
     }
 }
 
@@ -123,50 +112,6 @@ pub struct Run {
     pub thread: ComputeThread,
     /// Time between two checkpoints inside of an epoch; what is trained does not depend on it.
     pub checkpoint_every: Duration,
-}
-
-/// Pause and stop, from another thread.
-#[derive(Debug, Default)]
-pub struct Steering {
-    paused: AtomicBool,
-    stopped: AtomicBool,
-    /// Reading of the videos.
-    pub reading: Progress,
-    /// A step that pretends that memory is full, for tests.
-    full_at: std::sync::atomic::AtomicUsize,
-}
-
-impl Steering {
-    /// Waits at the next step.
-    pub fn pause(&self, paused: bool) {
-        self.paused.store(paused, Ordering::Relaxed);
-    }
-
-    /// Whether it waits.
-    pub fn is_paused(&self) -> bool {
-        self.paused.load(Ordering::Relaxed)
-    }
-
-    /// Ends at the next step and keeps the best so far.
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-        self.reading.cancel();
-    }
-
-    /// Whether it is to end.
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-
-    /// Whether a step is to pretend that memory is full; once.
-    pub(super) fn pretends_full_at(&self, step: usize) -> bool {
-        self.full_at.compare_exchange(step, 0, Ordering::Relaxed, Ordering::Relaxed).is_ok()
-    }
-
-    #[cfg(test)]
-    pub(super) fn pretend_full_at(&self, step: usize) {
-        self.full_at.store(step, Ordering::Relaxed);
-    }
 }
 
 /// What happens on the way.
@@ -205,34 +150,32 @@ pub enum Event {
     Step(StepReport),
     /// An epoch.
     Epoch(EpochRecord),
-    /// Embeddings of the validation's samples in two dimensions (principal components).
+    /// Embeddings of the validation's rows in two dimensions (principal components).
     Map {
         /// Table rows.
         rows: Vec<usize>,
         /// Coordinates.
         points: Vec<[f32; 2]>,
-        /// Mechanism of each, a place in the model's list.
-        moas: Vec<Option<usize>>,
     },
 }
 
 /// A step.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct StepReport {
-    /// Stage.
-    pub stage: Stage,
+    /// Name of the stage.
+    pub stage: &'static str,
     /// Epoch of the stage, from 1.
     pub epoch: usize,
     /// Steps so far.
     pub step: usize,
     /// Steps in all.
     pub steps: usize,
-    /// Loss terms.
+    /// What the objective measured in it.
     pub losses: Terms,
     /// Learning rate.
     pub rate: f64,
-    /// Videos per second, over the last steps.
-    pub videos_per_s: f64,
+    /// Rows per second.
+    pub rows_per_s: f64,
     /// Part of the time that the compute thread waited for batches, 0 to 1.
     pub waited: f64,
     /// Seconds left.
@@ -250,15 +193,6 @@ pub struct Outcome {
     pub history: Vec<EpochRecord>,
     /// Part of the time that the compute thread waited for batches, 0 to 1.
     pub waited: f64,
-}
-
-/// Trains, from the last checkpoint in `out` if there is one, and writes the model to `out`. A training that was
-/// finished before gives the model that it made.
-///
-/// Blocks; not for the window's thread. The best epoch of the last stage by validation is kept, or the last epoch
-/// where nothing can be validated.
-pub fn train(run: Run, steering: &Steering, report: &mut dyn FnMut(Event)) -> Result<Outcome, TrainError> {
-    Session::new(run, steering, report)?.run(steering, report)
 }
 
 /// The part of each item by the table or the configuration's protocol and seed. Where the protocol has nothing to hold
@@ -289,17 +223,4 @@ pub fn splits(items: &Items, config: &Config) -> Result<(Vec<Option<Split>>, Opt
         }
         Err(e) => Err(e),
     }
-}
-
-/// Names `dataset::Dataset` by its rows, labels and contents.
-pub fn fingerprint(data: &Dataset) -> String {
-    let mut hasher = blake3::Hasher::new();
-    for sample in data.train.iter().chain(&data.validation) {
-        let label = (sample.drug, &sample.moas, sample.control, &sample.row_id);
-        hasher.update(format!("{label:?}").as_bytes());
-        if let Some(content) = data.contents.get(&sample.row) {
-            hasher.update(content);
-        }
-    }
-    hasher.finalize().to_hex().to_string()
 }

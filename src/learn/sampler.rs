@@ -26,23 +26,23 @@ impl Stage {
     }
 }
 
-/// What the sampler knows of a video.
+/// What a video is an example of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Labelled {
-    /// Its drug.
-    pub drug: usize,
-    /// Its mechanisms.
+pub struct Label {
+    /// Class of the drug classifier; `None` for a drug that is not trained on.
+    pub drug: Option<usize>,
+    /// Classes of the MoA classifier.
     pub moas: Vec<usize>,
 }
 
-/// The batches of one epoch: indices into `items`, K of a drug in a row. Depends on the arguments alone.
+/// The batches of one epoch: indices into `labels`, K of a drug in a row. Depends on the arguments alone.
 ///
-/// Every video comes at least once, drugs whose videos do not divide by K fill up with some of them again; but of a drug
-/// with many more videos than all others, such as the solvent, come only as many as there are others to tell it from,
-/// other ones in each epoch. In the second stage drugs of one mechanism come in pairs where there are any, so that a batch holds what is to be drawn
-/// together.
+/// Every video whose drug is trained on comes at least once, drugs whose videos do not divide by K fill up with some of
+/// them again; but of a drug with many more videos than all others, such as the solvent, come only as many as there are
+/// others to tell it from, other ones in each epoch. In the second stage drugs of one mechanism come in pairs where there
+/// are any, so that a batch holds what is to be drawn together.
 pub fn batches(
-    items: &[Labelled],
+    labels: &[&Label],
     stage: Stage,
     drugs: usize,
     videos: usize,
@@ -51,10 +51,12 @@ pub fn batches(
 ) -> Vec<Vec<usize>> {
     let epoch = epoch.to_string();
     let mut by_drug: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (index, item) in items.iter().enumerate() {
+    for (index, label) in labels.iter().enumerate() {
         // The second stage learns from what has a mechanism.
-        if stage == Stage::Drug || !item.moas.is_empty() {
-            by_drug.entry(item.drug).or_default().push(index);
+        if let Some(drug) = label.drug
+            && (stage == Stage::Drug || !label.moas.is_empty())
+        {
+            by_drug.entry(drug).or_default().push(index);
         }
     }
     let mut chunks: Vec<Vec<usize>> = Vec::new();
@@ -66,7 +68,7 @@ pub fn batches(
         }
     }
     chunks.shuffle(&mut stream(seed, &["sampler", stage.name(), &epoch]));
-    let label = |chunk: &[usize]| &items[chunk[0]];
+    let label = |chunk: &[usize]| labels[chunk[0]];
     let mut open = std::collections::VecDeque::from(chunks);
     let mut batches: Vec<Vec<Vec<usize>>> = Vec::new();
     while let Some(first) = open.pop_front() {
@@ -116,6 +118,15 @@ mod tests {
 
     use super::*;
 
+    fn of(drug: usize, moas: Vec<usize>) -> Label {
+        Label { drug: Some(drug), moas }
+    }
+
+    /// Batches of `videos` videos of `drugs` drugs.
+    fn drawn(items: &[Label], stage: Stage, [drugs, videos]: [usize; 2], epoch: usize) -> Vec<Vec<usize>> {
+        batches(&items.iter().collect::<Vec<_>>(), stage, drugs, videos, 1, epoch)
+    }
+
     #[test]
     fn the_number_of_batches_is_known_before_they_are_drawn() {
         for (rows, drugs, videos) in [
@@ -126,9 +137,9 @@ mod tests {
             (vec![30, 30, 3, 3], 4, 3),
             (vec![8, 8], 2, 4),
         ] {
-            let label = |(drug, &rows): (usize, &usize)| vec![Labelled { drug, moas: vec![] }; rows];
-            let items: Vec<Labelled> = rows.iter().enumerate().flat_map(label).collect();
-            let drawn = batches(&items, Stage::Drug, drugs, videos, 1, 0).len();
+            let label = |(drug, &rows): (usize, &usize)| vec![of(drug, vec![]); rows];
+            let items: Vec<Label> = rows.iter().enumerate().flat_map(label).collect();
+            let drawn = drawn(&items, Stage::Drug, [drugs, videos], 0).len();
             let counted = count(rows.iter().copied(), drugs, videos);
             assert!(drawn.abs_diff(counted) <= 1 + drawn / 8, "{rows:?}: {drawn} drawn, {counted} counted");
         }
@@ -136,16 +147,16 @@ mod tests {
     }
 
     /// Twelve drugs of four mechanisms, 10 videos each.
-    fn items() -> Vec<Labelled> {
-        (0..120).map(|i| Labelled { drug: i / 10, moas: vec![i / 10 % 4] }).collect()
+    fn items() -> Vec<Label> {
+        (0..120).map(|i| of(i / 10, vec![i / 10 % 4])).collect()
     }
 
     #[test]
     fn a_batch_has_k_videos_of_each_of_p_different_drugs() {
         let items = items();
-        let all = batches(&items, Stage::Drug, 4, 4, 1, 0);
+        let all = drawn(&items, Stage::Drug, [4, 4], 0);
         for batch in &all {
-            let drugs: Vec<usize> = batch.chunks(4).map(|chunk| items[chunk[0]].drug).collect();
+            let drugs: Vec<Option<usize>> = batch.chunks(4).map(|chunk| items[chunk[0]].drug).collect();
             assert!(batch.chunks(4).all(|c| c.iter().all(|&i| items[i].drug == items[c[0]].drug)));
             assert_eq!(drugs.iter().collect::<HashSet<_>>().len(), drugs.len());
             assert!((2..=4).contains(&drugs.len()));
@@ -157,7 +168,7 @@ mod tests {
     #[test]
     fn the_second_stage_pairs_drugs_of_one_mechanism() {
         let items = items();
-        let all = batches(&items, Stage::Moa, 4, 4, 1, 0);
+        let all = drawn(&items, Stage::Moa, [4, 4], 0);
         let paired = |batch: &Vec<usize>| {
             let moa = |chunk: &[usize]| items[chunk[0]].moas[0];
             batch.len() >= 8 && moa(&batch[..4]) == moa(&batch[4..8])
@@ -169,7 +180,8 @@ mod tests {
     #[test]
     fn an_epoch_is_the_same_each_time_and_the_next_is_another() {
         let items = items();
-        let of = |seed, epoch| batches(&items, Stage::Drug, 4, 4, seed, epoch);
+        let labels: Vec<&Label> = items.iter().collect();
+        let of = |seed, epoch| batches(&labels, Stage::Drug, 4, 4, seed, epoch);
         assert_eq!(of(1, 3), of(1, 3));
         assert_ne!(of(1, 3), of(1, 4));
         assert_ne!(of(1, 3), of(2, 3));
@@ -177,11 +189,18 @@ mod tests {
 
     #[test]
     fn a_drug_with_one_video_fills_its_chunk_with_it() {
-        let items: Vec<Labelled> =
-            (0..5).map(|i| Labelled { drug: usize::from(i > 0), moas: vec![0] }).collect();
-        let all = batches(&items, Stage::Drug, 2, 4, 1, 0);
+        let items: Vec<Label> = (0..5).map(|i| of(usize::from(i > 0), vec![0])).collect();
+        let all = drawn(&items, Stage::Drug, [2, 4], 0);
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].iter().filter(|&&i| i == 0).count(), 4);
         assert!(batches(&[], Stage::Drug, 2, 4, 1, 0).is_empty());
+    }
+
+    #[test]
+    fn a_video_whose_drug_is_not_trained_on_is_never_drawn() {
+        let mut items = items();
+        items[7].drug = None;
+        let all = drawn(&items, Stage::Drug, [4, 4], 0);
+        assert!(!all.is_empty() && all.iter().flatten().all(|&index| index != 7));
     }
 }

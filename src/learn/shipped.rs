@@ -3,10 +3,10 @@
 use std::io;
 
 use super::infer::{self, ModelError};
-use crate::gpu::{Compute, ComputeThread, GpuError};
+use crate::gpu::{Compute, ComputeThread};
 use crate::model::card::Card;
 use crate::model::molclip::MolClip;
-use crate::model::weights::{self, WeightsError};
+use crate::model::weights;
 
 const CARD: &[u8] = include_bytes!("../../models/light-simulated/model.json");
 const WEIGHTS: &[u8] = include_bytes!("../../models/light-simulated/model.safetensors");
@@ -14,12 +14,9 @@ const WEIGHTS: &[u8] = include_bytes!("../../models/light-simulated/model.safete
 /// The shipped model cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ShippedError {
-    /// Its files.
+    /// Its files, or the device.
     #[error("the shipped model: {0}")]
-    Weights(#[from] WeightsError),
-    /// The device.
-    #[error(transparent)]
-    Device(#[from] GpuError),
+    Model(#[from] ModelError),
     /// The temporary folder.
     #[error("the shipped model could not be unpacked: {0}. Check the temporary folder and its space")]
     Unpack(#[from] io::Error),
@@ -27,16 +24,13 @@ pub enum ShippedError {
 
 /// What it is and what it was trained on.
 pub fn card() -> Result<Card, ShippedError> {
-    Ok(weights::read_card(unpack()?.path())?)
+    Ok(weights::read_card(unpack()?.path()).map_err(ModelError::from)?)
 }
 
 /// Loads it onto a device. Waits; not for the window's thread.
 pub fn load(compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ShippedError> {
     let folder = unpack()?;
-    infer::load(folder.path(), compute, thread).map_err(|e| match e {
-        ModelError::Weights(e) => ShippedError::Weights(e),
-        ModelError::Device(e) => ShippedError::Device(e),
-    })
+    Ok(infer::load(folder.path(), compute, thread)?)
 }
 
 fn unpack() -> Result<tempfile::TempDir, io::Error> {

@@ -38,6 +38,20 @@ pub fn calibration(experiment: &Experiment, row: usize) -> Calibration {
     Calibration { pixel_size_um: number("pixel_size_um"), interval_s: number("interval_s") }
 }
 
+/// Rows whose recordings are opened to see how long they are.
+const OPENED: usize = 8;
+
+/// Frames of the shortest movie among the recordings of the first rows; 1 where all of them are images, `None` where none
+/// can be opened. Waits for the disk.
+pub fn recorded_frames(experiment: &Experiment, rows: impl IntoIterator<Item = usize>) -> Option<usize> {
+    let frames = |row: usize| {
+        let address = experiment.address(row).ok()?;
+        Some(Recording::open(&address, Limits::default()).ok()?.shape().t)
+    };
+    let known: Vec<usize> = rows.into_iter().take(OPENED).filter_map(frames).collect();
+    known.iter().copied().filter(|frames| *frames > 1).min().or(known.first().copied())
+}
+
 /// Part of the memory of this machine that clips may take.
 const MEMORY_SHARE: f64 = 0.4;
 

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use super::config::{Config, Input};
 use super::folder::TrainingFolder;
-use super::run::{Event, Outcome, Run, Steering, TrainError, splits, train};
+use super::infer;
+use super::interrupt::Interrupt;
+use super::run::{Event, Outcome, Run, TrainError, splits, train};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Leak;
 use crate::experiment::{Experiment, import};
 use crate::gpu::{Compute, ComputeThread};
 use crate::model::video_encoder::EncoderConfig;
+use crate::model::video_encoder::light::LightConfig;
 use crate::progress::Progress;
 use crate::simulate;
 
@@ -38,7 +41,7 @@ fn screen() -> &'static Path {
 fn config() -> Config {
     Config {
         seed: 3,
-        encoder: EncoderConfig::Light { tubelet: [2, 4, 4], dim: 8, depths: vec![1, 1] },
+        encoder: EncoderConfig::Light(LightConfig { tubelet: [2, 4, 4], dim: 8, depths: vec![1, 1] }),
         input: Input { frames: 8, size: Some(32), pixel_size_um: Some(0.8), ..Input::default() },
         projection: 16,
         drug_epochs: 1,
@@ -54,7 +57,7 @@ fn trained(
     experiment: Experiment,
     config: Config,
     out: &Path,
-    steering: &Steering,
+    interrupt: &Interrupt,
 ) -> (Result<Outcome, TrainError>, Vec<Event>) {
     let items = Items::of(&experiment);
     let (splits, _) = splits(&items, &config).unwrap();
@@ -71,7 +74,7 @@ fn trained(
         checkpoint_every: Duration::ZERO,
     };
     let mut events = Vec::new();
-    let outcome = train(run, steering, &mut |event| events.push(event));
+    let outcome = train(run, interrupt, &mut |event| events.push(event));
     (outcome, events)
 }
 
@@ -82,7 +85,7 @@ fn opened() -> Experiment {
 #[test]
 fn a_training_learns_validates_and_says_what_it_was_trained_on() {
     let folder = tempfile::tempdir().unwrap();
-    let (outcome, events) = trained(opened(), config(), folder.path(), &Steering::default());
+    let (outcome, events) = trained(opened(), config(), folder.path(), &Interrupt::default());
     let outcome = outcome.unwrap();
     assert!(outcome.card.trained_on.simulated);
     assert_eq!((outcome.card.moas.len(), outcome.card.trained_on.epochs), (3, 3));
@@ -97,11 +100,39 @@ fn a_training_learns_validates_and_says_what_it_was_trained_on() {
 }
 
 #[test]
+fn drugs_alone_are_learnt_where_no_mechanism_is_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let without = || {
+        let mut experiment = opened();
+        let rows: Vec<usize> = (0..experiment.table.len()).collect();
+        experiment.table = experiment.table.set(&rows, "moa", "").unwrap();
+        experiment
+    };
+    // What is to be learnt must be there.
+    let (outcome, _) = trained(without(), config(), &folder.path().join("both"), &Interrupt::default());
+    let text = outcome.unwrap_err().to_string();
+    assert!(text.starts_with("0 mechanisms of action") && text.contains("moa_epochs 0"), "{text}");
+
+    let out = folder.path().join("drugs");
+    let drugs = Config { drug_epochs: 2, moa_epochs: 0, drop_inactive: true, ..config() };
+    let (outcome, events) = trained(without(), drugs, &out, &Interrupt::default());
+    let outcome = outcome.unwrap();
+    assert!(outcome.card.moas.is_empty() && outcome.card.drugs.len() > 2);
+    assert_eq!(outcome.card.trained_on.validation_map, None, "nothing asks for a mechanism");
+    assert!(events.iter().any(|event| matches!(event, Event::Ready { moas: 0, .. })));
+    assert!(outcome.history.iter().all(|epoch| epoch.stage == "drug" && epoch.losses.get("total") > 0.0));
+    assert_eq!(outcome.history.len(), 2);
+    // The card says what the weights are.
+    let (_, card) = infer::load(&out, &Compute::flex(), &ComputeThread::shared_headless()).unwrap();
+    assert_eq!((card.hash, card.drugs, card.moas.len()), (outcome.card.hash, outcome.card.drugs, 0));
+}
+
+#[test]
 fn full_memory_halves_the_batch_and_training_goes_on() {
     let folder = tempfile::tempdir().unwrap();
-    let steering = Steering::default();
-    steering.pretend_full_at(3);
-    let (outcome, events) = trained(opened(), config(), folder.path(), &steering);
+    let interrupt = Interrupt::default();
+    interrupt.pretend_full_at(3);
+    let (outcome, events) = trained(opened(), config(), folder.path(), &interrupt);
     assert_eq!(outcome.unwrap().card.trained_on.epochs, 3);
     assert!(events.iter().any(|event| matches!(event, Event::Halved { parts: 2 })));
 }
@@ -109,7 +140,7 @@ fn full_memory_halves_the_batch_and_training_goes_on() {
 #[test]
 fn a_training_that_is_stopped_keeps_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
-    let steering = Arc::new(Steering::default());
+    let interrupt = Arc::new(Interrupt::default());
     let items = Items::of(&opened());
     let config = Config { moa_epochs: 500, ..config() };
     let (splits, _) = splits(&items, &config).unwrap();
@@ -126,11 +157,11 @@ fn a_training_that_is_stopped_keeps_what_it_has() {
         checkpoint_every: Duration::from_mins(1),
     };
     let steps = std::cell::Cell::new(0);
-    let outcome = train(run, &steering, &mut |event| {
+    let outcome = train(run, &interrupt, &mut |event| {
         if matches!(event, Event::Step(_)) {
             steps.set(steps.get() + 1);
             if steps.get() == 8 {
-                steering.stop();
+                interrupt.stop();
             }
         }
     });
@@ -156,7 +187,7 @@ fn a_copy_of_a_training_video_among_the_queries_is_found_before_training() {
     std::fs::copy(original, &copy).unwrap();
     experiment.table = experiment.table.set(&[query_row], "path", copy.to_str().unwrap()).unwrap();
     let names = [train_row, query_row].map(|row| experiment.table.row_id(row).to_owned());
-    let (outcome, events) = trained(experiment, config(), &folder.path().join("out"), &Steering::default());
+    let (outcome, events) = trained(experiment, config(), &folder.path().join("out"), &Interrupt::default());
     let text = outcome.unwrap_err().to_string();
     assert!(text.starts_with("the split leaks"), "{text}");
     let found = events.iter().find_map(|event| match event {

@@ -11,23 +11,23 @@ const PER_DRUG: usize = 6;
 
 /// What a validation looks at; chosen once, the same in every round.
 #[derive(Debug, Clone)]
-pub struct Plan {
+pub struct ValidationSet {
     /// Queries first, then the rest of the gallery.
     pub samples: Vec<Sample>,
     /// How many of them are queries.
     pub queries: usize,
 }
 
-impl Plan {
+impl ValidationSet {
     /// All validation rows, and some of each trained drug, spread over its rows.
     pub fn of(data: &Dataset) -> Self {
-        let asks = |sample: &&Sample| !sample.moas.is_empty() && !sample.control;
+        let asks = |sample: &&Sample| !sample.label.moas.is_empty() && !sample.item.control;
         let mut samples: Vec<Sample> = data.validation.iter().filter(asks).cloned().collect();
         let queries = samples.len();
         samples.extend(data.validation.iter().filter(|sample| !asks(sample)).cloned());
-        let mut by_drug: HashMap<usize, Vec<&Sample>> = HashMap::new();
+        let mut by_drug: HashMap<Option<usize>, Vec<&Sample>> = HashMap::new();
         for sample in &data.train {
-            by_drug.entry(sample.compound).or_default().push(sample);
+            by_drug.entry(sample.item.compound).or_default().push(sample);
         }
         let mut drugs: Vec<_> = by_drug.into_iter().collect();
         drugs.sort_by_key(|(compound, _)| *compound);
@@ -50,9 +50,11 @@ impl Plan {
             .collect();
         let (mut sum, mut by_chance, mut n) = (0.0, 0.0, 0);
         for (query, vector) in self.samples.iter().take(self.queries).zip(&unit) {
-            let others = || (0..self.samples.len()).filter(|&i| self.samples[i].compound != query.compound);
-            let relevant: Vec<bool> =
-                others().map(|i| self.samples[i].moas.iter().any(|moa| query.moas.contains(moa))).collect();
+            let is_other = |&i: &usize| self.samples[i].item.compound != query.item.compound;
+            let others = || (0..self.samples.len()).filter(is_other);
+            let shares =
+                |i: usize| self.samples[i].label.moas.iter().any(|moa| query.label.moas.contains(moa));
+            let relevant: Vec<bool> = others().map(shares).collect();
             let cosine = |i: usize| f64::from(unit[i].iter().zip(vector).map(|(a, b)| a * b).sum::<f32>());
             let scores: Vec<f64> = others().map(cosine).collect();
             if let Some(precision) = average_precision(&scores, &relevant) {
@@ -62,33 +64,29 @@ impl Plan {
             }
         }
         let mean = |sum: f64| sum / f64::from(n);
-        (n > 0).then(|| Validation { map: mean(sum), chance: mean(by_chance), queries: n as usize })
+        (n > 0).then(|| Validation { score: mean(sum), chance: mean(by_chance), queries: n as usize })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::items::Item;
+    use crate::learn::sampler::Label;
 
     fn sample(compound: usize, moa: usize) -> Sample {
-        Sample {
-            row: 0,
-            row_id: String::new(),
-            compound,
-            drug: None,
-            moas: vec![moa],
-            group: 0,
-            control: false,
-        }
+        let item = Item { compound: Some(compound), ..Item::default() };
+        Sample { item, label: Label { drug: None, moas: vec![moa] }, group: 0 }
     }
 
     #[test]
     fn a_drug_s_own_videos_do_not_count_as_found() {
         // Queries 0 and 1 of one drug look alike; the other drug of their mechanism is farther than one of another.
-        let plan = Plan { samples: vec![sample(0, 0), sample(0, 0), sample(1, 0), sample(2, 1)], queries: 2 };
+        let samples = vec![sample(0, 0), sample(0, 0), sample(1, 0), sample(2, 1)];
+        let set = ValidationSet { samples, queries: 2 };
         let embeddings = [1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.5];
-        let found = plan.measure(&embeddings, 2).unwrap();
-        assert_eq!((found.map, found.chance, found.queries), (0.5, 0.75, 2));
-        assert_eq!(Plan { queries: 0, ..plan }.measure(&embeddings, 2), None);
+        let found = set.measure(&embeddings, 2).unwrap();
+        assert_eq!((found.score, found.chance, found.queries), (0.5, 0.75, 2));
+        assert_eq!(ValidationSet { queries: 0, ..set }.measure(&embeddings, 2), None);
     }
 }

@@ -10,14 +10,14 @@ use super::video_encoder::EncoderConfig;
 pub struct InputSpec {
     /// Role of each channel, e.g. `mitochondria`.
     pub channels: Vec<String>,
-    /// Frames, T.
+    /// Frames, T; 1 for images.
     pub frames: usize,
     /// Pixels on a side: height = width.
     pub size: usize,
     /// µm per pixel; `None` = unknown, as for an encoder imported without its recordings, whose pixels are taken as recorded.
     #[serde(deserialize_with = "Option::deserialize")]
     pub pixel_size_um: Option<f64>,
-    /// s between frames; `None` = unknown, then frames are spread over the recording.
+    /// s between frames; `None` = unknown, then frames are spread over the recording, or there is one alone.
     #[serde(deserialize_with = "Option::deserialize")]
     pub interval_s: Option<f64>,
     /// True if pixels outside the cell are zero.

@@ -26,13 +26,11 @@ pub const CANVAS_PER_SIZE: f64 = 9.0 / 8.0;
 /// A recording cannot be brought into a model's form.
 #[derive(Debug, Error)]
 pub enum ClipError {
-    /// Too few frames to see movement in.
-    #[error("{path}: {frames} frames; a video needs at least 4. Choose a longer recording")]
-    TooShort {
+    /// There is no frame to look at.
+    #[error("{path}: no frame of it can be used. Choose another recording, or another part of it")]
+    NoFrames {
         /// File.
         path: String,
-        /// Frames it has.
-        frames: usize,
     },
     /// The scale cannot be true.
     #[error(
@@ -82,6 +80,9 @@ pub struct Mismatch {
     pub scale: Option<f64>,
     /// Seconds between the frames that were taken ÷ the model's; `None` if unknown.
     pub interval: Option<f64>,
+    /// Frames of the model, where it sees the same frame in all of them: that of an image, or the only one that it asks
+    /// for. Then there is no interval that could differ.
+    pub still: Option<usize>,
 }
 
 impl Mismatch {
@@ -96,12 +97,15 @@ impl Mismatch {
             }
             Some(_) => {}
         }
-        match self.interval {
-            None => parts.push("the interval is unknown, so speeds may be wrong".to_owned()),
-            Some(interval) if beyond(interval) => {
+        match (self.still, self.interval) {
+            (Some(frames @ 2..), _) => parts.push(format!(
+                "one frame: the model was trained on {frames} frames, so what it knows of movement says nothing here"
+            )),
+            (None, None) => parts.push("the interval is unknown, so speeds may be wrong".to_owned()),
+            (None, Some(interval)) if beyond(interval) => {
                 parts.push(format!("frames are {interval:.2} times as far apart as in training"));
             }
-            Some(_) => {}
+            _ => {}
         }
         (!parts.is_empty()).then(|| parts.join("; "))
     }
@@ -120,8 +124,9 @@ impl Clip {
     /// Reads a recording and brings it to a model's scale.
     ///
     /// Frames are the nearest to the model's time points around the middle of the recording; a recording that is too
-    /// short for them is spread over all of it. Focal planes are joined by their maximum. Space is averaged over area
-    /// where pixels are smaller than the model's, and interpolated linearly where they are larger.
+    /// short for them is spread over all of it, some frames twice, an image in all of them. Focal planes are joined by their
+    /// maximum. Space is averaged over area where pixels are smaller than the model's, and interpolated linearly where they
+    /// are larger.
     pub fn read(
         recording: &Recording,
         calibration: Calibration,

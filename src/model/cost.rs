@@ -51,7 +51,7 @@ impl Cost {
         let workspace = match encoder {
             // A layer's gradient replaces what the layer kept; at the largest one, both are there.
             EncoderConfig::Resnet3d50 { .. } | EncoderConfig::Resnet3d18 { .. } => largest,
-            EncoderConfig::Light { .. } => UNDER_WAY * largest,
+            EncoderConfig::Light(_) => UNDER_WAY * largest,
         };
         Self { input: [channels, frames, size, size], features: encoder.features(), layers, workspace }
     }

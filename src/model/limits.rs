@@ -7,7 +7,7 @@ use super::card::{Card, InputSpec};
 /// Channels of a recording.
 pub const CHANNELS: RangeInclusive<usize> = 1..=16;
 /// Frames that an encoder sees.
-pub const FRAMES: RangeInclusive<usize> = 4..=1024;
+pub const FRAMES: RangeInclusive<usize> = 1..=1024;
 /// Pixels on a side.
 pub const SIZE: RangeInclusive<usize> = 16..=2048;
 /// Width of the common space; 0 for a video encoder alone.
@@ -79,6 +79,7 @@ mod tests {
             std: vec![0.04],
         };
         assert_eq!(sound.check(), Ok(()));
+        assert_eq!(InputSpec { frames: 1, ..sound.clone() }.check(), Ok(()));
         let broken = [
             InputSpec { mean: vec![], ..sound.clone() },
             InputSpec { mean: vec![f32::NAN], ..sound.clone() },

@@ -137,7 +137,7 @@ impl Sizes {
     /// Width of the molecule encoder: the paper's 512 for the large encoders, half for the light one.
     pub const fn molecule_width(&self) -> usize {
         match self.encoder {
-            EncoderConfig::Light { .. } => 256,
+            EncoderConfig::Light(_) => 256,
             EncoderConfig::Resnet3d18 { .. } | EncoderConfig::Resnet3d50 { .. } => 512,
         }
     }

@@ -22,7 +22,7 @@ impl Sampling {
     /// points, of those that are usable (ascending).
     ///
     /// # Errors
-    /// There are fewer than four frames, or the pixel size cannot be true.
+    /// There is no frame, or the pixel size cannot be true.
     pub fn new(
         recording: &Recording,
         usable: &[usize],
@@ -31,8 +31,8 @@ impl Sampling {
     ) -> Result<Self, ClipError> {
         let shape = recording.shape();
         let path = || recording.path().display().to_string();
-        if usable.len() < 4 {
-            return Err(ClipError::TooShort { path: path(), frames: usable.len() });
+        if usable.is_empty() {
+            return Err(ClipError::NoFrames { path: path() });
         }
         let positive = |value: Option<f64>| value.filter(|value| value.is_finite() && *value > 0.0);
         let pixel_um = positive(calibration.pixel_size_um).or(positive(recording.series.pixel_size_um));
@@ -57,17 +57,22 @@ impl Sampling {
         let mismatch = Mismatch {
             scale: pixels.map(|(um, model)| um / model),
             interval: interval.zip(spec.interval_s).map(|(interval, model)| interval / model),
+            still: (usable.len() == 1 || spec.frames == 1).then_some(spec.frames),
         };
         Ok(Self { frames, channels: pick_channels(recording, &spec.channels), ratio, mismatch })
     }
 }
 
-/// Which of `n` frames to take, and the seconds between them; `None` if that is unknown.
+/// Which of `n` frames, at least one, to take, and the seconds between them; `None` if that is unknown, or if it is one
+/// frame.
 ///
 /// With times: those nearest to `count` time points that are `interval` apart, around the middle; if the recording is
-/// shorter than that, `count` points spread over all of it. Without times: spread over all of it.
+/// shorter than that, `count` points spread over all of it. Without times: spread over all of it. One of many: the middle.
 fn choose_frames(n: usize, times: Option<&[f64]>, count: usize, interval: f64) -> (Vec<usize>, Option<f64>) {
-    let steps = count.saturating_sub(1).max(1) as f64;
+    if n == 1 || count <= 1 {
+        return (vec![n / 2; count], None);
+    }
+    let steps = (count - 1) as f64;
     let Some(times) = times.filter(|times| times.len() == n) else {
         let at = |k: usize| (k as f64 * (n - 1) as f64 / steps).round() as usize;
         return ((0..count).map(at).collect(), None);
@@ -89,7 +94,7 @@ fn choose_frames(n: usize, times: Option<&[f64]>, count: usize, interval: f64) -
 fn pick_channels(recording: &Recording, roles: &[String]) -> Vec<(usize, usize)> {
     const NAMES: [(&str, &[&str]); 2] = [
         ("mitochondria", &["tmrm", "mito", "tom20", "cox8", "rhodamine"]),
-        ("nucleus", &["hoechst", "dapi", "nucle", "nuclei", "h2b"]),
+        ("nucleus", &["hoechst", "dapi", "dna", "nucle", "h2b"]),
     ];
     let shape = recording.shape();
     let named = |role: &str| {
@@ -132,6 +137,14 @@ mod tests {
         assert_eq!(choose_frames(4, Some(&times[..4]), 4, 5.0), (vec![0, 1, 2, 3], Some(1.0)));
         // Too few frames: some twice.
         assert_eq!(choose_frames(4, None, 8, 5.0), (vec![0, 0, 1, 1, 2, 2, 3, 3], None));
+        assert_eq!(choose_frames(2, Some(&times[..2]), 4, 5.0), (vec![0, 0, 1, 1], Some(1.0 / 3.0)));
+        // One frame for all, and one of all.
+        for times in [None, Some(&times[..1])] {
+            assert_eq!(choose_frames(1, times, 4, 5.0), (vec![0; 4], None));
+        }
+        for times in [None, Some(&times[..])] {
+            assert_eq!(choose_frames(31, times, 1, 5.0), (vec![15], None));
+        }
         // 16 frames at 5.01 s for a model of 5 s.
         let times: Vec<f64> = (0..16).map(|t| f64::from(t) * 4.99).collect();
         let (frames, interval) = choose_frames(16, Some(&times), 16, 5.0);
@@ -154,7 +167,7 @@ mod tests {
         let movie = recording(FIVE, Some(0.2), Some(times), &[]);
         let sampling = Sampling::new(&movie, &[0, 1, 2, 3, 4], Calibration::default(), &spec).unwrap();
         assert_eq!((sampling.frames, sampling.ratio), (vec![0, 1, 2, 3, 4], 1.0));
-        assert_eq!(sampling.mismatch, Mismatch { scale: None, interval: None });
+        assert_eq!(sampling.mismatch, Mismatch::default());
     }
 
     #[test]

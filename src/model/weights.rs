@@ -34,14 +34,14 @@ mod pytorch;
 mod report;
 mod tensors;
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn_store::{ModuleSnapshot, SafetensorsStore};
-use tempfile::NamedTempFile;
 
 use super::card::{Card, FORMAT};
+use crate::atomic_file::{self, NotWritten};
 use crate::regular_file;
 pub use pytorch::PytorchFile;
 pub use report::LoadReport;
@@ -153,8 +153,8 @@ impl WeightsError {
 
 /// Writes a model into a folder, which is made if need be, and gives the card as written: with the hash of the weights.
 ///
-/// Both files are complete on disk before either takes its name. A model with a value that is no finite number is not
-/// written, so it cannot replace a sound one.
+/// Both files are complete on disk before either takes its name, and where one cannot have its name the other keeps its
+/// content. A model with a value that is no finite number is not written, so it cannot replace a sound one.
 pub fn save<M: Module>(folder: &Path, module: &M, card: &Card) -> Result<Card, WeightsError> {
     let not_saved = |problem: String| WeightsError::NotSaved { problem };
     // Taking the module for validation is what brings the running statistics of batch norms up to date.
@@ -169,14 +169,8 @@ pub fn save<M: Module>(folder: &Path, module: &M, card: &Card) -> Result<Card, W
     text.push(b'\n');
 
     std::fs::create_dir_all(folder).map_err(WeightsError::io(folder, "making the folder"))?;
-    let files = [(folder.join(WEIGHTS), bytes), (folder.join(CARD), text)];
-    let mut written = Vec::new();
-    for (path, bytes) in &files {
-        written.push(temporary(folder, bytes).map_err(WeightsError::io(path, "writing"))?);
-    }
-    for (file, (path, _)) in written.into_iter().zip(&files) {
-        file.persist(path).map_err(|e| WeightsError::io(path, "writing")(e.error))?;
-    }
+    atomic_file::write_together(&[(&folder.join(WEIGHTS), &bytes), (&folder.join(CARD), &text)])
+        .map_err(|NotWritten { path, source }| WeightsError::Io { path, doing: "writing", source })?;
     Ok(card)
 }
 
@@ -198,6 +192,19 @@ pub fn read_card(folder: &Path) -> Result<Card, WeightsError> {
             Ok(card)
         }
     }
+}
+
+/// The family that a folder's card names, without a look at the rest of it; cards of before there were several are
+/// `molclip`.
+///
+/// # Errors
+/// The card cannot be read, or is no JSON.
+pub fn read_family(folder: &Path) -> Result<String, WeightsError> {
+    let path = folder.join(CARD);
+    let bytes = read_at_most(&path, MAX_CARD)?;
+    let value: serde_json::Value = serde_json::from_slice(&bytes)
+        .map_err(|e| WeightsError::Card { path: path.clone(), problem: format!("{e}.") })?;
+    Ok(value["family"].as_str().unwrap_or("molclip").to_owned())
 }
 
 /// Loads the weights of a folder into a module built as its card says.
@@ -249,19 +256,6 @@ fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, WeightsError> {
     let mut bytes = Vec::with_capacity(length as usize);
     file.take(limit).read_to_end(&mut bytes).map_err(WeightsError::io(path, "reading"))?;
     Ok(bytes)
-}
-
-/// A whole file under a passing name, on the disk before this returns.
-fn temporary(folder: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".molclip-").suffix(".part");
-    // Temporary files are private by default; a model is as readable as any other file of its user.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
 }
 
 #[cfg(test)]

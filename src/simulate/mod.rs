@@ -33,10 +33,10 @@ pub use parameters::Parameters;
 pub use screen::{Config, Drug, Layout};
 pub use video::{FrameTruth, Video};
 
+use crate::atomic_file;
 use crate::export::ExportError;
 use crate::progress::Progress;
 use crate::random::stream;
-use crate::video::edits::write_atomically;
 use screen::{Row, conditions, rows};
 use truth::VideoTruth;
 
@@ -195,7 +195,7 @@ fn prepare(out: &Path) -> Result<(), SimulateError> {
 }
 
 fn write_file(path: &Path, bytes: &[u8]) -> Result<(), ExportError> {
-    write_atomically(path, bytes).map_err(|source| ExportError::Io { path: path.to_owned(), source })
+    atomic_file::write(path, bytes).map_err(|source| ExportError::Io { path: path.to_owned(), source })
 }
 
 fn write_parquet(path: &Path, mut table: DataFrame) -> Result<(), SimulateError> {

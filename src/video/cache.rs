@@ -1,13 +1,13 @@
 //! A bounded cache of decoded planes, filled ahead of the playhead by worker threads.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry::Vacant;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use lru::LruCache;
-
 use super::recording::Recording;
 use super::{Plane, VideoError};
+use crate::cache::Bounded;
 
 /// Identifies a decoded plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -45,12 +45,12 @@ impl Request {
 type Entry = Result<Arc<Plane>, VideoError>;
 
 struct State {
-    planes: LruCache<PlaneKey, Entry>,
-    bytes: usize,
-    capacity: usize,
+    /// By bytes.
+    planes: Bounded<PlaneKey, Entry>,
     /// In order of need.
     wanted: Vec<Request>,
-    wanted_keys: HashSet<PlaneKey>,
+    /// Places in that order.
+    ranks: HashMap<PlaneKey, usize>,
     /// Which start of a decoding each of them waits for.
     in_flight: HashMap<PlaneKey, u64>,
     started: u64,
@@ -103,11 +103,9 @@ impl FrameCache {
     pub fn new(capacity: usize, wake: impl Fn() + Send + Sync + 'static) -> Self {
         let shared = Arc::new(Shared {
             state: Mutex::new(State {
-                planes: LruCache::unbounded(),
-                bytes: 0,
-                capacity,
+                planes: Bounded::new(capacity),
                 wanted: Vec::new(),
-                wanted_keys: HashSet::new(),
+                ranks: HashMap::new(),
                 in_flight: HashMap::new(),
                 started: 0,
                 closing: false,
@@ -142,8 +140,8 @@ impl FrameCache {
     /// Replaces what is wanted, most urgent first. Later requests past the capacity are left out.
     pub fn want(&self, requests: Vec<Request>) {
         let mut state = self.shared.lock();
-        let mut budget = state.capacity;
-        let mut keys = HashSet::with_capacity(requests.len());
+        let mut budget = state.planes.capacity();
+        let mut ranks = HashMap::with_capacity(requests.len());
         let mut kept = Vec::with_capacity(requests.len());
         for (rank, request) in requests.into_iter().enumerate() {
             let bytes = request.recording.plane_bytes();
@@ -152,12 +150,13 @@ impl FrameCache {
                 break;
             }
             budget = budget.saturating_sub(bytes);
-            if keys.insert(request.key()) {
+            if let Vacant(place) = ranks.entry(request.key()) {
+                place.insert(kept.len());
                 kept.push(request);
             }
         }
         state.wanted = kept;
-        state.wanted_keys = keys;
+        state.ranks = ranks;
         drop(state);
         self.shared.work.notify_all();
     }
@@ -165,13 +164,7 @@ impl FrameCache {
     /// Forgets a recording's planes.
     pub fn forget(&self, recording: u64) {
         let mut state = self.shared.lock();
-        let keys: Vec<PlaneKey> =
-            state.planes.iter().map(|(k, _)| *k).filter(|k| k.recording == recording).collect();
-        for key in keys {
-            if let Some(Ok(plane)) = state.planes.pop(&key) {
-                state.bytes -= plane.bytes.len();
-            }
-        }
+        state.planes.retain(|key| key.recording != recording);
         state.wanted.retain(|r| r.recording.id != recording);
         // What is being decoded belongs to nobody any more.
         state.in_flight.retain(|key, _| key.recording != recording);
@@ -180,16 +173,16 @@ impl FrameCache {
     /// Changes the bound.
     pub fn set_capacity(&self, capacity: usize) {
         let mut state = self.shared.lock();
-        state.capacity = capacity;
-        evict(&mut state);
+        let State { planes, ranks, .. } = &mut *state;
+        planes.set_capacity(capacity, |key| ranks.get(key).copied());
     }
 
     /// Figures for the status bar.
     pub fn stats(&self) -> CacheStats {
         let state = self.shared.lock();
         CacheStats {
-            bytes: state.bytes,
-            capacity: state.capacity,
+            bytes: state.planes.weight(),
+            capacity: state.planes.capacity(),
             planes: state.planes.len(),
             decode_ms: state.decode_seconds * 1e3 / (state.decoded.max(1) as f64),
         }
@@ -251,42 +244,13 @@ fn work(shared: &Shared) {
             continue;
         }
         state.in_flight.remove(&key);
-        state.bytes += entry.as_ref().map_or(0, |p| p.bytes.len());
-        if let Some(Ok(old)) = state.planes.put(key, entry) {
-            state.bytes -= old.bytes.len();
-        }
-        evict(&mut state);
+        let bytes = entry.as_ref().map_or(0, |plane| plane.bytes.len());
+        // What is wanted now stays while anything else is left, and what is wanted soonest stays longest.
+        let State { planes, ranks, .. } = &mut *state;
+        planes.insert_sparing(key, entry, bytes, |key| ranks.get(key).copied());
         drop(state);
         (shared.wake)();
         state = shared.lock();
-    }
-}
-
-/// Drops what was used longest ago, but nothing that is wanted now unless nothing else is left.
-fn evict(state: &mut State) {
-    let mut kept: Vec<(PlaneKey, Entry)> = Vec::new();
-    while state.bytes > state.capacity && state.planes.len() > 1 {
-        let Some((key, entry)) = state.planes.pop_lru() else { break };
-        if state.wanted_keys.contains(&key) {
-            kept.push((key, entry));
-            continue;
-        }
-        if let Ok(plane) = entry {
-            state.bytes -= plane.bytes.len();
-        }
-    }
-    // Put wanted planes back; when they alone exceed the bound, the least urgent go.
-    let rank: HashMap<PlaneKey, usize> = state.wanted.iter().enumerate().map(|(i, r)| (r.key(), i)).collect();
-    kept.sort_by_key(|(key, _)| std::cmp::Reverse(rank.get(key).copied().unwrap_or(usize::MAX)));
-    for (index, (key, entry)) in kept.iter().enumerate() {
-        let last = index + 1 == kept.len();
-        if state.bytes > state.capacity && !last {
-            if let Ok(plane) = entry {
-                state.bytes -= plane.bytes.len();
-            }
-        } else {
-            state.planes.put(*key, entry.clone());
-        }
     }
 }
 

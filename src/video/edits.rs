@@ -1,12 +1,13 @@
 //! What the user corrects by hand: kept in `NAME.molclip.json` beside the recording, whose file is never touched.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Series, Shape, VideoError};
+use crate::atomic_file;
 use crate::regular_file;
 
 /// Which axis varies fastest from one stored plane to the next, then the next faster, then the slowest.
@@ -228,23 +229,8 @@ impl Sidecar {
         }
         let text = serde_json::to_string_pretty(self)
             .map_err(|e| VideoError::new(&file, "edits", e.to_string(), "Report this as a fault."))?;
-        write_atomically(&file, text.as_bytes()).map_err(|e| fail(&e))
+        atomic_file::write(&file, text.as_bytes()).map_err(|e| fail(&e))
     }
-}
-
-/// Writes to a temporary file in the same folder, then renames: a reader never sees half a file.
-pub fn write_atomically(file: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = file.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut builder = tempfile::Builder::new();
-    // Temporary files are private by default; what is written here is as readable as any other file of its user.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut temporary = builder.tempfile_in(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.as_file().sync_all()?;
-    temporary.persist(file).map_err(|e| e.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

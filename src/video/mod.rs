@@ -2,6 +2,8 @@
 
 pub mod address;
 pub mod cache;
+pub mod channels;
+mod device;
 pub mod display;
 pub mod edits;
 pub mod error;
@@ -14,7 +16,7 @@ pub mod stats;
 pub mod thumbnail;
 pub mod timeline;
 
-pub use address::{Address, Crop};
+pub use address::{Address, Crop, files_in};
 pub use error::VideoError;
 pub use formats::{Limits, Reader, open};
 pub use plane::{Plane, SampleType};

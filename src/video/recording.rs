@@ -1,6 +1,6 @@
 //! A recording as the user sees it: an address opened by a reader, with the user's edits applied.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -29,13 +29,13 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Opens one recording.
+    /// Opens one recording; its channels may lie in files of their own.
     pub fn open(address: &Address, limits: Limits) -> Result<Self, VideoError> {
-        let reader: Arc<dyn Reader> = Arc::from(super::open(&address.path, limits)?);
+        let reader: Arc<dyn Reader> = Arc::from(super::channels::open(address, limits)?);
         Self::from_reader(address, reader)
     }
 
-    /// A recording in a file that is already open.
+    /// A recording in a file that is already open. Of several files the first one's edits count.
     ///
     /// # Errors
     /// The file has no such series, the crop does not lie inside its frame, or the sidecar cannot be read.
@@ -89,7 +89,7 @@ impl Recording {
         names.into_iter().any(|name| name.to_lowercase().contains("simulated"))
     }
 
-    /// Writes the edits beside the file, keeping those of its other series.
+    /// Writes the edits beside the file (of several, the first), keeping those of its other series.
     pub fn save_edits(&self) -> Result<(), VideoError> {
         let mut sidecar = Sidecar::load(&self.address.path)?;
         sidecar.series.insert(self.address.series, self.edits.clone());
@@ -113,7 +113,7 @@ impl Recording {
 
     /// The same file's other series, without opening the file again.
     pub fn sibling(&self, series: usize) -> Result<Self, VideoError> {
-        let address = Address { path: self.address.path.clone(), series, crop: None };
+        let address = Address { series, crop: None, ..self.address.clone() };
         Self::from_reader(&address, Arc::clone(&self.reader))
     }
 
@@ -142,7 +142,7 @@ impl Recording {
         Ok(recording)
     }
 
-    /// The file.
+    /// The file; of several, the first.
     pub const fn path(&self) -> &PathBuf {
         &self.address.path
     }
@@ -152,7 +152,7 @@ impl Recording {
         let stored = self.axes.stored_plane(t, z, c);
         if self.stored.is_missing(stored) {
             return Err(VideoError::new(
-                &self.address.path,
+                Path::new(&self.address.paths()),
                 format!("frame {}, z {}, channel {}", t + 1, z + 1, c + 1),
                 "the plane is missing in the file",
                 "Copy the file again from where it was recorded, or skip this frame.",

@@ -144,7 +144,7 @@ fn a_mistake_in_drawing_is_kept_and_does_not_panic() {
         })
     };
     too_large(&gpu);
-    assert!(gpu.take_error().unwrap().contains("too large"));
+    assert!(gpu.take_error().unwrap().to_string().contains("too large"));
     assert_eq!(gpu.take_error(), None);
     // Burn puts a handler that panics on the device; ours comes back.
     gpu.compute(ComputeChoice::Gpu).unwrap();

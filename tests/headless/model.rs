@@ -214,7 +214,7 @@ fn wrong_usage_exits_2() {
         &["--model", "a", "--encoder", "resnet3d-18"],
         &["--import", "a.safetensors", "--out", "b"],
         &["--encoder", "resnet3d-18", "--import", "a.safetensors"],
-        &["--encoder", "resnet3d-18", "--frames", "2"],
+        &["--encoder", "resnet3d-18", "--frames", "0"],
         &["--encoder", "resnet3d-18", "--channels", "0"],
     ] {
         let (code, error) = failed(arguments);

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use burn::tensor::{Tensor, TensorData};
 use molclip::experiment::{Experiment, import};
-use molclip::gpu::resample::{Frame, Geometry, Scaling, Video, resample};
+use molclip::gpu::resample::{Frame, Geometry, Part, Scaling, Video, resample};
 use molclip::gpu::{Compute, ComputeChoice, ComputeThread, FrameKey, GpuDevice, GpuError, Samples};
 use molclip::learn::augment::{Key, view};
 use molclip::learn::config::Augment;
@@ -258,7 +258,7 @@ fn what_cannot_be_resampled_is_refused_before_the_device_sees_it() {
     let other = |geometry: Geometry| vec![video(vec![frame.clone()], geometry, 1)];
     let short = Samples { height: 5, ..good.clone() };
     let flat = Samples { width: 0, ..good.clone() };
-    let beside = Some(Crop { x: 3, y: 0, width: 4, height: 4 });
+    let beside = Some(Part { x: 3, y: 0, width: 4, height: 4 });
     let good_one = one(frame.clone());
     let cases = vec![
         (vec![video(vec![frame.clone(); 3], UPRIGHT, 2)], 4, "shared among 2"),
@@ -277,8 +277,7 @@ fn what_cannot_be_resampled_is_refused_before_the_device_sees_it() {
     ];
     let refusals = on_thread(move |compute| {
         let refusal = |compute: &Compute, videos: &[Video], size| match resample(compute, videos, size) {
-            Err(GpuError::Frames { detail }) => detail,
-            Err(GpuError::Device { message }) => message,
+            Err(GpuError::Frames { detail } | GpuError::OutOfMemory { detail }) => detail,
             other => format!("{other:?}"),
         };
         let mut all: Vec<_> =
@@ -300,7 +299,7 @@ fn a_part_of_a_frame_is_as_that_part_alone() {
     let crop = Crop { x: 4, y: 1, width: 5, height: 7 };
     let geometry = Geometry { matrix: [0.9, 0.2, -0.2, 0.9], shift: [0.3, 0.0], ..UPRIGHT };
     let alone = resampled(&[Arc::new(whole.crop(crop))], 8, geometry, SCALING);
-    let of_whole = resampled(&[whole], 8, Geometry { part: Some(crop), ..geometry }, SCALING);
+    let of_whole = resampled(&[whole], 8, Geometry { part: Some(crop.into()), ..geometry }, SCALING);
     // The same places, other roundings on the way to them.
     let difference = largest_difference(&of_whole, &alone);
     assert!(difference < 1e-6, "{difference}");

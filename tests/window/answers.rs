@@ -8,7 +8,9 @@ use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use molclip::analysis::answers::{Call, Level};
 use molclip::app::answers::structure::StructureQuestion;
-use molclip::app::answers::{AnswerCommand, Answering, Encoded, Options, PredictionsForm, TableFormat};
+use molclip::app::answers::{
+    AnswerCommand, Answering, Encoded, Options, PredictionsForm, Source, TableFormat,
+};
 use molclip::app::command::Command;
 use molclip::app::screen::command::ScreenCommand;
 use molclip::app::screen::selection::Gesture;
@@ -84,8 +86,8 @@ fn a_video_is_asked_about_and_says_what_its_treatment_does() {
     let folder = tempfile::tempdir().unwrap();
     let mut window = open(folder.path());
     let all = studio(&window).state.screen.as_ref().unwrap().table().len();
-    assert_eq!(encoded(&window).rows.len(), all);
-    let hash = encoded(&window).card.hash.clone();
+    assert_eq!(encoded(&window).rows(), all);
+    let hash = encoded(&window).embedded.about.hash.clone();
     let kept = &studio(&window).state.screen.as_ref().unwrap().experiment().embeddings;
     assert!(kept.values().any(|table| table.model_hash == hash && table.row_ids.len() == all));
 
@@ -254,7 +256,7 @@ fn the_tutorial_goes_through_from_training_to_a_table() {
     send(&mut window, Command::EncodeVideos);
     wait(&mut window, "the videos are encoded", |s| answers(s).encoded.is_some());
     settle(&mut window);
-    assert_eq!(encoded(&window).start, Start::Model(folder.path().join("models").join("mine")));
+    assert_eq!(encoded(&window).source, Source::Model(folder.path().join("models").join("mine")));
     let row = encoded(&window).subjects.subjects.iter().find(|s| !s.control).unwrap().row as u32;
     select(&mut window, row);
 
@@ -275,10 +277,10 @@ fn the_tutorial_goes_through_from_training_to_a_table() {
     {
         assert!(header.contains(&column), "{column} is missing in {header:?}");
     }
-    assert_eq!(lines.count(), encoded(&window).rows.len());
+    assert_eq!(lines.count(), encoded(&window).rows());
     assert!(results.join("predictions.treatments.csv").is_file());
     assert!(results.join("embeddings.parquet").is_file());
-    let hash = &encoded(&window).card.hash;
+    let hash = &encoded(&window).embedded.about.hash;
     for figure in ["map", "precision_recall", "nearest_videos"] {
         let svg = std::fs::read_to_string(results.join(format!("{figure}.svg"))).unwrap();
         let drawn = roxmltree::Document::parse(&svg).unwrap();

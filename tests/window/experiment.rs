@@ -195,6 +195,7 @@ fn an_import_that_was_never_saved_is_offered_again() {
 
     let setup = Setup { config_dir: Some(folder.path().join("config")), ..setup(&[]) };
     let mut window = window_with(setup, Theme::Light);
+    wait(&mut window, "what was not saved is found", |s| !s.state.recoverable.is_empty());
     window.run_steps(3);
     window.get_by_label_contains("Bring back “manifest”").click();
     wait(&mut window, "the experiment comes back", |s| s.state.screen.is_some());

@@ -2,6 +2,7 @@
 //! Both need a graphics adapter; without one they fail and say what to install.
 
 mod answers;
+mod disk;
 mod experiment;
 mod map;
 mod panels;

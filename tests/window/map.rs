@@ -95,7 +95,7 @@ fn area(window: &Window) -> Rect {
 /// Where a row's point is on screen.
 fn place(window: &Window, row: u32) -> Pos2 {
     let shown = map(studio(window)).shown.as_ref().unwrap();
-    let point = (0..shown.plan.len()).find(|&p| shown.plan.rows_of(p).contains(&row)).unwrap();
+    let point = (0..shown.grouping.len()).find(|&p| shown.grouping.rows_of(p).contains(&row)).unwrap();
     let [x, y] = shown.plane.positions[point];
     let area = area(window);
     let room = area.size() / 2.0 - vec2(14.0, 14.0);
@@ -239,15 +239,15 @@ fn what_was_made_is_shown_again_at_once_and_excluded_rows_are_left_out() {
     assert!(Arc::ptr_eq(&map(studio(&window)).shown.as_ref().unwrap().plane, &first.plane));
 
     send(&mut window, Command::Screen(ScreenCommand::Exclude(vec![0, 1], "dead".into())));
-    let fewer = first.plan.len() - 2;
-    wait(&mut window, "two fewer", |s| s.state.map.shown.as_ref().unwrap().plan.len() == fewer);
+    let fewer = first.grouping.len() - 2;
+    wait(&mut window, "two fewer", |s| s.state.map.shown.as_ref().unwrap().grouping.len() == fewer);
     window.run_steps(2);
     window.get_by_label_contains("(rows left out: 2 excluded)");
 
     // Compounds: DMSO is one of them.
     let studio_mut = window.state_mut().as_mut().unwrap();
-    studio_mut.set_map_look(|look| look.unit = molclip::app::map::plan::Unit::Compound);
-    wait(&mut window, "compounds", |s| s.state.map.shown.as_ref().unwrap().plan.len() == 7);
+    studio_mut.set_map_look(|look| look.unit = molclip::app::map::grouping::Unit::Compound);
+    wait(&mut window, "compounds", |s| s.state.map.shown.as_ref().unwrap().grouping.len() == 7);
     window.run_steps(2);
     window.get_by_label("Map of 7 compounds");
 }
@@ -260,14 +260,14 @@ fn blind_mode_hides_what_would_tell_treatments() {
         .state_mut()
         .as_mut()
         .unwrap()
-        .set_map_look(|look| look.unit = molclip::app::map::plan::Unit::Compound);
-    wait(&mut window, "compounds", |s| s.state.map.shown.as_ref().is_some_and(|p| p.plan.len() == 7));
+        .set_map_look(|look| look.unit = molclip::app::map::grouping::Unit::Compound);
+    wait(&mut window, "compounds", |s| s.state.map.shown.as_ref().is_some_and(|p| p.grouping.len() == 7));
     window.run_steps(2);
     let moa = studio(&window).state.screen.as_ref().unwrap().text(0, "moa");
     assert!(window.query_all_by_label_contains(&moa).count() > 0);
     send(&mut window, Command::BlindMode);
     let count = studio(&window).state.screen.as_ref().unwrap().table().len();
-    wait(&mut window, "one point per video", |s| s.state.map.shown.as_ref().unwrap().plan.len() == count);
+    wait(&mut window, "one point per video", |s| s.state.map.shown.as_ref().unwrap().grouping.len() == count);
     window.run_steps(3);
     let at = place(&window, 0);
     window.hover_at(at);

@@ -256,18 +256,11 @@ fn a_path_can_be_typed_where_no_dialog_answers() {
         window.run_steps(2);
     };
     type_path(&mut window, Path::new("/nowhere/at/all.tif"));
-    assert!(
-        studio(&window)
-            .state
-            .dialogs
-            .path_box
-            .as_ref()
-            .unwrap()
-            .error
-            .as_ref()
-            .unwrap()
-            .contains("does not exist")
-    );
+    wait(&mut window, "the path is looked for", |s| {
+        s.state.dialogs.path_box.as_ref().unwrap().error.is_some()
+    });
+    let path_box = studio(&window).state.dialogs.path_box.as_ref().unwrap();
+    assert!(path_box.error.as_ref().unwrap().contains("does not exist"));
     window.state_mut().as_mut().unwrap().state.dialogs.path_box.as_mut().unwrap().text.clear();
     window.run_steps(2);
     type_path(&mut window, &path);
@@ -351,7 +344,7 @@ fn settings_survive_a_round_trip_with_the_layout() {
     let path = movie(folder.path(), "a.ome.tif", 1, 1, Some(1.0));
     let window = window(&[&path]);
     let mut settings =
-        Settings { layout: Some(molclip::app::panels::default_layout()), ..Settings::default() };
+        Settings { layout: Some(molclip::app::panes::default_layout()), ..Settings::default() };
     settings.remember(&Address::of(&path));
     settings.session.push(SavedView {
         address: Address::of(&path),

@@ -160,7 +160,7 @@ fn a_training_goes_from_the_form_to_a_model() {
     let Phase::Finished(finish) = &live.phase else { panic!("{:?}", live.phase) };
     assert_eq!((finish.epochs, finish.stopped, finish.simulated), (5, false, true));
     assert_eq!(live.epochs.len(), 5);
-    assert!(live.epochs[1].losses.total < live.epochs[0].losses.total);
+    assert!(live.epochs[1].losses.get("total") < live.epochs[0].losses.get("total"));
     assert_eq!(live.curve.points.len(), live.ready.as_ref().unwrap().steps);
     let map = live.map.as_ref().unwrap();
     assert_eq!(map.round, 5);
@@ -172,7 +172,7 @@ fn a_training_goes_from_the_form_to_a_model() {
     window.get_by_label("Validation mAP by step");
     window.get_by_label_contains(&format!("Map of {} videos", map.points.len()));
     let card = read_card(&folder.path().join("model 1")).unwrap();
-    assert_eq!(card.trained_on.validation_map, finish.best.as_ref().unwrap().validation.map(|v| v.map));
+    assert_eq!(card.trained_on.validation_map, finish.best.as_ref().unwrap().validation.map(|v| v.score));
 
     send(&mut window, Command::BlindMode);
     let moa = card.moas[0].clone();

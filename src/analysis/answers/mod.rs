@@ -22,7 +22,7 @@ pub use ask::Answers;
 pub use calibration::{Bin, Calibration, Reliability};
 pub use library::Library;
 pub use novelty::{Conformal, Novelty, Rate};
-pub use subjects::{Subject, Subjects, Treatment, Unit};
+pub use subjects::{Subjects, Treatment, Unit};
 
 /// Nothing can be asked.
 #[derive(Debug, thiserror::Error)]

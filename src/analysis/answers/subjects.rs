@@ -5,33 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::analysis::items::{Compound, Item, Items};
 use crate::experiment::{EmbeddingTable, Experiment};
 
-/// One video with an embedding.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Subject {
-    /// Row of the table, from 0.
-    pub row: usize,
-    /// Its name.
-    pub row_id: String,
-    /// Place in [`Subjects::compounds`]; `None` where the row names none: it can be asked about, but does not
-    /// answer.
-    pub compound: Option<usize>,
-    /// Dose, µM; `None` where unknown.
-    pub dose: Option<f64>,
-    /// Place in [`Subjects::replicates`].
-    pub replicate: usize,
-    /// Plate; empty where unknown.
-    pub plate: String,
-    /// Well, `B07`; empty where unknown.
-    pub well: String,
-    /// True for negative controls, DMSO above all.
-    pub control: bool,
-    /// Places in [`Subjects::moas`], ascending; empty where no mechanism is known.
-    pub moas: Vec<usize>,
-    /// True where the recording is known to be simulated.
-    pub simulated: bool,
-}
-
-impl Subject {
+impl Item {
     /// Compound and dose, by which it belongs to a treatment; `None` for negative controls and for rows without a
     /// compound.
     pub fn treated(&self) -> Option<(usize, Option<u64>)> {
@@ -69,10 +43,10 @@ pub enum Unit {
 #[derive(Debug, Clone)]
 pub struct Subjects {
     /// The videos in the table's order.
-    pub subjects: Vec<Subject>,
+    pub subjects: Vec<Item>,
     /// Rows that are not excluded and have no vector, in the table's order: nothing is asked about them, and they do not
     /// answer.
-    pub unembedded: Vec<Subject>,
+    pub unembedded: Vec<Item>,
     /// Compounds, with the keys of [`Items`].
     pub compounds: Vec<Compound>,
     /// Mechanisms.
@@ -103,31 +77,8 @@ impl Subjects {
         let is_known = |item: &Item| known.contains(item.row_id.as_str());
         let unembedded: Vec<Item> = items.items.iter().filter(|item| !is_known(item)).cloned().collect();
         items.retain("no embedding", is_known);
-        // The unnamed rows share a compound without a name; the places after it move up.
-        let unnamed = items.compounds.iter().position(|compound| compound.name.is_empty());
-        if let Some(place) = unnamed {
-            items.compounds.remove(place);
-        }
-        let compound = |place: usize| match unnamed {
-            Some(unnamed) if place == unnamed => None,
-            Some(unnamed) if place > unnamed => Some(place - 1),
-            _ => Some(place),
-        };
-        let subject = |item: Item| Subject {
-            row: item.row,
-            row_id: item.row_id,
-            compound: compound(item.compound),
-            dose: experiment.table.number(item.row, "concentration_uM"),
-            replicate: item.replicate,
-            plate: item.plate,
-            well: item.well,
-            control: item.control,
-            moas: item.moas,
-            simulated: item.simulated,
-        };
-        let subjects = items.items.into_iter().map(subject).collect();
-        let mut all = Self::new(subjects, items.compounds, items.moas, items.replicates);
-        all.unembedded = unembedded.into_iter().map(subject).collect();
+        let mut all = Self::new(items.items, items.compounds, items.moas, items.replicates);
+        all.unembedded = unembedded;
         all.left_out = items.left_out;
         all.notes.splice(0..0, items.notes);
         all
@@ -135,7 +86,7 @@ impl Subjects {
 
     /// Finds wells, treatments and the compounds' mechanisms. Places in the lists must exist.
     pub fn new(
-        subjects: Vec<Subject>,
+        subjects: Vec<Item>,
         compounds: Vec<Compound>,
         moas: Vec<String>,
         replicates: Vec<String>,
@@ -231,7 +182,7 @@ impl Subjects {
     }
 
     /// The rows of a treatment that have no vector.
-    pub fn unembedded_of(&self, treatment: usize) -> impl Iterator<Item = &Subject> {
+    pub fn unembedded_of(&self, treatment: usize) -> impl Iterator<Item = &Item> {
         let of = &self.treatments[treatment];
         // A treatment's videos have its dose, and there is no treatment without any.
         let key = of.subjects.first().and_then(|&place| self.subjects[place].treated());
@@ -246,7 +197,7 @@ impl Subjects {
     /// The vectors `[subject, dim]` of the table that the videos were chosen by.
     pub fn gather(&self, table: &EmbeddingTable) -> Vec<f32> {
         let places: HashMap<&str, usize> = table.row_ids.iter().map(String::as_str).zip(0..).collect();
-        let vector = |subject: &Subject| {
+        let vector = |subject: &Item| {
             let at = places.get(subject.row_id.as_str())? * table.dim;
             table.values.get(at..at + table.dim)
         };
@@ -258,7 +209,7 @@ impl Subjects {
         let mut numbers: HashMap<(usize, &str, &str, usize), usize> = HashMap::new();
         let mut wells: Vec<Vec<usize>> = Vec::new();
         for &place in subjects {
-            let Subject { replicate, plate, well, .. } = &self.subjects[place];
+            let Item { replicate, plate, well, .. } = &self.subjects[place];
             let video = if self.unit == Unit::Video { place } else { usize::MAX };
             let next = wells.len();
             let number = *numbers.entry((*replicate, plate, well, video)).or_insert(next);

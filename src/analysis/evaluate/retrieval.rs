@@ -107,7 +107,7 @@ impl<'a> Retrieval<'a> {
     pub fn labels(&self, task: Task, item: usize) -> &[usize] {
         let item = &self.items.items[item];
         match task {
-            Task::DrugIdentification => std::slice::from_ref(&item.compound),
+            Task::DrugIdentification => item.compound.as_slice(),
             Task::Moa => &item.moas,
         }
     }

@@ -178,7 +178,8 @@ impl<'a> Run<'a> {
 
     /// For each item the place of its compound among those that occur, and these.
     fn drugs(&self, of: &[usize]) -> (Vec<usize>, Vec<usize>) {
-        let compound = |item: &usize| self.evaluation.items.items[*item].compound;
+        // Rows of an evaluation name their compounds.
+        let compound = |item: &usize| self.evaluation.items.items[*item].compound.unwrap_or_default();
         let drugs: BTreeSet<usize> = of.iter().map(compound).collect();
         let drugs: Vec<usize> = drugs.into_iter().collect();
         (of.iter().map(|item| drugs.partition_point(|&drug| drug < compound(item))).collect(), drugs)

@@ -18,7 +18,7 @@ pub(crate) enum Similarity {
     /// Vectors of `[query, dim]` and `[gallery, dim]`.
     Vectors { queries: Vec<f32>, gallery: Vec<f32>, dim: usize, metric: Metric },
     /// By compound: `table[query compound][gallery compound]`.
-    Compounds { queries: Vec<usize>, gallery: Vec<usize>, table: Vec<f32>, compounds: usize },
+    Compounds { queries: Vec<Option<usize>>, gallery: Vec<Option<usize>>, table: Vec<f32>, compounds: usize },
 }
 
 impl Similarity {
@@ -82,7 +82,8 @@ impl Similarity {
             }
             Self::Compounds { queries, gallery, table, compounds } => {
                 for query in &queries[of] {
-                    out.extend(gallery.iter().map(|compound| table[query * compounds + compound]));
+                    let like = |found: &Option<usize>| Some(table[(*query)? * compounds + (*found)?]);
+                    out.extend(gallery.iter().map(|found| like(found).unwrap_or(-1.0)));
                 }
             }
         }

@@ -51,8 +51,8 @@ impl Contents {
     ) -> Result<Hashes, Cancelled> {
         let used = || items.items.iter().zip(splits).filter(|(_, split)| split.is_some());
         let mut paths: BTreeMap<&Path, Option<Seen>> = BTreeMap::new();
-        for address in used().filter_map(|(item, _)| item.address.as_ref()) {
-            paths.entry(&address.path).or_default();
+        for path in used().filter_map(|(item, _)| item.address.as_ref()).flat_map(Address::files) {
+            paths.entry(path).or_default();
         }
         let mut left = limit;
         for (path, seen) in &mut paths {
@@ -72,7 +72,8 @@ impl Contents {
         progress.check()?;
         let hash = |(item, split): (&Item, &Option<Split>)| {
             let address = item.address.as_ref().filter(|_| split.is_some())?;
-            found.get(address.path.as_path()).map(|file| of_row(file, address))
+            let files = address.files().map(|path| found.get(path.as_path()).copied());
+            files.collect::<Option<Vec<_>>>().map(|files| of_row(files, address))
         };
         let hashes: Vec<_> = items.items.iter().zip(splits).map(hash).collect();
         let named = used().filter(|(item, _)| item.address.is_some()).count();
@@ -103,11 +104,12 @@ impl Contents {
     }
 }
 
-/// Two crops, or series, of one file are different contents.
-fn of_row(file: &[u8; 32], address: &Address) -> [u8; 32] {
+/// Two crops, or series, of one file are different contents; the same files in another order are not.
+fn of_row(mut files: Vec<[u8; 32]>, address: &Address) -> [u8; 32] {
     let crop = address.crop.map(|c| [c.x, c.y, c.width, c.height]);
+    files.sort_unstable();
     let mut hasher = blake3::Hasher::new();
-    hasher.update(file).update(format!("{} {crop:?}", address.series).as_bytes());
+    hasher.update(files.as_flattened()).update(format!("{} {crop:?}", address.series).as_bytes());
     *hasher.finalize().as_bytes()
 }
 
@@ -139,20 +141,7 @@ mod tests {
     use crate::video::Crop;
 
     fn items(addresses: Vec<Address>) -> Items {
-        let item = |address| Item {
-            row: 0,
-            row_id: String::new(),
-            compound: 0,
-            moas: Vec::new(),
-            replicate: 0,
-            plate: String::new(),
-            well: String::new(),
-            site: String::new(),
-            address: Some(address),
-            split: None,
-            control: false,
-            simulated: false,
-        };
+        let item = |address| Item { compound: Some(0), address: Some(address), ..Item::default() };
         Items { items: addresses.into_iter().map(item).collect(), ..Items::default() }
     }
 
@@ -171,17 +160,21 @@ mod tests {
         let names = ["a.tif", "copy.tif", "b.tif", "frames", "frames again", "gone.tif"];
         let mut addresses: Vec<Address> = names.map(|name| Address::of(at(name))).to_vec();
         addresses.push(Address { crop: Some(crop), ..Address::of(at("a.tif")) });
+        for [first, second] in [["a.tif", "b.tif"], ["b.tif", "copy.tif"], ["a.tif", "gone.tif"]] {
+            addresses.push(Address { more: vec![at(second)], ..Address::of(at(first)) });
+        }
         let items = items(addresses);
         let mut splits = vec![Some(Split::Train); items.len()];
         let (contents, progress) = (Contents::default(), Progress::default());
         let Hashes { hashes, unread } = contents.of(&items, &splits, 1 << 20, &progress).unwrap();
         assert_eq!((hashes[0], hashes[3]), (hashes[1], hashes[4]));
         assert!(hashes[0].is_some() && hashes[0] != hashes[2] && hashes[0] != hashes[6]);
-        assert_eq!((hashes[5], unread), (None, 1));
+        assert_eq!((hashes[5], hashes[9], unread), (None, None, 2));
+        assert!(hashes[7].is_some() && hashes[7] == hashes[8] && !hashes[..7].contains(&hashes[7]));
 
         // A limit of ten bytes is full after two of the files.
         let Hashes { hashes, unread } = contents.of(&items, &splits, 10, &progress).unwrap();
-        assert_eq!((hashes.iter().flatten().count(), unread), (3, 4));
+        assert_eq!((hashes.iter().flatten().count(), unread), (4, 6));
         splits[2] = None;
         assert_eq!(contents.of(&items, &splits, 1 << 20, &progress).unwrap().hashes[2], None);
         progress.cancel();

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::evaluate::{BLOCK, Features, normalise, products};
 use super::items::{Item, Items};
 use super::split::{Protocol, Split, well_of};
+use crate::video::Address;
 
 /// Rows that a finding names at most.
 const NAMED: usize = 12;
@@ -153,7 +154,7 @@ fn new_is_new(check: &Check, findings: &mut Vec<Finding>) {
     if check.protocol == Protocol::Mito {
         return;
     }
-    let drugs = check.group(|item| (!item.control).then_some(item.compound));
+    let drugs = check.group(|item| item.compound.filter(|_| !item.control));
     for (compound, of) in drugs.iter().filter(|(_, of)| straddles(check, of)) {
         let text = format!("{} is in {}.", items.compounds[*compound].name, named(&check.parts(of)));
         findings.push(check.finding(Severity::Error, Leak::Compound, of, text));
@@ -229,15 +230,22 @@ fn wells(check: &Check, findings: &mut Vec<Finding>) {
 }
 
 fn recordings(check: &Check, findings: &mut Vec<Finding>) {
-    type Place = (PathBuf, usize);
-    let groups = check.group(|item| item.address.as_ref().map(|a| -> Place { (a.path.clone(), a.series) }));
-    for ((path, series), of) in groups.into_iter().filter(|(_, of)| of.len() > 1) {
+    type Place = (Vec<PathBuf>, usize);
+    // The same files in another order show the same.
+    let place = |address: &Address| -> Place {
+        let mut files: Vec<PathBuf> = address.files().cloned().collect();
+        files.sort();
+        (files, address.series)
+    };
+    let groups = check.group(|item| item.address.as_ref().map(place));
+    for ((files, series), of) in groups.into_iter().filter(|(_, of)| of.len() > 1) {
         let mut by_crop: BTreeMap<Option<[usize; 4]>, Vec<usize>> = BTreeMap::new();
         for item in of {
             let crop = check.items.items[item].address.as_ref().and_then(|address| address.crop);
             by_crop.entry(crop.map(|c| [c.x, c.y, c.width, c.height])).or_default().push(item);
         }
-        let name = format!("{} (series {series})", path.display());
+        let files: Vec<String> = files.iter().map(|path| path.display().to_string()).collect();
+        let name = format!("{} (series {series})", files.join(";"));
         for of in by_crop.values() {
             let parts = check.parts(of);
             if parts.len() > 1 {

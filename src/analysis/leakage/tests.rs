@@ -98,7 +98,7 @@ fn a_recording_in_two_parts_is_found_whole_and_by_overlapping_crops() {
     let findings = found(&rows, Protocol::DrugDisjoint);
     assert_eq!(findings, [(Severity::Error, Leak::Recording, vec!["r1".to_owned(), "r6".to_owned()])]);
     let place = |rows: &mut [Row], row: usize, crop| {
-        rows[row].address = Some(Address { path: "/field.tif".into(), series: 0, crop });
+        rows[row].address = Some(Address { crop, ..Address::of("/field.tif") });
     };
     place(&mut rows, 1, crop(0));
     place(&mut rows, 6, crop(10));
@@ -109,6 +109,18 @@ fn a_recording_in_two_parts_is_found_whole_and_by_overlapping_crops() {
     assert_eq!(found(&rows, Protocol::DrugDisjoint)[0].1, Leak::Overlap, "the whole field");
     rows[6].split = None;
     assert!(found(&rows, Protocol::DrugDisjoint).is_empty(), "a row without a part does no harm");
+}
+
+#[test]
+fn a_recording_of_several_files_is_all_of_them_in_any_order() {
+    let two = |first: &str, second: &str| Address { more: vec![second.into()], ..Address::of(first) };
+    let mut rows = rows();
+    rows[1].address = Some(two("/a.tif", "/b.tif"));
+    rows[6].address = Some(two("/b.tif", "/a.tif"));
+    let findings = found(&rows, Protocol::DrugDisjoint);
+    assert_eq!(findings, [(Severity::Error, Leak::Recording, vec!["r1".to_owned(), "r6".to_owned()])]);
+    rows[6].address = Some(two("/a.tif", "/c.tif"));
+    assert!(found(&rows, Protocol::DrugDisjoint).is_empty());
 }
 
 #[test]

@@ -249,7 +249,7 @@ fn a_file_whose_numbers_lie_at_odd_bytes_is_searched_like_any_other() {
         let path = folder.path().join("e.safetensors");
         let bytes = with_header(&format!("{header}{}", " ".repeat(padding)), 48_000);
         seen.push((bytes.len() - 48_000) % 4);
-        crate::video::edits::write_atomically(&path, &bytes).unwrap();
+        crate::atomic_file::write(&path, &bytes).unwrap();
         let gallery = Gallery::open(&path, Similarity::Cosine).unwrap();
         let owned: Vec<f32> = (0..12_000).map(|i| i as f32 + 1.0).collect();
         assert_eq!(gallery.vector(1_499).unwrap(), &owned[11_992..]);

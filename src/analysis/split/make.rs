@@ -84,7 +84,10 @@ pub fn take_validation(items: &Items, splits: &mut [Option<Split>], part: Part, 
             let taken = share(compounds.len(), VALIDATION).min(most);
             let taken: BTreeSet<usize> = compounds.into_iter().take(taken).collect();
             for (i, item) in items.items.iter().enumerate() {
-                if trained[i] && !item.control && taken.contains(&item.compound) {
+                if trained[i]
+                    && !item.control
+                    && item.compound.is_some_and(|compound| taken.contains(&compound))
+                {
                     splits[i] = Some(Split::Val);
                 }
             }
@@ -147,7 +150,7 @@ pub(crate) fn well_of(items: &Items, item: &Item) -> String {
     }
     match &item.address {
         Some(address) if address.crop.is_some() => {
-            format!("file {}|{}", address.path.display(), address.series)
+            format!("file {}|{}", address.paths(), address.series)
         }
         _ => format!("row {}", item.row_id),
     }
@@ -160,13 +163,14 @@ fn wells_by_compound(items: &Items, is_in: impl Fn(&Item) -> bool) -> BTreeMap<u
 fn wells_by_compound_at(items: &Items, is_in: impl Fn(usize) -> bool) -> BTreeMap<usize, Vec<Together>> {
     let mut groups: BTreeMap<(usize, String), Together> = BTreeMap::new();
     for (i, item) in items.items.iter().enumerate().filter(|(i, _)| is_in(*i)) {
+        let Some(compound) = item.compound else { continue };
         let well = well_of(items, item);
         let new = || Together {
-            key: format!("{}|{well}", key(items, item.compound)),
+            key: format!("{}|{well}", key(items, compound)),
             replicate: items.replicates[item.replicate].clone(),
             items: Vec::new(),
         };
-        groups.entry((item.compound, well.clone())).or_insert_with(new).items.push(i);
+        groups.entry((compound, well.clone())).or_insert_with(new).items.push(i);
     }
     let mut by_compound: BTreeMap<usize, Vec<Together>> = BTreeMap::new();
     for ((compound, _), well) in groups {
@@ -179,9 +183,10 @@ fn wells_by_compound_at(items: &Items, is_in: impl Fn(usize) -> bool) -> BTreeMa
 fn by_first_moa(items: &Items, is_in: &[bool]) -> BTreeMap<Option<String>, Vec<usize>> {
     let mut first: BTreeMap<usize, Option<String>> = BTreeMap::new();
     for (item, _) in items.items.iter().zip(is_in).filter(|(item, is_in)| **is_in && !item.control) {
+        let Some(compound) = item.compound else { continue };
         // The alphabet, not the table, says which is first, so that the order of rows does not matter.
         let moa = item.moas.iter().map(|&moa| items.moas[moa].to_lowercase()).min();
-        let entry = first.entry(item.compound).or_default();
+        let entry = first.entry(compound).or_default();
         *entry = [entry.take(), moa].into_iter().flatten().min();
     }
     let mut strata: BTreeMap<Option<String>, Vec<usize>> = BTreeMap::new();
@@ -241,9 +246,10 @@ fn by_moa(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
     let mut moas_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     let mut compounds_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for item in items.items.iter().filter(|item| !item.control) {
+        let Some(compound) = item.compound else { continue };
         for &moa in &item.moas {
-            moas_of.entry(item.compound).or_default().insert(moa);
-            compounds_of.entry(moa).or_default().insert(item.compound);
+            moas_of.entry(compound).or_default().insert(moa);
+            compounds_of.entry(moa).or_default().insert(compound);
         }
     }
     let n = compounds_of.len();

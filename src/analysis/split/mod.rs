@@ -272,7 +272,7 @@ impl Plan {
         let moas: BTreeSet<String> = drugs.iter().flat_map(|drug| &drug.moas).map(|moa| plain(moa)).collect();
         let mut known = BTreeSet::new();
         for &i in self.query.iter().chain(&self.gallery) {
-            let compound = items.compound(i);
+            let Some(compound) = items.compound(i) else { continue };
             if compound.skeleton.as_deref().is_some_and(|of| skeletons.contains(of))
                 || compound.names.iter().any(|name| names.contains(name))
             {
@@ -303,22 +303,22 @@ pub(super) fn straddling(items: &Items, splits: &[Option<Split>], protocol: Prot
     if protocol == Protocol::Mito {
         return Vec::new();
     }
-    let mut compounds: BTreeSet<usize> = BTreeSet::new();
+    let mut compounds: BTreeSet<Option<usize>> = BTreeSet::new();
     let mut names: BTreeSet<&String> = BTreeSet::new();
     let mut moas: BTreeSet<usize> = BTreeSet::new();
-    for (item, split) in items.items.iter().zip(splits) {
+    for (i, (item, split)) in items.items.iter().zip(splits).enumerate() {
         if split.is_some_and(Split::is_seen) && !item.control {
             compounds.insert(item.compound);
-            names.extend(&items.compounds[item.compound].names);
+            names.extend(items.compound(i).into_iter().flat_map(|compound| &compound.names));
             moas.extend(&item.moas);
         }
     }
     let mut found = BTreeSet::new();
-    for (item, split) in items.items.iter().zip(splits) {
-        if split.is_none_or(Split::is_seen) || item.control {
+    for (i, (item, split)) in items.items.iter().zip(splits).enumerate() {
+        let Some(compound) = items.compound(i).filter(|_| !item.control) else { continue };
+        if split.is_none_or(Split::is_seen) {
             continue;
         }
-        let compound = &items.compounds[item.compound];
         if compounds.contains(&item.compound) || compound.names.iter().any(|name| names.contains(name)) {
             found.insert(compound.name.clone());
         }

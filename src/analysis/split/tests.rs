@@ -24,7 +24,7 @@ fn rows() -> Vec<Row> {
 }
 
 fn parts(items: &Items, splits: &[Option<Split>], compound: usize) -> BTreeSet<Option<Split>> {
-    let of = items.items.iter().zip(splits).filter(|(item, _)| item.compound == compound);
+    let of = items.items.iter().zip(splits).filter(|(item, _)| item.compound == Some(compound));
     of.map(|(_, split)| *split).collect()
 }
 
@@ -56,7 +56,8 @@ fn the_mito_split_goes_by_well_within_drug() {
     }
     for compound in 0..14 {
         let replicates = |split| -> BTreeSet<usize> {
-            let of = items.items.iter().zip(&splits).filter(|(i, s)| i.compound == compound && **s == split);
+            let of =
+                items.items.iter().zip(&splits).filter(|(i, s)| i.compound == Some(compound) && **s == split);
             of.map(|(item, _)| item.replicate).collect()
         };
         assert!(replicates(QUERY).is_disjoint(&replicates(GALLERY)), "a hit is from another replicate");
@@ -196,7 +197,7 @@ fn a_model_that_knows_the_query_is_refused_or_marked() {
     let mut own = items(&rows());
     own.compounds[2].skeleton = Some("AAAAAAAAAAAAAA".to_owned());
     let splits = own.items.iter().map(|item| {
-        if item.compound == 2 || item.compound == 3 { [QUERY, GALLERY][item.replicate % 2] } else { TRAIN }
+        if matches!(item.compound, Some(2 | 3)) { [QUERY, GALLERY][item.replicate % 2] } else { TRAIN }
     });
     let mut plan = Plan::of(&own, Protocol::DrugDisjoint, splits.collect(), "test".to_owned()).unwrap();
     let drug = |name: &str, skeleton: &str| DrugClass {

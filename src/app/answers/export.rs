@@ -7,8 +7,9 @@ use anyhow::Context as _;
 use rayon::prelude::*;
 
 use super::{Encoded, PredictionsForm};
-use crate::analysis::answers::{Answers, Exclude, Level, Query, Subject};
+use crate::analysis::answers::{Answers, Exclude, Level, Query};
 use crate::analysis::evaluate::Confusion;
+use crate::analysis::items::Item;
 use crate::analysis::projection::{self, Method, Settings};
 use crate::app::sketches;
 use crate::chem::Drawing;
@@ -19,7 +20,6 @@ use crate::export::figure::{
     RetrievalStrip,
 };
 use crate::export::predictions::{Source, tables};
-use crate::learn::predict::Classified;
 use crate::progress::Progress;
 use crate::video::thumbnail::thumbnail;
 use crate::video::{Address, Limits, Recording};
@@ -50,21 +50,14 @@ pub struct Task {
 pub fn write(encoded: &Encoded, task: &Task, progress: &Progress) -> anyhow::Result<Vec<PathBuf>> {
     let folder = PathBuf::from(task.form.folder.trim());
     std::fs::create_dir_all(&folder).with_context(|| format!("making the folder {}", folder.display()))?;
-    let classified = Classified::of(&encoded.row_ids, &encoded.encodings, &encoded.card);
-    let source = Source {
-        experiment: &task.experiment,
-        classified: Some(&classified),
-        warnings: &encoded.warnings,
-        problems: &encoded.problems,
-        training: &encoded.card.drugs,
-        fingerprint: &encoded.fingerprint,
-        simulated: encoded.is_simulated(),
-    };
+    let embedded = &encoded.embedded;
+    let source =
+        Source { experiment: &task.experiment, simulated: encoded.is_simulated(), ..Source::of(embedded) };
     let made = tables(&encoded.answers, &source, progress)?;
     let mut files = made.write(&folder.join(format!("predictions.{}", task.form.tables.ending())))?;
     if task.form.embeddings {
         let path = folder.join("embeddings.parquet");
-        embeddings::write(&encoded.table(), &path, embeddings::Format::Parquet)?;
+        embeddings::write(&embedded.table(), &path, embeddings::Format::Parquet)?;
         files.push(path);
     }
     if task.form.figures {
@@ -86,8 +79,8 @@ fn figures(
         Ok(())
     };
     let origin = || Origin {
-        model: encoded.card.hash.clone(),
-        data: encoded.fingerprint.clone(),
+        model: encoded.embedded.about.hash.clone(),
+        data: encoded.embedded.fingerprint.clone(),
         simulated: encoded.is_simulated(),
     };
     let trained = trained_on(encoded);
@@ -130,7 +123,10 @@ fn figures(
 /// See [`Encoded::trained`].
 fn trained_on(encoded: &Encoded) -> String {
     let (all, known) = encoded.trained();
-    format!("the model was trained with {known} of {all} compounds")
+    match known {
+        Some(known) => format!("the model was trained with {known} of {all} compounds"),
+        None => "nobody knows which compounds the vectors were trained with".to_owned(),
+    }
 }
 
 /// A figure whose type is forgotten.
@@ -153,7 +149,7 @@ impl<F: Figure> Put for F {
 fn rankings(encoded: &Encoded, progress: &Progress) -> anyhow::Result<Vec<(String, Vec<Vec<bool>>)>> {
     let answers = Answers::itself(Arc::clone(encoded.answers.library()));
     let subjects = answers.subjects();
-    let counts = |subject: &Subject| !subject.moas.is_empty() && !subject.control;
+    let counts = |subject: &Item| !subject.moas.is_empty() && !subject.control;
     let asked: Vec<usize> = (0..subjects.len()).filter(|&place| counts(&subjects.subjects[place])).collect();
     let step = asked.len().div_ceil(QUERIES).max(1);
     let queries: Vec<usize> = asked.into_iter().step_by(step).collect();
@@ -212,7 +208,7 @@ fn map(
     put: &mut impl FnMut(&dyn Put) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let answers = &encoded.answers;
-    let (vectors, dim) = (answers.vectors(), encoded.encodings.dim);
+    let (vectors, dim) = (answers.vectors(), encoded.embedded.encoded.dim);
     let enough = answers.subjects().subjects.len() >= ENOUGH_FOR_UMAP;
     let method = if enough { Method::Umap { neighbours: 15, min_dist: 0.1 } } else { Method::Pca };
     let settings = Settings { method, seed: 1, cosine: true };

@@ -4,31 +4,27 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::bail;
+use anyhow::Context as _;
 
-use super::{Encoded, Gallery, Place, Question, RegionAnswer};
-use crate::analysis::answers::{
-    Answer, Answers, AnswersError, Exclude, Level, Library, Options, Origin, Query, Subjects,
-};
-use crate::analysis::items::Items;
-use crate::app::training::job::{Device, load};
-use crate::app::training::kept::Start;
-use crate::experiment::{EmbeddingTable, Experiment, import};
+use super::{Encoded, Gallery, Place, Question, RegionAnswer, Source};
+use crate::analysis::answers::{Answer, Answers, AnswersError, Exclude, Level, Query, Subjects};
+use crate::app::training::job::Device;
+use crate::experiment::{Experiment, import};
 use crate::export::ExportError;
 use crate::gpu::ComputeThread;
-use crate::learn::infer::Encoder;
-use crate::learn::predict::Finite;
-use crate::learn::region::{self, Region};
-use crate::learn::screen::{Screen, ScreenError};
-use crate::model::card::Card;
-use crate::model::input::Frames;
+use crate::learn::encoder::{EncodeError, Encoder};
+use crate::learn::imported::Imported;
+use crate::learn::infer::MolClipEncoder;
+use crate::learn::pipeline::{self, Embedded};
+use crate::learn::region::Region;
+use crate::learn::{families, shipped};
 use crate::progress::{Cancelled, Progress};
 use crate::video::Recording;
 
 /// What an encoding needs.
 pub struct Task {
-    /// Model.
-    pub start: Start,
+    /// What encodes.
+    pub source: Source,
     /// Rows.
     pub experiment: Arc<Experiment>,
     /// Of its table.
@@ -37,38 +33,19 @@ pub struct Task {
     pub device: Device,
 }
 
-/// Loads a model, encodes all rows that are not excluded, and makes them ready to be asked about.
+/// Opens an encoder, encodes all rows that are not excluded, and makes them ready to be asked about.
 pub fn encode(task: &Task, progress: &Progress) -> anyhow::Result<Encoded> {
     let started = Instant::now();
-    let compute = task.device.open()?;
-    let thread = ComputeThread::shared();
-    let Some((model, card)) = load(&task.start, &compute, &thread)? else {
-        bail!("choose a model first");
-    };
-    let encoder = Encoder::new(model, compute, thread);
-    let screen = read(&task.experiment, &card, progress)?;
-    let encodings = screen.encode(&encoder, Frames::Video, progress)?;
+    let encoder = open(task)?;
+    let embedded = pipeline::embed(&task.experiment, &*encoder, progress)?;
     let seconds = started.elapsed().as_secs_f64();
-    let is_finite = encodings.finite();
-    let kept = || (0..screen.rows.len()).filter(|&place| is_finite[place]);
-    let intensities = kept().map(|place| screen.intensities(place).to_vec()).collect();
-    let rows: Vec<usize> = kept().map(|place| screen.rows[place]).collect();
-    let finite = Finite::of(&screen.row_ids, &encodings)?;
-    let table = finite.table(&card.hash);
-    let (subjects, answers) = answers(&task.experiment, &table, &card, None, progress)?;
+    let (subjects, answers) = answers(&task.experiment, &embedded, None, progress)?;
     Ok(Encoded {
         experiment: task.experiment.id.clone(),
         revision: task.revision,
-        start: task.start.clone(),
-        card: Arc::new(card),
+        source: task.source.clone(),
         encoder,
-        fingerprint: screen.fingerprint(),
-        rows: Arc::new(rows),
-        row_ids: finite.row_ids.into(),
-        encodings: Arc::new(finite.encodings),
-        intensities: Arc::new(intensities),
-        problems: screen.problems.into_iter().chain(finite.problems).collect(),
-        warnings: screen.warnings,
+        embedded: Arc::new(embedded),
         seconds,
         subjects,
         answers,
@@ -76,45 +53,50 @@ pub fn encode(task: &Task, progress: &Progress) -> anyhow::Result<Encoded> {
     })
 }
 
-fn read(experiment: &Arc<Experiment>, card: &Card, progress: &Progress) -> Result<Screen, ScreenError> {
-    Screen::read(experiment, &Items::of(experiment), &card.input, progress)
+fn open(task: &Task) -> anyhow::Result<Arc<dyn Encoder>> {
+    let (model, name) = match &task.source {
+        Source::Embedding(name) => {
+            let table = task.experiment.embeddings.get(name);
+            let table =
+                table.with_context(|| format!("the experiment keeps no embedding {name}; choose another"))?;
+            return Ok(Arc::new(Imported::new(name.clone(), Arc::clone(table))));
+        }
+        Source::Model(folder) => (Some(folder.as_path()), ""),
+        Source::Family(name) => (None, *name),
+        Source::Shipped => (None, ""),
+    };
+    let compute = task.device.open()?;
+    let thread = ComputeThread::shared();
+    if task.source == Source::Shipped {
+        let (model, card) = shipped::load(&compute, &thread)?;
+        return Ok(Arc::new(MolClipEncoder::new(model, card, compute, thread)));
+    }
+    Ok(families::open(model.unwrap_or_else(|| Path::new(name)), &compute, &thread)?)
 }
 
 /// True if an error is the user's own stop.
 pub fn is_stopped(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<ScreenError>().is_some_and(|e| matches!(e, ScreenError::Stopped(_)))
+    error.downcast_ref::<EncodeError>().is_some_and(|e| matches!(e, EncodeError::Stopped(_)))
         || error.downcast_ref::<AnswersError>().is_some_and(|e| matches!(e, AnswersError::Cancelled))
         || error.downcast_ref::<Cancelled>().is_some()
         || error.downcast_ref::<ExportError>().is_some_and(|e| matches!(e, ExportError::Cancelled))
 }
 
-/// Subjects of a table of embeddings, and answers about them.
-pub fn answers(
+/// Answers about embedded rows, with the labels of `experiment`.
+fn answers(
     experiment: &Arc<Experiment>,
-    table: &EmbeddingTable,
-    card: &Card,
+    embedded: &Embedded,
     gallery: Option<&Gallery>,
     progress: &Progress,
 ) -> anyhow::Result<(Arc<Subjects>, Arc<Answers>)> {
-    let subjects = Arc::new(Subjects::of(experiment, table));
-    let raw = subjects.gather(table);
-    let origin = origin(experiment, &subjects, card);
     let library = gallery.map(|gallery| Arc::clone(&gallery.library));
-    let answers =
-        Answers::new(Arc::clone(&subjects), &raw, table.dim, origin, library, &Options::default(), progress)?;
-    Ok((subjects, Arc::new(answers)))
+    let (table, about) = (embedded.table(), &embedded.about);
+    let answers = pipeline::answers(&experiment.name, experiment, &table, about, library, progress)?;
+    Ok((Arc::clone(answers.subjects()), answers))
 }
 
 /// Another gallery, or none.
 pub type GalleryChoice = Option<Arc<Gallery>>;
-
-fn origin(experiment: &Experiment, subjects: &Subjects, card: &Card) -> Origin {
-    Origin {
-        name: experiment.name.clone(),
-        model_hash: card.hash.clone(),
-        simulated: card.trained_on.simulated || subjects.simulated(),
-    }
-}
 
 /// The same embeddings with the table's labels as they are now, and another gallery.
 pub fn again(
@@ -124,21 +106,13 @@ pub fn again(
     gallery: GalleryChoice,
     progress: &Progress,
 ) -> anyhow::Result<Encoded> {
-    let (subjects, answers) =
-        answers(experiment, &before.table(), &before.card, gallery.as_deref(), progress)?;
+    let (subjects, answers) = answers(experiment, &before.embedded, gallery.as_deref(), progress)?;
     Ok(Encoded {
         experiment: before.experiment.clone(),
         revision,
-        start: before.start.clone(),
-        card: Arc::clone(&before.card),
-        encoder: before.encoder.clone(),
-        rows: Arc::clone(&before.rows),
-        row_ids: Arc::clone(&before.row_ids),
-        encodings: Arc::clone(&before.encodings),
-        intensities: Arc::clone(&before.intensities),
-        problems: before.problems.clone(),
-        warnings: before.warnings.clone(),
-        fingerprint: before.fingerprint.clone(),
+        source: before.source.clone(),
+        encoder: Arc::clone(&before.encoder),
+        embedded: Arc::clone(&before.embedded),
         seconds: before.seconds,
         subjects,
         answers,
@@ -146,37 +120,30 @@ pub fn again(
     })
 }
 
-/// Opens another experiment as a gallery: with the embeddings that it keeps, if they are of the same model, and else
+/// Opens another experiment as a gallery: with the embeddings that it keeps, if they are of the same encoder, and else
 /// encoded now. Nothing of it is changed.
 pub fn gallery(path: &Path, encoded: &Encoded, progress: &Progress) -> anyhow::Result<Gallery> {
     let experiment = Arc::new(import::open(path)?.experiment);
-    let card = &encoded.card;
-    let kept = experiment.embeddings.values().find(|table| table.model_hash == card.hash);
-    let table = if let Some(table) = kept {
-        Arc::clone(table)
-    } else {
-        let screen = read(&experiment, card, progress)?;
-        let encodings = screen.encode(&encoded.encoder, Frames::Video, progress)?;
-        Arc::new(Finite::of(&screen.row_ids, &encodings)?.table(&card.hash))
+    let about = &encoded.embedded.about;
+    let kept = experiment.embeddings.values().find(|table| table.model_hash == about.hash);
+    let table = match kept {
+        Some(table) => Arc::clone(table),
+        None => Arc::new(pipeline::embed(&experiment, &*encoded.encoder, progress)?.table()),
     };
-    let subjects = Arc::new(Subjects::of(&experiment, &table));
-    let raw = subjects.gather(&table);
-    let origin = origin(&experiment, &subjects, card);
-    let library =
-        Library::new(Arc::clone(&subjects), &raw, table.dim, origin, &Options::default(), progress)?;
+    let library = pipeline::library(&experiment.name, &experiment, &table, about, progress)?;
     Ok(Gallery {
         path: path.to_owned(),
         name: experiment.name.clone(),
+        subjects: Arc::clone(library.subjects()),
         experiment,
-        subjects,
-        library: Arc::new(library),
+        library,
     })
 }
 
 /// Answers a question about a row.
 pub fn ask(encoded: &Encoded, question: Question, neighbours: usize) -> Result<Answer, String> {
     let Some(subject) = encoded.subject(question.row) else {
-        return Err("Not called: this video was not encoded.".to_owned());
+        return Err("Not called: this row was not encoded.".to_owned());
     };
     let answers = &encoded.answers;
     let about = &encoded.subjects.subjects[subject];
@@ -208,11 +175,13 @@ pub fn region(
     region: &Region,
     row: Option<u32>,
 ) -> Result<RegionAnswer, String> {
-    let made = region::encode(&encoded.encoder, &encoded.card.input, recording, region)
-        .map_err(|e| e.to_string())?;
+    let Some(regions) = encoded.encoder.regions() else {
+        return Err("This encoder sees whole rows only.".to_owned());
+    };
+    let made = regions.encode(recording, region).map_err(|e| e.to_string())?;
     let subject = row.and_then(|row| encoded.subject(row));
     let replicate = subject.map(|subject| encoded.subjects.subjects[subject].replicate);
-    let query = Query::Vector { raw: &made.encodings.embeddings, replicate, subject };
+    let query = Query::Vector { raw: &made.values, replicate, subject };
     let answer = encoded.answers.judge(&query, Exclude::default(), 0).map_err(|e| e.to_string())?;
     Ok(RegionAnswer { place, encoded: made, answer })
 }

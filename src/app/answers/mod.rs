@@ -1,4 +1,4 @@
-//! Answers in the window: a model on the experiment's videos, and what is asked of them.
+//! Answers in the window: an encoder on the experiment's rows, and what is asked of them.
 //!
 //! Plain data; [`crate::app::panels::answers`] shows it, `apply::answers` changes it and starts the jobs.
 
@@ -14,45 +14,42 @@ use std::sync::Arc;
 use self::pictures::Pictures;
 use self::structure::{StructureAnswer, StructureQuestion};
 use super::screen::Screen;
-use super::training::kept::Start;
 use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects};
 use crate::experiment::{EmbeddingTable, Experiment};
 use crate::export::predictions::in_training;
-use crate::learn::infer::{Encoder, Encodings};
+use crate::learn::encoder::Encoder;
+use crate::learn::pipeline::Embedded;
 use crate::learn::region;
-use crate::model::card::Card;
-use crate::model::input::Intensity;
 use crate::video::{Address, Crop};
 
 /// Neighbours that are shown.
 pub const NEIGHBOURS: usize = 12;
 
-/// A model on the videos of an experiment.
+/// Where vectors come from.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Source {
+    /// The model that comes with the program.
+    Shipped,
+    /// A model, by its folder.
+    Model(PathBuf),
+    /// A family that needs no model, by its name.
+    Family(&'static str),
+    /// Vectors that the experiment keeps, by their name: of another program, or of a model that is not at hand.
+    Embedding(String),
+}
+
+/// An encoder on the rows of an experiment.
 pub struct Encoded {
     /// Id of the experiment.
     pub experiment: String,
     /// Of its table, when labels were read.
     pub revision: u64,
-    /// The model's place.
-    pub start: Start,
-    /// Its card.
-    pub card: Arc<Card>,
-    /// The model, ready to encode more.
-    pub encoder: Encoder,
-    /// Table rows that were encoded, in the order of `encodings`.
-    pub rows: Arc<Vec<usize>>,
-    /// Their names, in the same order.
-    pub row_ids: Arc<[String]>,
-    /// What they became.
-    pub encodings: Arc<Encodings>,
-    /// How their intensities were scaled, in the same order.
-    pub intensities: Arc<Vec<Vec<Intensity>>>,
-    /// Rows that could not be read, and why.
-    pub problems: Vec<(String, String)>,
-    /// Rows whose scale differs from the model's, and how.
-    pub warnings: Vec<(String, String)>,
-    /// BLAKE3 over names and contents.
-    pub fingerprint: String,
+    /// Where the encoder is from.
+    pub source: Source,
+    /// It, ready to encode more.
+    pub encoder: Arc<dyn Encoder>,
+    /// What the rows became.
+    pub embedded: Arc<Embedded>,
     /// How long it took, s.
     pub seconds: f64,
     /// What can be asked about.
@@ -65,7 +62,7 @@ pub struct Encoded {
 
 impl std::fmt::Debug for Encoded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Encoded").field("rows", &self.rows.len()).finish_non_exhaustive()
+        f.debug_struct("Encoded").field("rows", &self.rows()).finish_non_exhaustive()
     }
 }
 
@@ -75,14 +72,9 @@ impl Encoded {
         self.subjects.of_row(row as usize)
     }
 
-    /// The embeddings as a table of the experiment.
-    pub fn table(&self) -> EmbeddingTable {
-        EmbeddingTable {
-            row_ids: self.row_ids.to_vec(),
-            dim: self.encodings.dim,
-            values: self.encodings.embeddings.clone(),
-            model_hash: self.card.hash.clone(),
-        }
+    /// How many rows were encoded.
+    pub fn rows(&self) -> usize {
+        self.embedded.encoded.rows.len()
     }
 
     /// True for the experiment on screen.
@@ -109,11 +101,12 @@ impl Encoded {
         }
     }
 
-    /// How many compounds answer, and with how many of these the model was trained: what is measured on them is no test.
-    pub fn trained(&self) -> (usize, usize) {
+    /// How many compounds answer, and with how many of these the encoder was trained: what is measured on them is no test.
+    /// `None` where nobody knows.
+    pub fn trained(&self) -> (usize, Option<usize>) {
         let compounds = &self.answers.library().subjects().compounds;
-        let trained = in_training(compounds, &self.card.drugs);
-        (compounds.len(), trained.into_iter().filter(|known| *known).count())
+        let trained = self.embedded.about.trained_with.as_ref().map(|drugs| in_training(compounds, drugs));
+        (compounds.len(), trained.map(|trained| trained.into_iter().filter(|known| *known).count()))
     }
 
     /// True if videos, model or gallery are simulated.
@@ -201,8 +194,8 @@ pub struct RegionAnswer {
 /// What the window knows of answers.
 #[derive(Debug, Default)]
 pub struct Answering {
-    /// Model to encode with.
-    pub start: Option<Start>,
+    /// What to encode with.
+    pub source: Option<Source>,
     /// The job that encodes.
     pub job: Option<u64>,
     /// Its latest result.
@@ -280,8 +273,8 @@ impl TableFormat {
 /// What the panel asks for.
 #[derive(Debug, Clone, PartialEq)]
 pub enum AnswerCommand {
-    /// Use another model.
-    Model(Start),
+    /// Encode with something else.
+    Source(Source),
     /// Encode all rows.
     Encode,
     /// Read labels and exclusions of the table again.
@@ -317,4 +310,6 @@ pub enum Message {
     Structure(StructureQuestion, Result<StructureAnswer, String>),
     /// A region.
     Region(Place, Result<RegionAnswer, String>),
+    /// Vectors of another program, and what to call them.
+    Embedding(String, Arc<EmbeddingTable>),
 }

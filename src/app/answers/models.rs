@@ -1,45 +1,62 @@
-//! Which models can answer.
+//! What can answer.
 
-use crate::app::state::AppState;
-use crate::app::training::kept::Start;
+use std::path::Path;
+
+use super::{Answering, Source};
+use crate::app::screen::Screen;
+use crate::app::training::Training;
 use crate::app::training::progress::Phase;
+use crate::learn::families::{self, FAMILIES, Open};
 
-/// What a model is called in the chooser.
-pub fn name(start: &Start) -> String {
-    match start {
-        Start::Fresh => String::new(),
-        Start::Shipped => "light-simulated (comes with the program)".to_owned(),
-        Start::Model(folder) => folder
-            .file_name()
-            .map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned()),
+/// What something that encodes is called in the chooser.
+pub fn name(source: &Source) -> String {
+    let last = |folder: &Path| {
+        folder.file_name().map_or_else(|| folder.display().to_string(), |n| n.to_string_lossy().into_owned())
+    };
+    match source {
+        Source::Shipped => "light-simulated (comes with the program)".to_owned(),
+        Source::Model(folder) => last(folder),
+        Source::Family(name) => families::named(name).map_or(*name, |family| family.title).to_owned(),
+        Source::Embedding(name) => format!("{name} (vectors of this experiment)"),
     }
 }
 
-/// Models to choose from: the shipped one, the one trained last, the one in use.
-pub fn choices(state: &AppState) -> Vec<Start> {
-    let mut choices = vec![Start::Shipped];
-    let kept = &state.training.kept;
-    choices.extend(kept.models.iter().map(|name| Start::Model(kept.folder.join(name))));
-    if let Some(live) = &state.training.live
+/// What there is to choose from: the shipped model, families without weights, models of the folder, the one trained last,
+/// vectors that the experiment keeps, the one in use.
+pub fn choices(answers: &Answering, training: &Training, screen: &Screen) -> Vec<Source> {
+    let mut choices = vec![Source::Shipped];
+    let built = FAMILIES.iter().filter(|family| matches!(family.open, Open::Built(_)));
+    choices.extend(built.map(|family| Source::Family(family.name)));
+    let kept = &training.kept;
+    choices.extend(kept.models.iter().map(|name| Source::Model(kept.folder.join(name))));
+    if let Some(live) = &training.live
         && matches!(live.phase, Phase::Finished(_))
     {
-        choices.push(Start::Model(live.folder.clone()));
+        choices.push(Source::Model(live.folder.clone()));
     }
-    choices.extend(state.answers.start.clone());
+    choices.extend(screen.experiment().embeddings.keys().cloned().map(Source::Embedding));
+    choices.extend(usable(answers, screen).cloned());
     let mut seen = std::collections::HashSet::new();
     choices.retain(|choice| seen.insert(choice.clone()));
     choices
 }
 
-/// The model that is used unless another is chosen: the one trained last on this experiment.
-pub fn chosen(state: &AppState) -> Start {
-    if let Some(start) = &state.answers.start {
-        return start.clone();
+/// What the user chose, unless it is gone with another experiment.
+fn usable<'a>(answers: &'a Answering, screen: &Screen) -> Option<&'a Source> {
+    answers.source.as_ref().filter(|source| match source {
+        Source::Embedding(name) => screen.experiment().embeddings.contains_key(name),
+        _ => true,
+    })
+}
+
+/// What is used unless something else is chosen: the model trained last on this experiment.
+pub fn chosen(answers: &Answering, training: &Training, screen: &Screen) -> Source {
+    if let Some(source) = usable(answers, screen) {
+        return source.clone();
     }
-    let live = state.training.live.as_ref().filter(|live| matches!(live.phase, Phase::Finished(_)));
-    let here = |id: &str| state.screen.as_ref().is_some_and(|screen| screen.experiment().id == id);
-    match live.filter(|live| here(&live.experiment)) {
-        Some(live) => Start::Model(live.folder.clone()),
-        None => Start::Shipped,
+    let live = training.live.as_ref().filter(|live| matches!(live.phase, Phase::Finished(_)));
+    match live.filter(|live| live.experiment == screen.experiment().id) {
+        Some(live) => Source::Model(live.folder.clone()),
+        None => Source::Shipped,
     }
 }

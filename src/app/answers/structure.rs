@@ -60,16 +60,23 @@ pub fn ask(
 ) -> Result<StructureAnswer, String> {
     let asked = Asked::parse(&question.text).map_err(|e| e.to_string())?;
     let features = MoleculeFeatures::from_smiles(&[&asked.smiles]).map_err(|e| e.to_string())?;
-    let structure = encoded.encoder.encode_molecules(features).map_err(|e| e.to_string())?;
-    let (encodings, rows) = (&encoded.encodings, &encoded.rows);
-    let by_structure = likeness(&structure, &encodings.projections);
+    let embedded = &encoded.embedded;
+    let (Some(space), Some(projections)) = (encoded.encoder.molecules(), &embedded.projections) else {
+        return Err(
+            "This encoder has no space in common with structures. Choose a model that was trained with them."
+                .to_owned(),
+        );
+    };
+    let structure = space.project_molecules(features).map_err(|e| e.to_string())?;
+    let rows = &embedded.encoded.rows;
+    let by_structure = likeness(&structure, projections);
     let place = question.row.filter(|_| question.weight < 1.0);
     let place = place.and_then(|row| rows.iter().position(|&r| r == row as usize));
     let scores = match place {
         Some(place) => {
             let width = structure.len();
-            let own = &encodings.projections[place * width..(place + 1) * width];
-            let mut by_video = likeness(own, &encodings.projections);
+            let own = &projections[place * width..(place + 1) * width];
+            let mut by_video = likeness(own, projections);
             // The video itself is no answer.
             by_video[place] = f32::NAN;
             joined(&by_structure, &by_video, question.weight)
@@ -108,7 +115,11 @@ pub fn ask(
             .map(|(moa, score)| (subjects.moas[moa].clone(), score))
             .collect(),
         known: asked.nearest(&known, KNOWN),
-        trained: asked.nearest(&encoded.card.drugs, 1).into_iter().next(),
+        trained: embedded
+            .about
+            .trained_with
+            .as_ref()
+            .and_then(|drugs| asked.nearest(drugs, 1).into_iter().next()),
         with_video: place.is_some(),
         asked,
     })

@@ -1,18 +1,19 @@
 //! Answers: models on videos, questions, regions that follow the player.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::app::Studio;
 use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
 use crate::app::answers::{
-    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, export, structure,
+    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, Source, export, structure,
 };
 use crate::app::jobs::{Choice, Event};
-use crate::app::panels::Pane;
-use crate::app::training::kept::Start;
+use crate::app::panes::Pane;
+use crate::app::studio::Studio;
+use crate::experiment::{EmbeddingTable, Experiment};
+use crate::export::embeddings;
 use crate::learn::region::Region;
 use crate::learn::store::calibration;
 use crate::model::clip::Calibration;
@@ -27,7 +28,7 @@ impl Studio {
     /// Carries out what the panel asks for.
     pub(in crate::app) fn apply_to_answers(&mut self, command: AnswerCommand) {
         match command {
-            AnswerCommand::Model(start) => self.state.answers.start = Some(start),
+            AnswerCommand::Source(source) => self.state.answers.source = Some(source),
             AnswerCommand::Encode => self.encode_videos(),
             AnswerCommand::Refresh => {
                 let gallery = self.state.answers.encoded.as_ref().and_then(|e| e.gallery.clone());
@@ -55,7 +56,8 @@ impl Studio {
                     form.folder = path.display().to_string();
                 }
             }
-            _ => self.state.answers.start = Some(Start::Model(path)),
+            Choice::Embedding => self.add_embedding(path),
+            _ => self.state.answers.source = Some(Source::Model(path)),
         }
     }
 
@@ -66,7 +68,7 @@ impl Studio {
             return;
         }
         let task = Task {
-            start: chosen(&self.state),
+            source: chosen(&self.state.answers, &self.state.training, screen),
             experiment: Arc::new(screen.experiment().clone()),
             revision: screen.revision(),
             device: self.device(),
@@ -152,13 +154,14 @@ impl Studio {
         let (Some(encoded), Some(screen)) = (state.answers.encoded.clone(), &state.screen) else { return };
         let Some(view) = state.views.iter().find(|view| view.recording.id == place.recording) else { return };
         let row = screen.playing.get(&view.recording.address).copied();
-        let row_place = row.and_then(|row| encoded.rows.iter().position(|&r| r == row as usize));
+        let of = &encoded.embedded.encoded;
+        let row_place = row.and_then(|row| of.rows.iter().position(|&r| r == row as usize));
         let region = Region {
             part: place.part,
             at: place.at,
             calibration: row
                 .map_or_else(Calibration::default, |row| calibration(screen.experiment(), row as usize)),
-            intensities: row_place.map(|at| encoded.intensities[at].clone()),
+            intensities: row_place.and_then(|at| of.intensities.get(at).cloned()),
         };
         let recording = Arc::clone(&view.recording);
         state.answers.asking_region = Some(place);
@@ -178,7 +181,9 @@ impl Studio {
                 answers.round += 1;
                 answers.region = None;
                 answers.structure_answer = None;
-                self.keep_embeddings(&encoded);
+                if !matches!(encoded.source, Source::Embedding(_)) {
+                    self.keep_embeddings(&encoded);
+                }
                 self.state.answers.encoded = Some(Arc::from(encoded));
                 self.ask_by_structure();
             }
@@ -202,6 +207,7 @@ impl Studio {
                     self.ask_by_structure();
                 }
             }
+            Message::Embedding(name, table) => self.keep_imported(&name, table),
             Message::Region(place, answer) => {
                 answers.asking_region = None;
                 answers.region = Some((place, answer.map(Arc::new)));
@@ -212,13 +218,41 @@ impl Studio {
     /// Embeddings go into the experiment, where the map finds them and the project keeps them.
     fn keep_embeddings(&mut self, encoded: &Encoded) {
         let Some(screen) = self.state.screen.as_mut().filter(|screen| encoded.is_of(screen)) else { return };
-        let table = encoded.table();
-        let name = encoded.card.name.clone();
+        let table = encoded.embedded.table();
+        let name = encoded.embedded.about.name.clone();
         if screen.experiment().embeddings.get(&name).is_some_and(|known| **known == table) {
             return;
         }
         screen.keep_embeddings(name, Arc::new(table));
         self.experiment_changed();
+    }
+
+    /// Reads vectors of another program; those of the experiment's rows join it.
+    fn add_embedding(&mut self, path: PathBuf) {
+        let Some(screen) = &self.state.screen else { return };
+        let experiment = Arc::new(screen.experiment().clone());
+        self.jobs.spawn("Reading vectors", true, move |_, reply| {
+            let (name, table) = imported(&path, &experiment)?;
+            reply.send(Event::Answers(Box::new(Message::Embedding(name, table))));
+            Ok(())
+        });
+    }
+
+    /// Keeps vectors under a name that is free, and asks them from now on.
+    fn keep_imported(&mut self, name: &str, table: Arc<EmbeddingTable>) {
+        let Some(screen) = &mut self.state.screen else { return };
+        let known = &screen.experiment().embeddings;
+        let all = screen.table().len();
+        let rows = table.row_ids.iter().filter(|row_id| screen.table().row_of(row_id).is_some()).count();
+        let numbered = (2_u32..).map(|n| format!("{name} {n}"));
+        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !known.contains_key(name));
+        let name = free.unwrap_or_default();
+        log::info!("{name}: vectors of {rows} of {all} rows. Map and Answers can use them now.");
+        screen.keep_embeddings(name.clone(), table);
+        self.state.answers.source = Some(Source::Embedding(name));
+        self.experiment_changed();
+        self.show_answers();
+        self.encode_videos();
     }
 
     /// Once per pass: a job that ended without a word must not leave the panel waiting.
@@ -244,4 +278,22 @@ impl Studio {
             Ok(())
         });
     }
+}
+
+/// Vectors of a file, and what to call them.
+///
+/// # Errors
+/// The file cannot be read, or none of its rows is in the experiment.
+fn imported(path: &Path, experiment: &Experiment) -> anyhow::Result<(String, Arc<EmbeddingTable>)> {
+    let table = embeddings::read(path)?;
+    if !table.row_ids.iter().any(|row_id| experiment.table.row_of(row_id).is_some()) {
+        let first = table.row_ids.first().map_or("", String::as_str);
+        anyhow::bail!(
+            "{}: none of its {} rows is in the experiment; its first row_id is {first:?}. Name the rows as in the column row_id",
+            path.display(),
+            table.row_ids.len()
+        );
+    }
+    let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
+    Ok((name.unwrap_or_else(|| "vectors".to_owned()), Arc::new(table)))
 }

@@ -1,49 +1,24 @@
-//! An experiment comes, is kept, and goes.
+//! An experiment comes: opened, imported, simulated, joined with more.
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::project::ViewState;
+use crate::app::forms::import::{ImportForm, is_certain, to_json};
+use crate::app::forms::join::JoinForm;
 use crate::app::jobs::{Choice, Event, OpenedExperiment};
-use crate::app::panels::import::ImportForm;
-use crate::app::panels::join::JoinForm;
-use crate::app::panels::{self, Pane};
+use crate::app::panes::{self, Pane};
 use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Look, Screen};
-use crate::app::session::saved_view;
 use crate::app::settings::SavedView;
-use crate::app::state::Undo;
-use crate::app::{Studio, arrangement, map, sketches, thumbnails};
+use crate::app::studio::Studio;
+use crate::app::{map, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
 use crate::experiment::import::{self, Imported, Mapping, Source, plate_map, structures};
-use crate::experiment::project::{self, Autosaver, Origin, Project, Snapshot, autosave, recovery};
+use crate::experiment::project::{self, Origin, Project, recovery};
 use crate::experiment::{Experiment, Table, relocate};
 use crate::simulate;
-
-/// How an experiment was looked at: what a project keeps beside its data.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
-struct ViewState {
-    /// None for a new import.
-    look: Option<Look>,
-    layout: Option<egui_tiles::Tree<Pane>>,
-    map: map::Look,
-    /// Row ids.
-    selected: Vec<String>,
-    /// Row ids of the recordings in the player, with how they were shown.
-    playing: Vec<(String, SavedView)>,
-}
-
-/// An experiment and where it is saved.
-#[derive(Default)]
-pub struct Kept {
-    autosaver: Option<Autosaver>,
-    /// The state of the view that was handed to the autosaver last.
-    view: Value,
-    /// Where the experiment came from.
-    origin: Option<Origin>,
-}
 
 impl Studio {
     /// Opens a project, a table or a Mito dataset on a job. A table whose columns had to be guessed is asked about.
@@ -71,8 +46,8 @@ impl Studio {
             if path.is_file() {
                 let source = Source::read(&path)?;
                 let mapping = import::guess(&source);
-                if !panels::import::is_certain(&mapping) {
-                    reply.send(Event::Guessed(Box::new(ImportForm::new(source, mapping))));
+                if !is_certain(&mapping) {
+                    reply.send(Event::Guessed(Box::new((source, mapping))));
                     return Ok(());
                 }
                 let imported = import::apply(&source, &mapping)?;
@@ -126,8 +101,8 @@ impl Studio {
                 Some(SavedView { address, ..saved })
             })
             .collect();
-        let whole = view.layout.filter(|l| arrangement::complete(l, &Pane::EXPERIMENT));
-        let layout = whole.unwrap_or_else(panels::experiment_layout);
+        let whole = view.layout.filter(|l| panes::is_complete(l, &Pane::EXPERIMENT));
+        let layout = whole.unwrap_or_else(panes::experiment_layout);
         self.recordings_layout = Some(std::mem::replace(&mut self.layout, layout));
         self.state.screen = Some(screen);
         self.state.map = map::Map::new(view.map);
@@ -143,156 +118,6 @@ impl Studio {
         } else {
             self.show_saved(playing);
         }
-    }
-
-    /// From now on every change goes into a project.
-    pub(in crate::app) fn keep_in(&mut self, project: Project) {
-        if let Some(path) = project.read_only().map(|_| project.path().to_owned()) {
-            // Changes are kept in memory only; the warning on opening has said so.
-            self.state.project = Some((path, false));
-            return;
-        }
-        let unnamed = self.config_dir.as_ref().is_some_and(|dir| recovery::is_unnamed(dir, project.path()));
-        let path = project.path().to_owned();
-        match Autosaver::start(project, autosave::INTERVAL, self.wake()) {
-            Ok(autosaver) => self.kept.autosaver = Some(autosaver),
-            Err(e) => log::error!("{e}"),
-        }
-        self.state.project = Some((path, unnamed));
-    }
-
-    fn view_state(&self) -> Value {
-        let Some(screen) = &self.state.screen else { return Value::Null };
-        let id = |row: u32| screen.table().row_id(row as usize).to_owned();
-        let playing = self
-            .state
-            .views
-            .iter()
-            .filter_map(|view| Some((id(*screen.playing.get(&view.recording.address)?), saved_view(view))))
-            .collect();
-        let view = ViewState {
-            look: Some(screen.look().clone()),
-            layout: Some(self.layout.clone()),
-            map: self.state.map.look.clone(),
-            selected: screen.selection.rows().map(id).collect(),
-            playing,
-        };
-        serde_json::to_value(view).unwrap_or_default()
-    }
-
-    /// The table has changed: it is saved in the background.
-    pub(in crate::app) fn experiment_changed(&mut self) {
-        self.save_with(self.view_state());
-    }
-
-    fn save_with(&mut self, view: Value) {
-        self.kept.view = view.clone();
-        let (Some(autosaver), Some(screen)) = (&self.kept.autosaver, &self.state.screen) else { return };
-        autosaver.changed(Snapshot {
-            revision: screen.revision(),
-            experiment: screen.experiment().clone(),
-            view,
-        });
-    }
-
-    /// Called every few seconds: what is seen (layout, filters, selection) is saved too.
-    pub(in crate::app) fn keep_view(&mut self) {
-        if self.kept.autosaver.is_none() {
-            return;
-        }
-        let view = self.view_state();
-        if view != self.kept.view {
-            self.save_with(view);
-        }
-    }
-
-    pub(in crate::app) fn save_experiment(&mut self) {
-        match (&self.kept.autosaver, &self.state.project) {
-            (Some(autosaver), Some((path, false))) => {
-                autosaver.save_now();
-                log::info!("Saved: {}", path.display());
-            }
-            _ => self.ask_where_to_save(),
-        }
-    }
-
-    pub(in crate::app) fn ask_where_to_save(&mut self) {
-        self.choose(Choice::SaveProject);
-    }
-
-    /// Saves under a name; what was kept for recovery until then goes away.
-    pub(in crate::app) fn save_experiment_as(&mut self, path: PathBuf) {
-        let Some(screen) = &self.state.screen else { return };
-        let (experiment, view) = (screen.experiment().clone(), self.view_state());
-        let origin = self.kept.origin.clone();
-        self.jobs.spawn("Saving the experiment", false, move |_, reply| {
-            let project = Project::create_from(&path, &experiment, &view, origin)?;
-            reply.send(Event::SavedAs(Box::new(project)));
-            Ok(())
-        });
-    }
-
-    /// The experiment has a name now.
-    pub(in crate::app) fn saved_as(&mut self, project: Project) {
-        let unnamed = self.state.project.as_ref().is_some_and(|(_, unnamed)| *unnamed);
-        if let Some(mut old) = self.kept.autosaver.take()
-            && let Some(old) = old.abandon()
-            && unnamed
-            && let Err(e) = old.discard()
-        {
-            log::warn!("{e}");
-        }
-        log::info!("Saved: {}. Changes are saved as you make them.", project.path().display());
-        self.keep_in(project);
-        self.experiment_changed();
-    }
-
-    /// Closes the experiment; one without a name is asked about first.
-    pub(in crate::app) fn close_experiment(&mut self) {
-        if self.state.project.as_ref().is_none_or(|(_, unnamed)| *unnamed) {
-            self.state.dialogs.close_experiment = true;
-        } else {
-            self.leave_experiment();
-        }
-    }
-
-    fn leave_experiment(&mut self) {
-        self.state.dialogs.close_experiment = false;
-        if self.end_experiment() {
-            self.show_only(Vec::new());
-            self.state.report = None;
-            self.layout = self.recordings_layout.take().unwrap_or_else(panels::default_layout);
-        }
-    }
-
-    /// Throws an experiment without a name away.
-    pub(in crate::app) fn discard_experiment(&mut self) {
-        if let Some(project) = self.kept.autosaver.take().and_then(|mut a| a.abandon())
-            && let Err(e) = project.discard()
-        {
-            log::warn!("{e}");
-        }
-        self.leave_experiment();
-    }
-
-    /// Writes what waits and takes the experiment off the screen; false if that failed, with the experiment still there.
-    pub(in crate::app) fn end_experiment(&mut self) -> bool {
-        self.experiment_changed();
-        if let Some(autosaver) = &mut self.kept.autosaver
-            && let Err(e) = autosaver.close()
-        {
-            log::error!("{e} The experiment stays open: save it under another name (Ctrl+Shift+S).");
-            return false;
-        }
-        self.kept = Kept::default();
-        self.state.screen = None;
-        if let Some(running) = std::mem::take(&mut self.state.map).running {
-            self.jobs.cancel(running.job);
-        }
-        self.state.project = None;
-        self.state.undo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
-        self.state.redo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
-        true
     }
 
     /// A path was chosen for the experiment.
@@ -313,7 +138,11 @@ impl Studio {
             Choice::StartModel | Choice::ModelsFolder | Choice::SaveConfig | Choice::LoadConfig => {
                 self.training_path(choice, path);
             }
-            Choice::AnswerModel | Choice::Gallery | Choice::GalleryFolder | Choice::Results => {
+            Choice::AnswerModel
+            | Choice::Embedding
+            | Choice::Gallery
+            | Choice::GalleryFolder
+            | Choice::Results => {
                 self.answer_path(choice, path);
             }
             _ => self.open_experiment(path),
@@ -405,10 +234,8 @@ fn keep_import(
     config_dir: Option<&std::path::Path>,
 ) -> Event {
     let Imported { experiment, report } = imported;
-    let origin = Origin {
-        source: source.display().to_string(),
-        mapping: mapping.map_or(Value::Null, panels::import::to_json),
-    };
+    let origin =
+        Origin { source: source.display().to_string(), mapping: mapping.map_or(Value::Null, to_json) };
     let keep = |experiment: &Experiment, dir| recovery::keep(dir, experiment, &Value::Null, Some(origin));
     let project = config_dir.and_then(|dir| match keep(&experiment, dir) {
         Ok(project) => Some(project),

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::app::Studio;
 use crate::app::export_task::ExportTask;
+use crate::app::forms::export::{ExportForm, Kind, Part};
 use crate::app::jobs::Event;
-use crate::app::panels::export::{ExportForm, Kind, Part};
-use crate::app::panels::viewer;
-use crate::app::state::View;
+use crate::app::studio::Studio;
+use crate::app::view::{View, place};
 use crate::gpu::GpuDevice;
 use crate::video::Crop;
 
@@ -53,7 +52,7 @@ pub const fn whole(width: usize, height: usize) -> Crop {
 fn visible_region(view: &View) -> Crop {
     let shape = view.recording.shape();
     let image = eframe::egui::vec2(shape.x as f32, shape.y as f32);
-    let (zoom, origin) = viewer::place(view.viewport, view.cell, image);
+    let (zoom, origin) = place(view.viewport, view.cell, image);
     let end = origin + view.cell.size() / zoom;
     let clamp = |v: f32, most: usize| v.clamp(0.0, most as f32);
     let (x0, y0) =

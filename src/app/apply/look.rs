@@ -1,14 +1,16 @@
 //! How recordings look: contrast, planes, zoom.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::app::Studio;
-use crate::app::panels::viewer;
+use crate::app::jobs::Event;
 use crate::app::settings::Viewport;
 use crate::app::state::Undo;
-use crate::video::Crop;
+use crate::app::studio::Studio;
+use crate::app::view::{View, place};
 use crate::video::display::{ChannelDisplay, Display};
-use crate::video::lut::LutName;
+use crate::video::lut::{self, Lut, LutName};
+use crate::video::{Crop, VideoError};
 
 impl Studio {
     pub(in crate::app) fn set_display(&mut self, index: usize, display: Display) {
@@ -78,14 +80,61 @@ impl Studio {
         });
     }
 
+    /// Reads a look-up table that the user has chosen for a channel.
     pub(in crate::app) fn load_lut(&mut self, index: usize, channel: usize, path: PathBuf) {
-        if let Err(e) = crate::video::lut::load(&path) {
-            log::error!("{e}");
-            return;
+        if let Some(view) = self.state.views.get(index) {
+            let chosen = Some((view.id, channel));
+            self.read_lut(path, chosen);
         }
+    }
+
+    /// Reads the look-up tables that views were shown with last, each once. Until then they are grey.
+    pub(in crate::app) fn read_luts(&mut self) {
+        let unread: Vec<PathBuf> =
+            self.state.views.iter().flat_map(View::unread_luts).map(Path::to_owned).collect();
+        for path in unread {
+            if self.reading_luts.insert(path.clone()) {
+                self.read_lut(path, None);
+            }
+        }
+    }
+
+    fn read_lut(&mut self, path: PathBuf, chosen: Option<(u64, usize)>) {
+        self.jobs.spawn("Reading a look-up table", true, move |_, reply| {
+            let table = lut::load(&path).map(Arc::new);
+            reply.send(Event::Lut(path, table, chosen));
+            Ok(())
+        });
+    }
+
+    /// Takes in a look-up table, and shows a channel with it that it was chosen for.
+    pub(in crate::app) fn take_lut(
+        &mut self,
+        path: &Path,
+        table: Result<Lut, VideoError>,
+        chosen: Option<(u64, usize)>,
+    ) {
+        let table = match table {
+            Ok(table) => table,
+            Err(e) => {
+                log::error!("{e}");
+                if chosen.is_some() {
+                    return;
+                }
+                lut::table(&LutName::Grays, None).unwrap_or_default()
+            }
+        };
+        if chosen.is_none() {
+            self.reading_luts.remove(path);
+        }
+        for view in &self.state.views {
+            view.luts.put(path, Arc::clone(&table));
+        }
+        let Some((id, channel)) = chosen else { return };
+        let Some(index) = self.state.views.iter().position(|view| view.id == id) else { return };
         self.change_display(index, |display| {
             if let Some(channel) = display.channels.get_mut(channel) {
-                channel.lut = LutName::File(path);
+                channel.lut = LutName::File(path.to_owned());
             }
         });
     }
@@ -111,8 +160,8 @@ impl Studio {
         let Some(view) = self.state.views.get(active) else { return };
         let shape = view.recording.shape();
         let image = eframe::egui::vec2(shape.x as f32, shape.y as f32);
-        let (zoom, _) = viewer::place(view.viewport, view.cell, image);
-        let (fit, _) = viewer::place(Viewport::default(), view.cell, image);
+        let (zoom, _) = place(view.viewport, view.cell, image);
+        let (fit, _) = place(Viewport::default(), view.cell, image);
         let wanted = change(zoom, fit).clamp(1e-4, 64.0_f32.max(fit * 64.0));
         self.set_viewport(active, Viewport { zoom: Some(wanted), ..view.viewport });
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use crate::app::Studio;
 use crate::app::jobs::Event;
 use crate::app::map::{Asked, Gate, Look, MapCommand, Message, Running, job};
-use crate::app::panels::Pane;
+use crate::app::panes::Pane;
 use crate::app::state::Undo;
+use crate::app::studio::Studio;
 
 impl Studio {
     /// Shows the map: beside the recordings at first, so that a click on a point plays what can be seen.

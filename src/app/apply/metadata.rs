@@ -1,10 +1,10 @@
 //! Metadata put right by hand, kept beside the recording.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
-use crate::app::Studio;
 use crate::app::state::Undo;
-use crate::video::Recording;
+use crate::app::studio::Studio;
+use crate::app::view::Shown;
 use crate::video::display::Display;
 use crate::video::edits::Edits;
 
@@ -30,7 +30,7 @@ impl Studio {
         view.recording = Arc::new(recording);
         if moved {
             view.display = Display::new(&view.recording.series);
-            view.shown = crate::app::state::Shown::default();
+            view.shown = Shown::default();
         }
         let kept = Arc::clone(&view.recording);
         if undoable {
@@ -42,31 +42,8 @@ impl Studio {
         }
         self.state.rebuild_timeline();
         let name = format!("Keeping the edits of {}", kept.address.label());
-        self.edits.waiting().push(kept);
+        self.edits.put(kept);
         let edits = Arc::clone(&self.edits);
         self.jobs.spawn(name, true, move |_, _| edits.write());
-    }
-}
-
-/// Edits on their way to disk. Jobs run side by side; the file must end up with what was edited last.
-#[derive(Default)]
-pub struct EditQueue {
-    waiting: Mutex<Vec<Arc<Recording>>>,
-    writing: Mutex<()>,
-}
-
-impl EditQueue {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Arc<Recording>>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Writes all that waits, in its order. The window only ever waits for the short lock.
-    fn write(&self) -> anyhow::Result<()> {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let recordings = std::mem::take(&mut *self.waiting());
-        for recording in recordings {
-            recording.save_edits()?;
-        }
-        Ok(())
     }
 }

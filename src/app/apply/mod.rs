@@ -3,9 +3,11 @@
 mod answers;
 mod experiment;
 mod export;
+mod forms;
 mod look;
 mod map;
 mod metadata;
+mod project;
 mod screen;
 mod training;
 mod undo;
@@ -13,22 +15,21 @@ mod views;
 
 use eframe::egui::{Context, ViewportCommand};
 
-pub use self::experiment::Kept;
-pub use self::metadata::EditQueue;
-pub use self::screen::rows_text;
-pub use self::views::Playing;
 use super::answers::PredictionsForm;
 use super::command::Command;
+use super::forms::RowsForm;
+use super::forms::attach::AttachForm;
+use super::forms::export::Kind;
+use super::forms::import::ImportForm;
+use super::forms::path_box::PathBox;
+use super::forms::simulate::SimulateForm;
 use super::jobs::{Choice, Event, Opened};
-use super::panels::attach::AttachForm;
-use super::panels::export::{ExportForm, Kind};
-use super::panels::simulate::SimulateForm;
-use super::panels::{self, Pane};
+use super::panes::{self, Pane};
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
-use super::state::{PathBox, RowsForm};
+use super::studio::Studio;
 use super::training::TrainingCommand;
-use super::{Studio, dialogs, theme};
+use super::{dialogs, theme};
 use crate::video::Address;
 use crate::video::display::Projection;
 use crate::video::timeline::{Clock, Speed, Timeline};
@@ -45,8 +46,8 @@ impl Studio {
             Command::Close => self.close(active),
             Command::CloseView(index) => self.close(index),
             Command::CloseAll => (0..self.state.views.len()).rev().for_each(|i| self.close(i)),
-            Command::ExportFrame => self.state.dialogs.export = ExportForm::new(&self.state, Kind::Png),
-            Command::ExportMovie => self.state.dialogs.export = ExportForm::new(&self.state, Kind::OmeTiff),
+            Command::ExportFrame => self.ask_about_export(Kind::Png),
+            Command::ExportMovie => self.ask_about_export(Kind::OmeTiff),
             Command::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             Command::Undo => self.undo(true),
             Command::Redo => self.undo(false),
@@ -131,18 +132,22 @@ impl Studio {
             Command::ShowLog => {
                 self.layout.make_active(|_, tile| matches!(tile, egui_tiles::Tile::Pane(Pane::Log)));
             }
-            Command::ResetLayout => self.layout = panels::default_layout(),
+            Command::ResetLayout => self.layout = panes::default_layout(),
             Command::Palette => self.state.dialogs.palette = Some(String::new()),
             Command::Help => self.state.dialogs.help ^= true,
             Command::About => self.state.dialogs.about ^= true,
             Command::OpenAddresses(addresses) => self.open(addresses),
+            Command::OpenTyped(text) => self.open_typed(text),
             Command::ShowSeries(index, series) => self.show_series(index, series),
             Command::SetEdits(index, edits) => self.set_edits(index, edits, true),
             Command::CancelJob(id) => self.jobs.cancel(id),
             Command::Export(form) => self.export(&form),
+            Command::NameExport => self.name_export(),
+            Command::SeeExport => self.see_export(),
             Command::OpenExperiment => self.choose(Choice::Experiment),
             Command::OpenExperimentFolder => self.choose(Choice::ExperimentFolder),
             Command::JoinTable => self.choose(Choice::Join),
+            Command::AddEmbedding => self.choose(Choice::Embedding),
             Command::FindMovedData => self.choose(Choice::MovedData),
             Command::SaveExperiment => self.save_experiment(),
             Command::SaveExperimentAs => self.ask_where_to_save(),
@@ -159,6 +164,7 @@ impl Studio {
             Command::AttachStructure => self.state.dialogs.attach = Some(AttachForm::default()),
             Command::CopyRows => self.copy_rows(ctx),
             Command::BlindMode => self.toggle_blind(),
+            Command::ChooseSheet(sheet) => self.read_sheet(sheet),
             Command::ConfirmImport => self.import(),
             Command::ExperimentPath(choice, path) => self.experiment_path(choice, path),
             Command::Paste(text) => self.state.dialogs.attach = Some(AttachForm::of(&text)),
@@ -231,11 +237,14 @@ impl Studio {
                         self.share_contrast(self.state.active);
                     }
                 }
+                Event::Recoverable(found) => self.state.recoverable = found,
+                Event::Series(view, recording) => self.take_series(view, *recording),
                 Event::Chosen(Choice::Lut { view, channel }, files) => {
                     if let Some(file) = files.into_iter().next() {
                         self.load_lut(view, channel, file);
                     }
                 }
+                Event::Lut(path, table, chosen) => self.take_lut(&path, table, chosen),
                 Event::Chosen(choice, files) if choice.is_about_experiments() => {
                     if let Some(path) = files.into_iter().next() {
                         self.experiment_path(choice, path);
@@ -252,8 +261,15 @@ impl Studio {
                     self.state.dialogs.path_box =
                         Some(PathBox { note: Some(note.into()), choice, ..PathBox::default() });
                 }
+                Event::Typed(text, found) => self.take_typed(&text, found),
+                Event::FreeName(name, free) => self.take_free_name(&name, free),
+                Event::Seen(path, there) => self.take_seen(path, there),
                 Event::Experiment(opened) => self.take_experiment(*opened),
-                Event::Guessed(form) => self.state.dialogs.import = Some(*form),
+                Event::Guessed(guessed) => {
+                    let (source, mapping) = *guessed;
+                    self.state.dialogs.import = Some(ImportForm::new(source, mapping));
+                }
+                Event::Sheet(path, sheet, read) => self.take_sheet(&path, &sheet, read),
                 Event::SavedAs(project) => self.saved_as(*project),
                 Event::Map(message) => self.take_map(*message),
                 Event::Training(message) => self.take_training(*message),

@@ -2,19 +2,14 @@
 
 use eframe::egui::Context;
 
-use crate::app::Studio;
 use crate::app::screen::command::{ScreenCommand, Structure};
 use crate::app::screen::selection::{Gesture, Selection};
-use crate::app::screen::{Look, Screen};
+use crate::app::screen::{Look, Screen, rows_text};
 use crate::app::state::{MAX_VIEWS, Undo};
+use crate::app::studio::Studio;
 use crate::chem::{Compound, CompoundLibrary};
 use crate::experiment::{Table, TableError};
 use crate::video::Address;
-
-/// A count of rows in words.
-pub fn rows_text(count: usize) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
-}
 
 fn indices(rows: &[u32]) -> Vec<usize> {
     rows.iter().map(|&r| r as usize).collect()

@@ -8,19 +8,19 @@ use anyhow::Context as _;
 
 use crate::analysis::items::Items;
 use crate::analysis::split::Split;
-use crate::app::Studio;
 use crate::app::jobs::{Choice, Event};
-use crate::app::panels::Pane;
+use crate::app::panes::Pane;
 use crate::app::screen::scale::Scale;
+use crate::app::studio::Studio;
 use crate::app::training::form::Form;
 use crate::app::training::job::{self, Device, Task};
 use crate::app::training::kept::{self, Kept, Start, Started, Unfinished};
 use crate::app::training::look::{self, Key};
 use crate::app::training::progress::{Begin, Live, Phase};
-use crate::app::training::{Answer, Ended, Message, Pace, TrainingCommand, models_folder};
+use crate::app::training::{Answer, Ended, Message, Pace, TrainingCommand};
 use crate::gpu::ComputeTarget;
 use crate::learn::config::Config;
-use crate::learn::run::Steering;
+use crate::learn::interrupt::Interrupt;
 use crate::learn::shipped;
 use crate::model::weights;
 
@@ -66,20 +66,15 @@ impl Studio {
             }
             TrainingCommand::Start => self.start_training(),
             TrainingCommand::Resume(folder) => self.resume_training(&folder),
-            TrainingCommand::Forget(folder) => {
-                if let Err(e) = kept::forget(&folder) {
-                    log::error!("{e}");
-                }
-                self.look_for_models();
-            }
+            TrainingCommand::Forget(folder) => self.forget_training(folder),
             TrainingCommand::Pause(paused) => {
                 if let Some(live) = &self.state.training.live {
-                    live.steering.pause(paused);
+                    live.interrupt.pause(paused);
                 }
             }
             TrainingCommand::Stop => {
                 if let Some(live) = &self.state.training.live {
-                    live.steering.stop();
+                    live.interrupt.stop();
                 }
             }
             TrainingCommand::Another => {
@@ -125,12 +120,24 @@ impl Studio {
     fn look_for_models(&mut self) {
         let Some(screen) = &self.state.screen else { return };
         let Some(form) = self.state.training.form_of(&screen.experiment().id) else { return };
-        let folder = models_folder(&self.state, form);
+        let folder = self.state.models_folder(form);
         if std::mem::replace(&mut self.state.training.scanning, true) {
             return;
         }
         self.jobs.spawn("Looking for models", true, move |_, reply| {
             reply.send(Event::Training(Box::new(Message::Scanned(Kept::scan(&folder)))));
+            Ok(())
+        });
+    }
+
+    /// Throws a training that was stopped away. One that cannot be is still there afterwards.
+    fn forget_training(&mut self, folder: PathBuf) {
+        self.state.training.kept.unfinished.retain(|unfinished| unfinished.folder != folder);
+        self.jobs.spawn("Throwing a training away", true, move |_, reply| {
+            if let Err(e) = kept::forget(&folder) {
+                log::error!("{e}");
+            }
+            reply.send(Event::Training(Box::new(Message::Forgotten)));
             Ok(())
         });
     }
@@ -183,7 +190,7 @@ impl Studio {
             return;
         }
         let name = form.name.trim().to_owned();
-        let folder = models_folder(state, form).join(&name);
+        let folder = state.models_folder(form).join(&name);
         let experiment = screen.experiment().name.clone();
         let started = Started { name, experiment, start: form.start.clone(), config };
         let (items, splits) = (Arc::clone(&look.items), split.splits.clone());
@@ -214,7 +221,7 @@ impl Studio {
         if self.state.training.job().is_some() {
             return;
         }
-        let steering = Arc::new(Steering::default());
+        let interrupt = Arc::new(Interrupt::default());
         let experiment = Arc::new(screen.experiment().clone());
         let scale = Scale::new(screen.table(), "moa");
         let task = Task {
@@ -224,11 +231,13 @@ impl Studio {
             splits,
             folder: folder.clone(),
             device: self.device(),
-            steering: Arc::clone(&steering),
+            interrupt: Arc::clone(&interrupt),
             done: before.map_or(0, |before| before.state.step as u64),
         };
         let name = format!("Training {}", started.name);
-        let job_id = self.jobs.spawn(name, false, move |progress, reply| job::work(task, progress, reply));
+        let job_id = self.jobs.spawn(name, false, move |progress, reply| {
+            job::work(task, progress, &|message| reply.send(Event::Training(Box::new(message))))
+        });
         self.state.training.live = Some(Live::new(
             Begin {
                 job: job_id,
@@ -237,7 +246,7 @@ impl Studio {
                 experiment: experiment.id.clone(),
                 by_table: items.items.iter().any(|item| item.split == Some(Split::Train)),
                 on_gpu: self.state.training.target == ComputeTarget::Gpu,
-                steering,
+                interrupt,
                 scale,
             },
             before.map(|before| &before.state),
@@ -267,6 +276,7 @@ impl Studio {
                 }
                 training.kept = kept;
             }
+            Message::Forgotten => self.look_for_models(),
             Message::Card(start, card) => {
                 let card = card.map_or_else(Answer::Failed, |card| Answer::Known(Arc::from(card)));
                 training.cards.insert(start, card);
@@ -317,10 +327,10 @@ impl Studio {
             return;
         };
         if job.progress.is_cancelled() {
-            live.steering.stop();
+            live.interrupt.stop();
         }
         if live.phase == Phase::Preparing {
-            let reading = &live.steering.reading;
+            let reading = &live.interrupt.reading;
             job.progress.set(reading.done(), reading.total());
             self.ctx.request_repaint_after(LOOK_EVERY);
         }
@@ -330,7 +340,7 @@ impl Studio {
     pub(in crate::app) fn end_training(&mut self) {
         let Some(live) = self.state.training.live.as_ref().filter(|live| live.is_running()) else { return };
         let (job, started) = (live.job, Instant::now());
-        live.steering.stop();
+        live.interrupt.stop();
         while started.elapsed() < LAST_WORDS && self.jobs.running().iter().any(|running| running.id == job) {
             self.take_events();
             std::thread::sleep(Duration::from_millis(10));
@@ -350,17 +360,18 @@ impl Studio {
                 let config = form.config.clone();
                 self.jobs.spawn("Saving the configuration", true, move |_, reply| {
                     let text = serde_json::to_vec_pretty(&config)?;
-                    crate::video::edits::write_atomically(&path, &text)
+                    crate::atomic_file::write(&path, &text)
                         .with_context(|| format!("writing {}", path.display()))?;
                     reply.send(Event::Written(path));
                     Ok(())
                 });
             }
             _ => {
+                let recorded = self.state.training.look.as_ref().and_then(|look| look.frames);
                 self.jobs.spawn("Reading a configuration", true, move |_, reply| {
                     let text = std::fs::read_to_string(&path)
                         .with_context(|| format!("reading {}", path.display()))?;
-                    let config: Config = serde_json::from_str(&text)
+                    let config = Config::read(&text, recorded)
                         .with_context(|| format!("{}: no configuration of a training", path.display()))?;
                     reply.send(Event::Training(Box::new(Message::Config(Box::new(config)))));
                     Ok(())

@@ -1,7 +1,7 @@
 //! What can be taken back.
 
-use crate::app::Studio;
 use crate::app::state::{AppState, Undo};
+use crate::app::studio::Studio;
 
 /// Steps kept for undo.
 const UNDO: usize = 100;

@@ -2,40 +2,51 @@
 
 use std::sync::Arc;
 
-use crate::app::Studio;
-use crate::app::jobs::{Event, Opened};
-use crate::app::session::saved_view;
+use crate::app::jobs::{Choice, Event, Opened, Reply};
 use crate::app::settings::SavedView;
-use crate::app::state::{MAX_VIEWS, Undo, View};
+use crate::app::state::{MAX_VIEWS, Undo};
+use crate::app::studio::Studio;
+use crate::app::view::View;
 use crate::experiment::import;
-use crate::video::display::Display;
-use crate::video::{Address, Recording, stats};
+use crate::experiment::project::recovery;
+use crate::progress::Progress;
+use crate::video::{Address, Limits, Recording, stats};
 
 /// Bytes that the statistics scan reads at most: enough for percentiles, a few seconds on a slow disk.
 const SCAN_BYTES: u64 = 1 << 30;
 
-/// What the player shows for the selected rows.
-#[derive(Default)]
-pub struct Playing {
-    /// Recordings in the rows' order.
-    order: Vec<Address>,
-    /// Grows with each selection, so that a recording that comes late can be told.
-    generation: u64,
-    /// Look of what was shown before.
-    display: Option<Display>,
-}
+/// Recordings to open, in their order, with how they were shown last.
+type Wanted = Vec<(Address, Option<SavedView>)>;
 
 impl Studio {
-    /// Opens recordings on jobs, in their order.
+    /// Looks for experiments that earlier runs left without a name, then opens what the program was started with: an
+    /// import that is under way looks like one of these.
+    pub(in crate::app) fn start(&mut self, addresses: Vec<Address>) {
+        let Some(dir) = self.config_dir.clone() else {
+            self.open(addresses);
+            return;
+        };
+        let (free, limits) = (self.free(), self.limits);
+        self.jobs.spawn(opening(&addresses), true, move |progress, reply| {
+            reply.send(Event::Recoverable(recovery::list(&dir)));
+            open_any(addresses, free, limits, progress, reply)
+        });
+    }
+
+    /// Opens what lies at these addresses: recordings beside those that are there, or an experiment.
     pub(in crate::app) fn open(&mut self, addresses: Vec<Address>) {
-        let (experiments, recordings): (Vec<Address>, Vec<Address>) =
-            addresses.into_iter().partition(|a| import::recognise(&a.path).is_some());
-        if let Some(experiment) = experiments.into_iter().next_back() {
-            self.open_experiment(experiment.path);
+        if addresses.is_empty() {
+            return;
         }
-        if !recordings.is_empty() {
-            self.open_saved(recordings.into_iter().map(|a| (a, None)).collect());
-        }
+        let (free, limits) = (self.free(), self.limits);
+        self.jobs.spawn(opening(&addresses), true, move |progress, reply| {
+            open_any(addresses, free, limits, progress, reply)
+        });
+    }
+
+    /// How many recordings more can be shown.
+    fn free(&self) -> usize {
+        MAX_VIEWS.saturating_sub(self.state.views.len())
     }
 
     /// Makes the player show these recordings and no others. Those that it shows already stay as they are.
@@ -110,49 +121,24 @@ impl Studio {
         self.open_saved(saved.into_iter().map(|s| (s.address.clone(), Some(s))).collect());
     }
 
-    pub(in crate::app) fn open_saved(&mut self, wanted: Vec<(Address, Option<SavedView>)>) {
-        let free = MAX_VIEWS.saturating_sub(self.state.views.len());
-        if wanted.len() > free {
-            log::warn!(
-                "At most {MAX_VIEWS} recordings are shown side by side; {} of {} are opened.",
-                free.min(wanted.len()),
-                wanted.len()
-            );
-        }
-        self.open_on_job(wanted.into_iter().take(free).collect(), None);
+    pub(in crate::app) fn open_saved(&mut self, wanted: Wanted) {
+        self.open_on_job(at_most(wanted, self.free()), None);
     }
 
     /// `generation`: of the selection that this is opened for, if it is.
-    fn open_on_job(&mut self, wanted: Vec<(Address, Option<SavedView>)>, generation: Option<u64>) {
-        let Some(first) = wanted.first() else { return };
+    fn open_on_job(&mut self, wanted: Wanted, generation: Option<u64>) {
+        if wanted.is_empty() {
+            return;
+        }
         // The name of a file may tell what a blind reader must not know.
-        let name = match wanted.len() {
-            1 if generation.is_none() => format!("Opening {}", first.0.label()),
-            1 => "Opening a recording".to_owned(),
-            n => format!("Opening {n} recordings"),
+        let name = match wanted.as_slice() {
+            [(address, _)] if generation.is_none() => format!("Opening {}", address.label()),
+            [_] => "Opening a recording".to_owned(),
+            several => format!("Opening {} recordings", several.len()),
         };
         let limits = self.limits;
-        self.jobs.spawn(name, true, move |progress, reply| {
-            for (address, saved) in wanted {
-                progress.check()?;
-                match Recording::open(&address, limits) {
-                    Ok(recording) => {
-                        // A first look at a few planes, so that the first picture has its contrast.
-                        let bytes = 4 * recording.plane_bytes() as u64;
-                        let stats = stats::scan(&recording, bytes, |_, _| true).ok();
-                        reply.send(Event::Opened(Box::new(Opened {
-                            address,
-                            recording,
-                            saved,
-                            stats,
-                            generation,
-                        })));
-                    }
-                    Err(e) => log::error!("{e}"),
-                }
-            }
-            Ok(())
-        });
+        self.jobs
+            .spawn(name, true, move |progress, reply| open_each(wanted, generation, limits, progress, reply));
     }
 
     pub(in crate::app) fn add_view(
@@ -232,7 +218,7 @@ impl Studio {
         }
         let view = self.state.views.remove(index);
         self.cache.forget(view.recording.id);
-        self.push_undo(Undo::Closed(index, saved_view(&view)));
+        self.push_undo(Undo::Closed(index, view.saved()));
         if self.state.active > index || self.state.active == self.state.views.len() {
             self.state.active = self.state.active.saturating_sub(1);
         }
@@ -240,18 +226,91 @@ impl Studio {
         self.state.rebuild_timeline();
     }
 
+    /// Shows another series of a view's file.
     pub(in crate::app) fn show_series(&mut self, index: usize, series: usize) {
-        let Some(view) = self.state.views.get_mut(index) else { return };
-        match view.recording.sibling(series) {
+        let Some(view) = self.state.views.get(index) else { return };
+        let (id, recording) = (view.id, Arc::clone(&view.recording));
+        // Edits of the series are read from beside the file.
+        let name = format!("Opening another series of {}", recording.address.label());
+        self.jobs.spawn(name, true, move |_, reply| {
+            match recording.sibling(series) {
+                Ok(sibling) => reply.send(Event::Series(id, Box::new(sibling))),
+                Err(e) => log::error!("{e}"),
+            }
+            Ok(())
+        });
+    }
+
+    /// Puts another series in the place of the one that a view shows, if the view is still there.
+    pub(in crate::app) fn take_series(&mut self, id: u64, recording: Recording) {
+        let Some(index) = self.state.views.iter().position(|view| view.id == id) else { return };
+        self.state.settings.remember(&recording.address);
+        let before = std::mem::replace(&mut self.state.views[index], View::new(id, recording));
+        self.cache.forget(before.recording.id);
+        self.state.rebuild_timeline();
+        self.scan(index);
+    }
+}
+
+/// What opening these is called while it runs.
+fn opening(addresses: &[Address]) -> String {
+    match addresses {
+        [] => "Looking for what was not saved".to_owned(),
+        [address] => format!("Opening {}", address.label()),
+        several => format!("Opening {} files", several.len()),
+    }
+}
+
+/// The first of what is wanted; says so where that is not all.
+fn at_most(mut wanted: Wanted, free: usize) -> Wanted {
+    if wanted.len() > free {
+        log::warn!(
+            "At most {MAX_VIEWS} recordings are shown side by side; {free} of {} are opened.",
+            wanted.len()
+        );
+        wanted.truncate(free);
+    }
+    wanted
+}
+
+/// Opens recordings, `free` of them at most, and sends an experiment back to be opened. Only one is on screen: the last
+/// one counts.
+fn open_any(
+    addresses: Vec<Address>,
+    free: usize,
+    limits: Limits,
+    progress: &Progress,
+    reply: &Reply,
+) -> anyhow::Result<()> {
+    let (experiments, recordings): (Vec<Address>, Vec<Address>) =
+        addresses.into_iter().partition(|a| import::recognise(&a.path).is_some());
+    if let Some(experiment) = experiments.into_iter().next_back() {
+        reply.send(Event::Chosen(Choice::Experiment, vec![experiment.path]));
+    }
+    let wanted = recordings.into_iter().map(|address| (address, None)).collect();
+    open_each(at_most(wanted, free), None, limits, progress, reply)
+}
+
+/// Opens recordings one after the other.
+fn open_each(
+    wanted: Wanted,
+    generation: Option<u64>,
+    limits: Limits,
+    progress: &Progress,
+    reply: &Reply,
+) -> anyhow::Result<()> {
+    for (address, saved) in wanted {
+        progress.check()?;
+        match Recording::open(&address, limits) {
             Ok(recording) => {
-                self.cache.forget(view.recording.id);
-                let id = view.id;
-                self.state.settings.remember(&recording.address);
-                *view = View::new(id, recording);
-                self.state.rebuild_timeline();
-                self.scan(index);
+                // A first look at a few planes, so that the first picture has its contrast.
+                let bytes = 4 * recording.plane_bytes() as u64;
+                let stats = stats::scan(&recording, bytes, |_, _| true).ok();
+                let opened = Opened { address, recording, saved, stats, generation };
+                reply.send(Event::Opened(Box::new(opened)));
             }
             Err(e) => log::error!("{e}"),
         }
     }
+    Ok(())
 }

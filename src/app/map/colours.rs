@@ -2,7 +2,7 @@
 
 use eframe::egui::Color32;
 
-use super::plan::Plan;
+use super::grouping::Grouping;
 use crate::app::screen::scale::{COLORS, Legend, Mark, Scale, Swatch};
 use crate::app::screen::selection::Selection;
 use crate::experiment::Table;
@@ -37,7 +37,7 @@ pub struct Colours {
 
 impl Colours {
     /// Colours of points whose rows have colours; without signs only the most frequent values have one.
-    pub fn new(table: &Table, scale: &Scale, plan: &Plan, signs: bool) -> Self {
+    pub fn new(table: &Table, scale: &Scale, grouping: &Grouping, signs: bool) -> Self {
         let values = table.values(&scale.column);
         let is_empty = |row: u32| values.as_ref().is_none_or(|v| v.text(row as usize).is_empty());
         let listed: &[(String, Swatch, usize)] = match &scale.legend {
@@ -54,7 +54,7 @@ impl Colours {
             }
         };
         let of_point = |point: usize| {
-            let rows = plan.rows_of(point);
+            let rows = grouping.rows_of(point);
             if let Some(numbers) = &scale.numbers {
                 let known: Vec<f64> =
                     rows.iter().filter_map(|&row| numbers.get(row as usize).copied().flatten()).collect();
@@ -72,7 +72,7 @@ impl Colours {
             value => value,
         };
         let mut colours =
-            Self { points: (0..plan.len()).map(|p| hidden(of_point(p))).collect(), ..Self::default() };
+            Self { points: (0..grouping.len()).map(|p| hidden(of_point(p))).collect(), ..Self::default() };
         let count = |wanted: Value| colours.points.iter().filter(|value| **value == wanted).count();
         colours.other = count(Value::Other);
         colours.missing = count(Value::Missing);
@@ -108,7 +108,13 @@ pub struct Painted {
 
 impl Painted {
     /// Puts together what is drawn. `rows`: those that the filters let through.
-    pub fn new(colours: &Colours, plan: &Plan, selection: &Selection, rows: &[u32], dark: bool) -> Self {
+    pub fn new(
+        colours: &Colours,
+        grouping: &Grouping,
+        selection: &Selection,
+        rows: &[u32],
+        dark: bool,
+    ) -> Self {
         let size = rows.iter().copied().chain(selection.rows()).max().map_or(0, |row| row as usize + 1);
         let (mut passes, mut chosen) = (vec![false; size], vec![false; size]);
         for &row in rows {
@@ -118,10 +124,11 @@ impl Painted {
             chosen[row as usize] = true;
         }
         let any = |point: usize, among: &[bool]| {
-            plan.rows_of(point).iter().any(|&row| among.get(row as usize).copied().unwrap_or(false))
+            grouping.rows_of(point).iter().any(|&row| among.get(row as usize).copied().unwrap_or(false))
         };
-        let shown: Vec<bool> = (0..plan.len()).map(|point| any(point, &passes)).collect();
-        let selected: Vec<bool> = (0..plan.len()).map(|point| shown[point] && any(point, &chosen)).collect();
+        let shown: Vec<bool> = (0..grouping.len()).map(|point| any(point, &passes)).collect();
+        let selected: Vec<bool> =
+            (0..grouping.len()).map(|point| shown[point] && any(point, &chosen)).collect();
         let count = selected.iter().filter(|s| **s).count();
         // One point alone is the video that plays: it stands out without taking the others' colours away.
         let greys = count > 1;
@@ -157,7 +164,7 @@ mod tests {
     use polars::prelude::df;
 
     use super::*;
-    use crate::app::map::plan::Unit;
+    use crate::app::map::grouping::Unit;
     use crate::app::screen::selection::Gesture;
     use crate::experiment::EmbeddingTable;
 
@@ -180,13 +187,13 @@ mod tests {
     #[test]
     fn frequent_values_get_colours_and_the_rest_is_other() {
         let (table, embedding) = screen();
-        let plan = Plan::new(&table, &embedding, Unit::Video);
+        let grouping = Grouping::new(&table, &embedding, Unit::Video);
         let scale = Scale::new(&table, "moa");
-        let signs = Colours::new(&table, &scale, &plan, true);
+        let signs = Colours::new(&table, &scale, &grouping, true);
         assert_eq!(signs.entries.len(), 9);
         assert_eq!((signs.entries[0].0.as_str(), signs.entries[0].2), ("m0", 2));
         assert_eq!((signs.other, signs.missing), (0, 1));
-        let plain = Colours::new(&table, &scale, &plan, false);
+        let plain = Colours::new(&table, &scale, &grouping, false);
         assert_eq!((plain.entries.len(), plain.other, plain.missing), (7, 2, 1));
         assert!(plain.entries.iter().all(|(_, look, _)| look.mark == Mark::None));
         assert_eq!(plain.points[10], Value::Missing);
@@ -198,11 +205,11 @@ mod tests {
     #[test]
     fn a_compound_with_several_values_has_none_of_their_colours_and_the_mean_of_numbers() {
         let (table, embedding) = screen();
-        let plan = Plan::new(&table, &embedding, Unit::Compound);
-        let colours = Colours::new(&table, &Scale::new(&table, "moa"), &plan, true);
+        let grouping = Grouping::new(&table, &embedding, Unit::Compound);
+        let colours = Colours::new(&table, &Scale::new(&table, "moa"), &grouping, true);
         assert_eq!(colours.points[0], Value::Other, "m0, m0 and m1");
         let scale = Scale::new(&table, "concentration_uM");
-        let colours = Colours::new(&table, &scale, &plan, true);
+        let colours = Colours::new(&table, &scale, &grouping, true);
         let mean = f64::midpoint(1e-4, 1e-3);
         assert_eq!(colours.points[0], Value::Known(scale.of_number(mean)), "what is known of it");
         assert!(colours.entries.is_empty());
@@ -211,12 +218,12 @@ mod tests {
     #[test]
     fn what_is_not_selected_is_grey_and_below() {
         let (table, embedding) = screen();
-        let plan = Plan::new(&table, &embedding, Unit::Video);
-        let colours = Colours::new(&table, &Scale::new(&table, "moa"), &plan, true);
+        let grouping = Grouping::new(&table, &embedding, Unit::Video);
+        let colours = Colours::new(&table, &Scale::new(&table, "moa"), &grouping, true);
         let rows: Vec<u32> = (0..10).collect();
         let mut selection = Selection::default();
         let painted =
-            |selection: &Selection, rows: &[u32]| Painted::new(&colours, &plan, selection, rows, true);
+            |selection: &Selection, rows: &[u32]| Painted::new(&colours, &grouping, selection, rows, true);
         let all = painted(&selection, &[0, 3, 10]);
         assert_eq!(all.looks.drawn(), 3, "what the filters hide is not drawn");
         assert_eq!(all.shown.iter().filter(|s| **s).count(), 3);

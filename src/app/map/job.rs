@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::plan::Plan;
+use super::grouping::Grouping;
 use super::{Asked, Picture};
 use crate::analysis::projection;
 use crate::app::widgets::scatter::Plane;
@@ -22,15 +22,15 @@ pub fn make(
     earlier: &[Arc<Picture>],
     progress: &Progress,
 ) -> Result<Picture, Option<String>> {
-    let plan = Plan::new(table, &asked.embedding, asked.unit);
-    if plan.len() < FEWEST {
-        return Err(Some(too_few(&plan, &asked)));
+    let grouping = Grouping::new(table, &asked.embedding, asked.unit);
+    if grouping.len() < FEWEST {
+        return Err(Some(too_few(&grouping, &asked)));
     }
-    let id = format!("{} {:?}", plan.fingerprint(&asked.embedding), asked.settings);
+    let id = format!("{} {:?}", grouping.fingerprint(&asked.embedding), asked.settings);
     if let Some(same) = earlier.iter().find(|picture| picture.id == id) {
-        return Ok(Picture { plane: Arc::clone(&same.plane), trust: same.trust, asked, id, plan });
+        return Ok(Picture { plane: Arc::clone(&same.plane), trust: same.trust, asked, id, grouping });
     }
-    let values = plan.values(&asked.embedding);
+    let values = grouping.values(&asked.embedding);
     if progress.is_cancelled() {
         return Err(None);
     }
@@ -41,7 +41,7 @@ pub fn make(
         },
     )?;
     let trust = trust(&values, asked.embedding.dim, &points);
-    Ok(Picture { plane: Arc::new(Plane::new(points)), trust, asked, id, plan })
+    Ok(Picture { plane: Arc::new(Plane::new(points)), trust, asked, id, grouping })
 }
 
 /// Neighbours that are looked at for the trustworthiness of a picture, and products that it may cost.
@@ -69,13 +69,13 @@ fn trust(values: &[f32], dim: usize, points: &[[f32; 2]]) -> Option<f64> {
 }
 
 /// What is missing, and what to do.
-fn too_few(plan: &Plan, asked: &Asked) -> String {
-    let what = asked.unit.count(plan.len());
+fn too_few(grouping: &Grouping, asked: &Asked) -> String {
+    let what = asked.unit.count(grouping.len());
     let mut reasons = Vec::new();
     for (count, why) in [
-        (plan.without_vector, "without a vector in it"),
-        (plan.without_compound, "without a compound"),
-        (plan.excluded, "excluded"),
+        (grouping.without_vector, "without a vector in it"),
+        (grouping.without_compound, "without a compound"),
+        (grouping.excluded, "excluded"),
     ] {
         if count > 0 {
             reasons.push(format!("{count} {why}"));

@@ -3,8 +3,8 @@
 //! Plain data; [`crate::app::panels::map`] shows it, `apply::map` changes it and starts the job.
 
 pub mod colours;
+pub mod grouping;
 pub mod job;
-pub mod plan;
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use self::colours::{Colours, Painted};
-use self::plan::{Plan, Unit};
+use self::grouping::{Grouping, Unit};
 use super::screen::Screen;
 use super::widgets::scatter::{Plane, Tool, Viewport};
 use crate::analysis::projection::{Method, Settings};
@@ -185,7 +185,7 @@ pub struct Picture {
     /// Names it: by vectors, grouping, method and seed.
     pub id: String,
     /// Rows of the points.
-    pub plan: Plan,
+    pub grouping: Grouping,
     /// Where the points are.
     pub plane: Arc<Plane>,
     /// How much of what lies near is near (see [`crate::analysis::projection::trustworthiness_of`]), where it could be told in time.
@@ -276,13 +276,14 @@ impl Map {
         let column = screen.colour_by();
         let key = (picture.id.clone(), screen.revision(), column.to_owned(), signs);
         if made.colours_key.as_ref() != Some(&key) {
-            made.colours = Arc::new(Colours::new(screen.table(), screen.scale(), &picture.plan, signs));
+            made.colours = Arc::new(Colours::new(screen.table(), screen.scale(), &picture.grouping, signs));
             (made.colours_key, made.painted_key) = (Some(key), None);
         }
         let look = screen.look();
         let key = (screen.selection.version(), look.query.clone(), look.blind, dark);
         if made.painted_key.as_ref() != Some(&key) {
-            let painted = Painted::new(&made.colours, &picture.plan, &screen.selection, screen.rows(), dark);
+            let painted =
+                Painted::new(&made.colours, &picture.grouping, &screen.selection, screen.rows(), dark);
             (made.painted, made.painted_key) = (Arc::new(painted), Some(key));
         }
         (Arc::clone(&made.colours), Arc::clone(&made.painted))

@@ -6,11 +6,10 @@ use crate::app::state::AppState;
 use crate::chem::NOTICES;
 
 /// Shows the window while it is open.
-pub fn show(ctx: &Context, state: &mut AppState) {
-    let mut open = state.dialogs.about;
+pub fn show(ctx: &Context, state: &AppState, open: &mut bool) {
     let center = ctx.content_rect().center();
     let window =
-        Window::new("About MolCLIP Studio").open(&mut open).pivot(Align2::CENTER_CENTER).default_pos(center);
+        Window::new("About MolCLIP Studio").open(open).pivot(Align2::CENTER_CENTER).default_pos(center);
     window.resizable(false).collapsible(false).show(ctx, |ui| {
         ui.heading(format!("MolCLIP Studio {}", env!("CARGO_PKG_VERSION")));
         ui.label("Watch live cells respond to drugs, and ask what a drug does.");
@@ -25,5 +24,4 @@ pub fn show(ctx: &Context, state: &mut AppState) {
             });
         }
     });
-    state.dialogs.about = open;
 }

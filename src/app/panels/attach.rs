@@ -4,53 +4,18 @@ use std::sync::Arc;
 
 use eframe::egui::{Button, Context, Id, Key, Modal, RichText, TextEdit, Ui, vec2};
 
-use crate::app::apply::rows_text;
 use crate::app::command::Command;
+use crate::app::forms::attach::AttachForm;
 use crate::app::screen::command::{ScreenCommand, Structure};
+use crate::app::screen::rows_text;
 use crate::app::sketches::{self, Sketch};
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::molecule;
-use crate::chem::{ChemError, CompoundLibrary, Molecule};
-
-/// What has been typed.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AttachForm {
-    /// Name or SMILES.
-    pub text: String,
-    /// Name to write beside a SMILES.
-    pub name: String,
-}
-
-impl AttachForm {
-    /// A form with what was pasted.
-    pub fn of(text: &str) -> Self {
-        Self { text: text.trim().to_owned(), ..Self::default() }
-    }
-
-    /// What the text stands for: a drug of the library, else a SMILES.
-    pub fn structure(&self) -> Result<Structure, ChemError> {
-        let text = self.text.trim();
-        if let Some(compound) = CompoundLibrary::built_in().find(text) {
-            return Ok(Structure {
-                name: Some(compound.name.clone()),
-                smiles: compound.smiles.clone(),
-                moa: Some(compound.moa.join("; ")).filter(|m| !m.is_empty()),
-            });
-        }
-        let molecule = Molecule::from_smiles(text)?;
-        let title = molecule.title().map(str::to_owned);
-        let name = Some(self.name.trim().to_owned()).filter(|n| !n.is_empty()).or(title);
-        Ok(Structure {
-            name,
-            smiles: text.split_whitespace().next().unwrap_or_default().to_owned(),
-            moa: None,
-        })
-    }
-}
+use crate::chem::{ChemError, CompoundLibrary};
 
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.attach.take() else { return };
+pub fn show(ctx: &Context, state: &AppState, open: &mut Option<AttachForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take() else { return };
     let Some(screen) = &state.screen else { return };
     let rows: Vec<u32> = screen.selection.rows().collect();
     let mut done = false;
@@ -88,7 +53,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         });
     });
     if !done && !response.should_close() {
-        state.dialogs.attach = Some(form);
+        *open = Some(form);
     }
 }
 

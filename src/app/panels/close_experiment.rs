@@ -3,11 +3,11 @@
 use eframe::egui::{Context, Id, Modal};
 
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox};
+use crate::app::state::Outbox;
 
 /// Shows the question while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    if !state.dialogs.close_experiment {
+pub fn show(ctx: &Context, open: &mut bool, out: &mut Outbox) {
+    if !*open {
         return;
     }
     let mut answered = false;
@@ -29,6 +29,6 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         });
     });
     if answered || response.should_close() {
-        state.dialogs.close_experiment = false;
+        *open = false;
     }
 }

@@ -3,7 +3,8 @@
 use eframe::egui::{Checkbox, ComboBox, DragValue, Id, RichText, ScrollArea, Ui};
 
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox, View};
+use crate::app::state::{AppState, Outbox};
+use crate::app::view::View;
 use crate::app::widgets::histogram;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::named;

@@ -1,124 +1,23 @@
 //! What to export, and how.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use eframe::egui::{self, Align2, Context, DragValue, Grid, TextEdit, Window};
 
 use crate::app::command::Command;
-use crate::app::settings::Overlays;
+use crate::app::forms::export::{ExportForm, Kind, Part};
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::named;
 use crate::app::widgets::overlay::pixel_size;
 use crate::app::widgets::roi::size_text;
 
-/// The kind of file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// The current frame as shown.
-    Png,
-    /// Raw values with metadata.
-    OmeTiff,
-    /// As shown, moving.
-    Gif,
-}
-
-impl Kind {
-    /// File name ending.
-    pub const fn extension(self) -> &'static str {
-        match self {
-            Self::Png => "png",
-            Self::OmeTiff => "ome.tif",
-            Self::Gif => "gif",
-        }
-    }
-}
-
-/// The part of the frame to export.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
-    /// All of it.
-    Whole,
-    /// What the view shows.
-    Visible,
-    /// The rectangle drawn on it.
-    Drawn,
-}
-
-/// The export form's values.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ExportForm {
-    /// Index of the view.
-    pub view: usize,
-    /// Kind of file.
-    pub kind: Kind,
-    /// Which part of the frame.
-    pub part: Part,
-    /// First and last frame, from 0, both included.
-    pub frames: (usize, usize),
-    /// Enlargement of pictures.
-    pub scale: f32,
-    /// Drawn over pictures.
-    pub overlays: Overlays,
-    /// GIF speed, frames per second.
-    pub fps: f64,
-    /// Compress the OME-TIFF (lossless).
-    pub compress: bool,
-    /// Where to.
-    pub path: String,
-}
-
-impl ExportForm {
-    /// A form for a view of the state; `None` without recordings.
-    pub fn new(state: &AppState, kind: Kind) -> Option<Self> {
-        let view = state.active_view()?;
-        let shape = view.recording.shape();
-        let fps = match state.clock.speed {
-            crate::video::timeline::Speed::Fps(fps) => fps.clamp(0.1, 50.0),
-            crate::video::timeline::Speed::RealTime(_) => 10.0,
-        };
-        let mut form = Self {
-            view: state.active,
-            kind,
-            part: if view.roi.is_some() { Part::Drawn } else { Part::Whole },
-            frames: (0, shape.t.saturating_sub(1)),
-            scale: (512.0 / shape.x.max(shape.y) as f32).ceil().clamp(1.0, 8.0),
-            overlays: Overlays { name: false, ..state.settings.overlays },
-            fps,
-            compress: true,
-            path: String::new(),
-        };
-        form.path = form.suggestion(state).to_string_lossy().into_owned();
-        Some(form)
-    }
-
-    /// A file name beside the recording that does not exist yet.
-    fn suggestion(&self, state: &AppState) -> PathBuf {
-        let Some(view) = state.views.get(self.view) else { return PathBuf::new() };
-        let path = view.recording.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let stem = name.split('.').next().unwrap_or("movie");
-        let frame = state.frame_of(self.view) + 1;
-        let base =
-            if self.kind == Kind::Png { format!("{stem}_frame{frame:03}") } else { format!("{stem}_export") };
-        let folder = path.parent().map(PathBuf::from).unwrap_or_default();
-        let candidate = |n: usize| {
-            let number = if n == 0 { String::new() } else { format!("_{n}") };
-            folder.join(format!("{base}{number}.{}", self.kind.extension()))
-        };
-        (0..1000).map(candidate).find(|p| !p.exists()).unwrap_or_else(|| candidate(0))
-    }
-}
-
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.export.take() else { return };
-    if form.view >= state.views.len() {
-        return;
-    }
-    let mut open = true;
+pub fn show(ctx: &Context, state: &AppState, open: &mut Option<ExportForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take().filter(|form| form.view < state.views.len()) else { return };
+    let mut stays = true;
     let mut done = false;
     let center = ctx.content_rect().center();
-    let window = Window::new("Export").open(&mut open).pivot(Align2::CENTER_CENTER).default_pos(center);
+    let window = Window::new("Export").open(&mut stays).pivot(Align2::CENTER_CENTER).default_pos(center);
     window.resizable(false).collapsible(false).default_width(460.0).show(ctx, |ui| {
         let kind = form.kind;
         Grid::new("export").num_columns(2).spacing([12.0, 8.0]).show(ui, |ui| {
@@ -152,12 +51,14 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             rows(ui, state, &mut form);
         });
         if form.kind != kind {
-            form.path = form.suggestion(state).to_string_lossy().into_owned();
+            out.send(Command::NameExport);
+        }
+        if form.is_unseen() {
+            out.send(Command::SeeExport);
         }
         ui.separator();
         ui.horizontal(|ui| {
-            let path = PathBuf::from(form.path.trim());
-            let named = path.file_name().is_some();
+            let named = Path::new(form.path.trim()).file_name().is_some();
             if ui.add_enabled(named, egui::Button::new("Write file")).clicked() {
                 done = true;
                 out.send(Command::Export(Box::new(form.clone())));
@@ -165,13 +66,13 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             if ui.button("Cancel").clicked() {
                 done = true;
             }
-            if path.exists() {
+            if form.replaces() {
                 ui.colored_label(ui.visuals().warn_fg_color, "An existing file will be replaced.");
             }
         });
     });
-    if open && !done && !ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
-        state.dialogs.export = Some(form);
+    if stays && !done && !ctx.input(|i| i.key_pressed(egui::Key::Escape)) {
+        *open = Some(form);
     }
 }
 

@@ -3,7 +3,6 @@
 use eframe::egui::{self, Align2, Context, Grid, RichText, ScrollArea, Window};
 
 use crate::app::command::{Command, shortcut_text};
-use crate::app::state::AppState;
 
 const MOUSE: [(&str, &str); 11] = [
     ("Wheel over a picture", "Zoom at the pointer"),
@@ -20,12 +19,11 @@ const MOUSE: [(&str, &str); 11] = [
 ];
 
 /// Shows the help while it is open.
-pub fn show(ctx: &Context, state: &mut AppState) {
-    let mut open = state.dialogs.help;
+pub fn show(ctx: &Context, open: &mut bool) {
     let center = ctx.content_rect().center();
     let height = ctx.content_rect().height() - 160.0;
     let window = Window::new("Keyboard shortcuts")
-        .open(&mut open)
+        .open(open)
         .pivot(Align2::CENTER_CENTER)
         .default_pos(center)
         .default_size([720.0, height])
@@ -52,7 +50,7 @@ pub fn show(ctx: &Context, state: &mut AppState) {
             });
         });
     });
-    state.dialogs.help = open && !ctx.input(|i| i.key_pressed(egui::Key::Escape));
+    *open &= !ctx.input(|i| i.key_pressed(egui::Key::Escape));
 }
 
 fn list(ui: &mut egui::Ui, group: &str) {

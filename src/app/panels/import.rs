@@ -6,65 +6,24 @@ use eframe::egui::{Align, Button, ComboBox, Context, Id, Label, Layout, Modal, R
 use egui_extras::{Column, TableBuilder};
 
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox};
+use crate::app::forms::import::ImportForm;
+use crate::app::state::Outbox;
 use crate::app::widgets::{named, overlay};
 use crate::experiment::Kind;
 use crate::experiment::columns::STANDARD;
 use crate::experiment::import::units::{Unit, quantity};
-use crate::experiment::import::{Limits, Mapping, Source, Target, guess};
-
-/// A table on its way in.
-pub struct ImportForm {
-    /// The table as it stands in the file.
-    pub source: Source,
-    /// What its columns become.
-    pub mapping: Mapping,
-    /// Why another sheet could not be read.
-    error: Option<String>,
-}
-
-impl ImportForm {
-    /// A table with a guess.
-    pub fn new(source: Source, mapping: Mapping) -> Self {
-        Self { source, mapping, error: None }
-    }
-
-    fn choose_sheet(&mut self, sheet: &str) {
-        match Source::read_sheet(&self.source.path, Some(sheet), &Limits::default()) {
-            Ok(source) => {
-                self.mapping = guess(&source);
-                self.source = source;
-                self.error = None;
-            }
-            Err(e) => self.error = Some(e.to_string()),
-        }
-    }
-}
-
-/// True where nothing had to be guessed: the file names its columns as the manifest does.
-pub fn is_certain(mapping: &Mapping) -> bool {
-    mapping.source_of("path").is_some()
-        && mapping.columns.iter().all(|column| match column.target {
-            Target::Standard(name) => {
-                let kept = quantity(name).map(|q| Unit::kept(q).name);
-                let same_unit = column.unit.is_none_or(|unit| Some(unit.name) == kept);
-                name == column.source && same_unit && !column.decimal_comma
-            }
-            Target::Free(_) => true,
-            Target::Skip => false,
-        })
-}
+use crate::experiment::import::{Target, guess};
 
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.import.take() else { return };
+pub fn show(ctx: &Context, open: &mut Option<ImportForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take() else { return };
     let mut done = false;
     let screen = ctx.content_rect().size();
     let response = Modal::new(Id::unique("import")).show(ctx, |ui| {
         ui.set_width((screen.x * 0.86).min(1040.0));
         ui.heading("What do the columns mean?");
         ui.label(format!("{}, {} rows", file_name(&form.source.path), form.source.len()));
-        sheets(ui, &mut form);
+        sheets(ui, &form, out);
         for note in &form.source.notes {
             ui.weak(note);
         }
@@ -80,7 +39,8 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             ui.colored_label(ui.visuals().warn_fg_color, text);
         }
         ui.horizontal(|ui| {
-            if ui.add(Button::new("Import").min_size([110.0, 28.0].into())).clicked() {
+            let import = Button::new("Import").min_size([110.0, 28.0].into());
+            if ui.add_enabled(form.reading.is_none(), import).clicked() {
                 out.send(Command::ConfirmImport);
             }
             if ui.button("Guess again").clicked() {
@@ -93,7 +53,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     // A click beside a form with work in it must not lose it: only Cancel and Esc close it.
     let escaped = ctx.input(|i| i.key_pressed(eframe::egui::Key::Escape)) && response.should_close();
     if !done && !escaped {
-        state.dialogs.import = Some(form);
+        *open = Some(form);
     }
 }
 
@@ -101,26 +61,25 @@ fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-fn sheets(ui: &mut Ui, form: &mut ImportForm) {
+fn sheets(ui: &mut Ui, form: &ImportForm, out: &mut Outbox) {
     if form.source.sheets.len() < 2 {
         return;
     }
-    let now = form.source.sheet.clone().unwrap_or_default();
-    let mut chosen = None;
+    let now = form.reading.as_ref().or(form.source.sheet.as_ref()).map_or("", String::as_str);
     ui.horizontal(|ui| {
         ui.label("Sheet");
-        let combo = ComboBox::from_id_salt("sheet").selected_text(&now).show_ui(ui, |ui| {
+        let combo = ComboBox::from_id_salt("sheet").selected_text(now).show_ui(ui, |ui| {
             for sheet in &form.source.sheets {
                 if ui.selectable_label(*sheet == now, sheet).clicked() {
-                    chosen = Some(sheet.clone());
+                    out.send(Command::ChooseSheet(sheet.clone()));
                 }
             }
         });
         named(combo.response, "Sheet");
+        if form.reading.is_some() {
+            ui.spinner();
+        }
     });
-    if let Some(sheet) = chosen {
-        form.choose_sheet(&sheet);
-    }
 }
 
 fn columns(ui: &mut Ui, form: &mut ImportForm, height: f32) {
@@ -221,22 +180,4 @@ fn choose_target(ui: &mut Ui, index: usize, source: &str, now: Target) -> Option
     });
     named(combo.response, &format!("Meaning of {source}"));
     chosen
-}
-
-/// The mapping as it is kept with a project, so that an import can be checked and repeated.
-pub fn to_json(mapping: &Mapping) -> serde_json::Value {
-    let columns = mapping.columns.iter().map(|column| {
-        let becomes = match column.target {
-            Target::Standard(name) => name.to_owned(),
-            Target::Free(kind) => format!("{} ({})", column.source, kind.label()),
-            Target::Skip => String::new(),
-        };
-        serde_json::json!({
-            "source": column.source,
-            "becomes": becomes,
-            "unit": column.unit.map(|u| u.name),
-            "decimal_comma": column.decimal_comma,
-        })
-    });
-    serde_json::Value::Array(columns.collect())
 }

@@ -3,7 +3,8 @@
 use eframe::egui::{Button, Color32, ComboBox, DragValue, Grid, Id, RichText, ScrollArea, TextEdit, Ui};
 
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox, View};
+use crate::app::state::{AppState, Outbox};
+use crate::app::view::View;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::named;
 use crate::video::edits::{AxisAssignment, AxisOrder, Edits};

@@ -3,51 +3,16 @@
 use eframe::egui::{Button, ComboBox, Context, Id, Key, Modal, RichText, Ui};
 
 use crate::app::command::Command;
+use crate::app::forms::join::JoinForm;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::named;
-use crate::experiment::Table;
-use crate::experiment::import::join::{Filled, KeyPart, guess_key, join};
-use crate::experiment::import::report::JoinReport;
-use crate::experiment::import::{Mapping, Source, Target, guess};
-
-/// A table on its way to the rows.
-pub struct JoinForm {
-    source: Source,
-    mapping: Mapping,
-    key: Vec<KeyPart>,
-    filled: Filled,
-    tried: Option<Attempt>,
-}
-
-/// What the join would give, for the table of this revision.
-type Attempt = (u64, Result<(Table, JoinReport), String>);
-
-impl JoinForm {
-    /// A table with a guessed key.
-    pub fn new(source: Source, table: &Table) -> Self {
-        let mapping = guess(&source);
-        let key = guess_key(table, &source, &mapping)
-            .unwrap_or_else(|| vec![KeyPart { table: "row_id".into(), source: 0 }]);
-        Self { source, mapping, key, filled: Filled::Keep, tried: None }
-    }
-
-    /// The joined table and what was left over, if the form was tried.
-    pub fn result(self) -> Option<(Table, JoinReport)> {
-        self.tried?.1.ok()
-    }
-
-    fn attempt(&mut self, screen: &Screen) {
-        if self.tried.as_ref().is_none_or(|(revision, _)| *revision != screen.revision()) {
-            let result = join(screen.table(), None, &self.source, &self.mapping, &self.key, self.filled);
-            self.tried = Some((screen.revision(), result.map_err(|e| e.to_string())));
-        }
-    }
-}
+use crate::experiment::import::join::{Filled, KeyPart};
+use crate::experiment::import::{Target, guess};
 
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let (Some(mut form), Some(screen)) = (state.dialogs.join.take(), &state.screen) else { return };
+pub fn show(ctx: &Context, state: &AppState, open: &mut Option<JoinForm>, out: &mut Outbox) {
+    let (Some(mut form), Some(screen)) = (open.take(), &state.screen) else { return };
     let mut done = false;
     form.attempt(screen);
     let response = Modal::new(Id::unique("join")).show(ctx, |ui| {
@@ -88,7 +53,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     });
     let escaped = ctx.input(|i| i.key_pressed(Key::Escape)) && response.should_close();
     if !done && !escaped {
-        state.dialogs.join = Some(form);
+        *open = Some(form);
     }
 }
 

@@ -40,6 +40,7 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         | Command::SaveExperimentAs
         | Command::CloseExperiment
         | Command::JoinTable
+        | Command::AddEmbedding
         | Command::FindMovedData
         | Command::SelectAllRows
         | Command::NextRow
@@ -164,9 +165,13 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 item(ui, command, out);
             }
             ui.separator();
-            for command in
-                [Command::ExcludeRows, Command::IncludeRows, Command::TagRows, Command::AttachStructure]
-            {
+            for command in [
+                Command::ExcludeRows,
+                Command::IncludeRows,
+                Command::TagRows,
+                Command::AttachStructure,
+                Command::AddEmbedding,
+            ] {
                 item(ui, command, out);
             }
             ui.separator();

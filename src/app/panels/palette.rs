@@ -37,8 +37,8 @@ pub fn find(query: &str) -> Vec<Command> {
 }
 
 /// Shows the palette while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut query) = state.dialogs.palette.clone() else { return };
+pub fn show(ctx: &Context, state: &AppState, open: &mut Option<String>, out: &mut Outbox) {
+    let Some(mut query) = open.take() else { return };
     let mut close = false;
     let selected_id = Id::unique("palette selection");
     let response = Modal::new(Id::unique("palette"))
@@ -88,9 +88,8 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         });
     if close || response.should_close() {
         ctx.data_mut(|d| d.remove::<usize>(selected_id));
-        state.dialogs.palette = None;
     } else {
-        state.dialogs.palette = Some(query);
+        *open = Some(query);
     }
 }
 

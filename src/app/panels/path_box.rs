@@ -3,12 +3,12 @@
 use eframe::egui::{Context, Id, Key, Modal, RichText, TextEdit};
 
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox, PathBox};
-use crate::video::Address;
+use crate::app::forms::path_box::PathBox;
+use crate::app::state::Outbox;
 
 /// Shows the box while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut path_box) = state.dialogs.path_box.take() else { return };
+pub fn show(ctx: &Context, open: &mut Option<PathBox>, out: &mut Outbox) {
+    let Some(mut path_box) = open.take() else { return };
     let mut done = false;
     let response = Modal::new(Id::unique("path box")).show(ctx, |ui| {
         ui.set_width(520.0);
@@ -26,6 +26,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         }
         if line.changed() {
             path_box.error = None;
+            path_box.checking = None;
         }
         if let Some(error) = &path_box.error {
             ui.label(RichText::new(error).color(ui.visuals().error_fg_color));
@@ -35,40 +36,19 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         ui.horizontal(|ui| {
             if (ui.button("Open").clicked() || enter) && !path_box.text.trim().is_empty() {
                 if path_box.choice.is_about_experiments() {
-                    out.send(Command::ExperimentPath(path_box.choice, clean(&path_box.text).into()));
+                    out.send(Command::ExperimentPath(path_box.choice, path_box.typed().into()));
                     done = true;
                     return;
                 }
-                match check(&path_box) {
-                    Ok(address) => {
-                        out.send(Command::OpenAddresses(vec![address]));
-                        done = true;
-                    }
-                    Err(problem) => path_box.error = Some(problem),
-                }
+                out.send(Command::OpenTyped(path_box.typed().to_owned()));
+            }
+            if path_box.checking.is_some() {
+                ui.spinner();
             }
             done |= ui.button("Cancel").clicked();
         });
     });
     if !done && !response.should_close() {
-        state.dialogs.path_box = Some(path_box);
+        *open = Some(path_box);
     }
-}
-
-fn check(path_box: &PathBox) -> Result<Address, String> {
-    let address = Address::parse(clean(&path_box.text))?;
-    if address.path.exists() {
-        Ok(address)
-    } else {
-        Err(format!(
-            "{} does not exist. Check the spelling, and whether the drive is connected.",
-            address.path.display()
-        ))
-    }
-}
-
-/// Paths copied from a file manager or a shell often come quoted.
-fn clean(text: &str) -> &str {
-    let text = text.trim().trim_matches(['"', '\'']);
-    text.strip_prefix("file://").unwrap_or(text)
 }

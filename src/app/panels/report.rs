@@ -9,14 +9,10 @@ use crate::experiment::import::report::{JoinReport, Listed};
 const DRAWN: usize = 500;
 
 /// Shows the report while it is open.
-pub fn show(ctx: &Context, state: &mut AppState) {
-    let Some(report) = &state.report else { return };
+pub fn show(ctx: &Context, state: &AppState, open: &mut bool) {
+    let Some(report) = state.report.as_ref().filter(|_| *open) else { return };
     let blind = state.is_blind();
-    let mut open = state.dialogs.report;
-    if !open {
-        return;
-    }
-    Window::new("Import report").open(&mut open).default_size([640.0, 420.0]).show(ctx, |ui| {
+    Window::new("Import report").open(open).default_size([640.0, 420.0]).show(ctx, |ui| {
         if blind {
             ui.label("Hidden while you score blind: it names files and treatments.");
             return;
@@ -41,7 +37,6 @@ pub fn show(ctx: &Context, state: &mut AppState) {
             }
         });
     });
-    state.dialogs.report = open;
 }
 
 fn join(ui: &mut Ui, joined: &JoinReport) {

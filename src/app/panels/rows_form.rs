@@ -2,11 +2,11 @@
 
 use eframe::egui::{Context, Id, Key, Modal, TextEdit, Ui};
 
-use crate::app::apply::rows_text;
 use crate::app::command::Command;
-use crate::app::screen::Screen;
+use crate::app::forms::RowsForm;
 use crate::app::screen::command::ScreenCommand;
-use crate::app::state::{AppState, Outbox, RowsForm};
+use crate::app::screen::{Screen, rows_text};
+use crate::app::state::{AppState, Outbox};
 use crate::experiment::view;
 
 /// Reasons that come up in every screen.
@@ -21,8 +21,8 @@ const REASONS: [&str; 7] = [
 ];
 
 /// Shows the question while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.rows.take() else { return };
+pub fn show(ctx: &Context, state: &AppState, open: &mut Option<RowsForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take() else { return };
     let Some(screen) = &state.screen else { return };
     let rows: Vec<u32> = screen.selection.rows().collect();
     let mut done = false;
@@ -66,7 +66,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
         });
     });
     if !done && !response.should_close() {
-        state.dialogs.rows = Some(form);
+        *open = Some(form);
     }
 }
 

@@ -1,7 +1,5 @@
 //! A simulated screen: how large, and what its cells look like.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use eframe::egui::{
@@ -9,50 +7,18 @@ use eframe::egui::{
     TextEdit, TextureHandle, TextureOptions, Ui, vec2,
 };
 
-use crate::app::background_cache::BackgroundCache;
 use crate::app::command::Command;
-use crate::app::state::{AppState, Outbox};
+use crate::app::forms::simulate::{Shown, SimulateForm, previews};
+use crate::app::state::Outbox;
 use crate::app::widgets::named;
-use crate::simulate::{self, Config, Parameters, Treatment, Video};
+use crate::simulate::{Config, Parameters, Video};
 
 /// Speed of the preview.
 const FRAMES_PER_SECOND: f64 = 8.0;
 
-/// What a preview shows: the settings, a mechanism (none: DMSO), and its strength in percent.
-type Wish = (Config, Option<String>, u32);
-
-/// A preview, or why there is none.
-type Preview = Result<Arc<Video>, String>;
-
-/// What has been chosen.
-pub struct SimulateForm {
-    /// Size of the screen.
-    pub config: Config,
-    /// Folder to write into.
-    pub folder: String,
-    moa: Option<String>,
-    percent: u32,
-    /// Made in the background when first wished for.
-    previews: Option<BackgroundCache<Wish, Preview>>,
-    /// The preview on screen with its textures, one per frame.
-    shown: Option<(Wish, Vec<TextureHandle>, f64)>,
-}
-
-impl Default for SimulateForm {
-    fn default() -> Self {
-        let home = directories::UserDirs::new();
-        let parent =
-            home.as_ref().map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
-        let config =
-            Config { moas: 6, drugs_per_moa: 4, videos_per_drug: 2, replicates: 3, ..Config::default() };
-        let folder = parent.join("simulated screen").display().to_string();
-        Self { config, folder, moa: None, percent: 100, previews: None, shown: None }
-    }
-}
-
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.simulate.take() else { return };
+pub fn show(ctx: &Context, open: &mut Option<SimulateForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take() else { return };
     let mut done = false;
     let response = Modal::new(Id::unique("simulate")).show(ctx, |ui| {
         ui.set_width(460.0);
@@ -64,7 +30,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
             ui.label("Folder");
             ui.add(TextEdit::singleline(&mut form.folder).desired_width(f32::INFINITY));
         });
-        let problem = problem(&form);
+        let problem = form.problem();
         if problem.is_none() {
             preview(ui, &mut form);
         }
@@ -90,7 +56,7 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     // Asking the dialog takes the key away, so the key is looked at first.
     let escaped = ctx.input(|i| i.key_pressed(Key::Escape)) && response.should_close();
     if !done && !escaped {
-        state.dialogs.simulate = Some(form);
+        *open = Some(form);
     }
 }
 
@@ -134,20 +100,21 @@ fn preview(ui: &mut Ui, form: &mut SimulateForm) {
     });
     let ctx = ui.ctx().clone();
     let wake = move || ctx.request_repaint();
-    let previews = form.previews.get_or_insert_with(|| BackgroundCache::new("preview", 8, make, wake));
-    let wish: Wish = (form.config.clone(), form.moa.clone(), form.percent);
-    if form.shown.as_ref().is_none_or(|(shown, ..)| *shown != wish) {
-        match previews.get(&wish) {
+    let wish = form.wish();
+    let made = form.previews.get_or_insert_with(|| previews(wake));
+    if form.shown.as_ref().is_none_or(|shown| shown.wish != wish) {
+        match made.get(&wish) {
             Some(Ok(video)) => {
-                form.shown = Some((wish, textures(ui, &video), video.pixel_size_um * video.size as f64));
+                let field_um = video.pixel_size_um * video.size as f64;
+                form.shown = Some(Shown { wish, frames: textures(ui, &video), field_um });
             }
             Some(Err(problem)) => {
                 ui.colored_label(ui.visuals().error_fg_color, problem);
             }
-            None => previews.want([wish]),
+            None => made.want([wish]),
         }
     }
-    let Some((_, frames, field_um)) = &form.shown else {
+    let Some(Shown { frames, field_um, .. }) = &form.shown else {
         ui.spinner();
         return;
     };
@@ -166,13 +133,6 @@ fn preview(ui: &mut Ui, form: &mut SimulateForm) {
     ui.ctx().request_repaint_after(Duration::from_secs_f64(1.0 / FRAMES_PER_SECOND));
 }
 
-fn make((config, moa, percent): &Wish) -> Preview {
-    let treatment = moa
-        .as_ref()
-        .map_or(Treatment::Control, |moa| Treatment::Moa(moa.clone(), f64::from(*percent) / 100.0));
-    simulate::preview(config, &treatment, 0).map(Arc::new).map_err(|e| e.to_string())
-}
-
 fn textures(ui: &Ui, video: &Video) -> Vec<TextureHandle> {
     let mut sorted = video.frames.clone();
     sorted.sort_unstable();
@@ -189,13 +149,6 @@ fn textures(ui: &Ui, video: &Video) -> Vec<TextureHandle> {
             ui.ctx().load_texture("preview", image, TextureOptions::LINEAR)
         })
         .collect()
-}
-
-fn problem(form: &SimulateForm) -> Option<String> {
-    if form.folder.trim().is_empty() {
-        return Some("Name a folder to write into.".into());
-    }
-    Parameters::get().and_then(|parameters| form.config.check(parameters)).err().map(|e| e.to_string())
 }
 
 fn estimate(config: &Config) -> String {

@@ -1,5 +1,7 @@
 //! The status bar: what the pointer is over, what runs, on which device.
 
+use std::time::Duration;
+
 use eframe::egui::{self, ProgressBar, RichText, Ui};
 
 use crate::app::command::Command;
@@ -9,6 +11,9 @@ use crate::app::training::form::duration;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay;
 use crate::video::cache::CacheStats;
+
+/// Quiet jobs that end sooner are not shown: a look at the disk is not worth a flicker.
+const SHORT: Duration = Duration::from_millis(150);
 
 /// Position and values under the pointer.
 pub fn readout(state: &AppState) -> Option<String> {
@@ -86,6 +91,10 @@ pub fn show(ui: &mut Ui, state: &AppState, jobs: &Jobs, cache: CacheStats, out: 
                 }
             }
             for job in jobs.running() {
+                if job.quiet && job.started.elapsed() < SHORT {
+                    ui.ctx().request_repaint_after(SHORT);
+                    continue;
+                }
                 ui.separator();
                 let name = state.masked(&job.name);
                 let tip = format!("Stop: {name}");

@@ -3,7 +3,8 @@
 use eframe::egui::{ComboBox, DragValue, RichText, Slider, Ui, vec2};
 
 use crate::app::command::{Command, shortcut_text};
-use crate::app::state::{AppState, Outbox, format_time};
+use crate::app::state::{AppState, Outbox};
+use crate::app::view::format_time;
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::named;
 use crate::app::widgets::timeline_bar::{self, Marks};

@@ -1,13 +1,14 @@
 //! The pictures: one to nine recordings side by side.
 
 use eframe::egui::{
-    self, Align2, Button, Color32, CursorIcon, FontId, Id, Pos2, Rect, RichText, Role, Sense, Stroke,
-    StrokeKind, Ui, Vec2, WidgetInfo, pos2, vec2,
+    self, Align2, Button, Color32, CursorIcon, FontId, Id, Rect, RichText, Role, Sense, Stroke, StrokeKind,
+    Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
 use crate::app::command::{Command, shortcut_text};
 use crate::app::settings::Viewport;
-use crate::app::state::{AppState, Hover, Outbox, View};
+use crate::app::state::{AppState, Hover, Outbox};
+use crate::app::view::{View, place, time_label};
 use crate::app::widgets::frame_canvas::{Canvas, Placement, SharedFeedback, paint_frame};
 use crate::app::widgets::icon::{self, Icon};
 use crate::app::widgets::overlay::{self, Overlay};
@@ -64,14 +65,6 @@ fn cells(area: Rect, views: &[View]) -> Vec<Rect> {
         .collect()
 }
 
-/// Where an image lies in a cell: points per image px, and the image position of the cell's top left.
-pub fn place(viewport: Viewport, cell: Rect, image: Vec2) -> (f32, Pos2) {
-    let fit = (cell.width() / image.x).min(cell.height() / image.y);
-    let zoom = viewport.zoom.unwrap_or(fit).max(1e-4);
-    let center = vec2(viewport.center[0] * image.x, viewport.center[1] * image.y);
-    (zoom, (center - cell.size() / (2.0 * zoom)).to_pos2())
-}
-
 fn picture(
     ui: &mut Ui,
     state: &AppState,
@@ -107,7 +100,7 @@ fn picture(
     };
     paint_frame(&painter, &place_frame, view.shown.channels.clone(), canvas);
 
-    let shown_time = super::super::state::time_label(&view.recording, view.shown.t);
+    let shown_time = time_label(&view.recording, view.shown.t);
     let many = state.views.len() > 1;
     let overlay = Overlay {
         name: (settings.overlays.name && (many || state.screen.is_some())).then(|| state.name_of(view)),
@@ -323,17 +316,4 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     });
     let hint = frame.center_bottom() - vec2(0.0, 14.0);
     ui.painter().text(hint, Align2::CENTER_BOTTOM, "? shows all shortcuts", FontId::proportional(13.0), weak);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fit_centres_the_image_and_keeps_its_shape() {
-        let cell = Rect::from_min_size(pos2(10.0, 20.0), vec2(400.0, 200.0));
-        let (zoom, origin) = place(Viewport::default(), cell, vec2(100.0, 100.0));
-        assert!((zoom - 2.0).abs() < 1e-6);
-        assert!((origin.x + 50.0).abs() < 1e-4 && origin.y.abs() < 1e-4);
-    }
 }

@@ -7,6 +7,7 @@ use aho_corasick::{AhoCorasick, MatchKind};
 
 use super::blind::Codes;
 use crate::experiment::Table;
+use crate::video::files_in;
 
 /// Shorter names are left alone: every other word would hold them.
 const SHORTEST: usize = 3;
@@ -43,10 +44,13 @@ impl Mask {
             add(table.row_id(row), &code);
             let path = table.text(row, "path");
             add(&path, &code);
-            let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
-            add(file, &code);
-            // `cell.ome.tif` is named `cell` too.
-            add(file.split('.').next().unwrap_or_default(), &code);
+            for path in files_in(&path) {
+                add(path, &code);
+                let file = path.rsplit(['/', '\\']).next().unwrap_or_default();
+                add(file, &code);
+                // `cell.ome.tif` is named `cell` too.
+                add(file.split('.').next().unwrap_or_default(), &code);
+            }
             for column in TELLING {
                 let value = table.text(row, column);
                 if told.insert((column, value.clone())) {

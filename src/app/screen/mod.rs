@@ -387,6 +387,11 @@ impl Screen {
     }
 }
 
+/// A count of rows in words.
+pub fn rows_text(count: usize) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
 /// A concentration in the unit that keeps it readable.
 pub fn dose_text(micromolar: f64) -> String {
     let (value, unit) = match micromolar.abs() {

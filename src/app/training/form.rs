@@ -10,7 +10,7 @@ use crate::learn::estimate::{Estimate, Speed, estimate};
 use crate::learn::sampler::Stage;
 use crate::model::card::Card;
 use crate::model::clip::CANVAS_PER_SIZE;
-use crate::model::video_encoder::EncoderConfig;
+use crate::model::video_encoder::{EncoderConfig, Entry};
 
 /// Rows from which a 3D `ResNet` has enough to learn from.
 const MANY_ROWS: usize = 500;
@@ -57,7 +57,7 @@ impl Form {
     pub fn first(look: &Look, target: ComputeTarget) -> Self {
         let mut config = Config { protocol: look.key.protocol, seed: look.key.seed, ..Config::default() };
         if let Ok(split) = &look.split {
-            let large = EncoderConfig::named("resnet3d-18")
+            let large = EncoderConfig::named("resnet3d-18", config.input.frames)
                 .filter(|_| target == ComputeTarget::Gpu && split.train.rows >= MANY_ROWS);
             if let Some(encoder) = large {
                 config = with_encoder(&config, encoder);
@@ -77,8 +77,9 @@ impl Form {
             config.validate_every = (epochs / VALIDATIONS).clamp(1, config.validate_every);
         }
         if let Some(frames) = look.frames {
-            // A multiple of four: the light encoder takes frames in fours.
-            config.input.frames = (config.input.frames.min(frames) & !3).max(4);
+            // A multiple of four: the light encoder takes frames in fours. Images have one.
+            let fours = (config.input.frames.min(frames) & !3).max(4);
+            config.set_frames(if frames == 1 { 1 } else { fours });
         }
         let home = directories::UserDirs::new();
         let parent = home.map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
@@ -100,8 +101,8 @@ impl Form {
     }
 
     /// Chooses another encoder, with the losses and steps that are usual for it.
-    pub fn encode_with(&mut self, encoder: EncoderConfig) {
-        self.config = with_encoder(&self.config, encoder);
+    pub fn encode_with(&mut self, entry: &Entry) {
+        self.config = with_encoder(&self.config, (entry.usual)(self.config.input.frames));
     }
 
     /// Chooses the weights to start from. What has learnt already is trained further on mechanisms, gently.
@@ -243,6 +244,7 @@ mod tests {
     use crate::analysis::split::Protocol;
     use crate::app::training::look::Key;
     use crate::learn::config::Losses;
+    use crate::model::video_encoder::ENCODERS;
 
     fn look(drugs: usize, rows: usize) -> Look {
         let part = Part { rows: drugs * rows, compounds: drugs, moas: 4 };
@@ -285,6 +287,18 @@ mod tests {
     }
 
     #[test]
+    fn images_are_seen_as_one_frame_by_every_encoder() {
+        let mut form = Form::first(&Look { frames: Some(1), ..look(12, 8) }, ComputeTarget::Cpu);
+        assert_eq!(form.config.input.frames, 1);
+        for entry in &ENCODERS {
+            form.encode_with(entry);
+            assert_eq!((form.config.input.frames, form.config.check()), (1, Ok(())), "{}", entry.name);
+        }
+        let short = Form::first(&Look { frames: Some(2), ..look(12, 8) }, ComputeTarget::Cpu).config;
+        assert_eq!((short.input.frames, short.check()), (4, Ok(())), "each frame twice");
+    }
+
+    #[test]
     fn a_model_is_trained_further_gently_and_another_encoder_brings_its_usual_steps() {
         let mut form = Form::first(&look(12, 8), ComputeTarget::Cpu);
         let fresh = form.config.clone();
@@ -293,7 +307,7 @@ mod tests {
         form.start_from(Start::Fresh);
         assert_eq!(form.config, fresh);
         form.config.seed = 9;
-        form.encode_with(EncoderConfig::named("resnet3d-18").unwrap());
+        form.encode_with(EncoderConfig::named("resnet3d-18", 8).unwrap().entry());
         assert_eq!((form.config.seed, form.config.losses), (9, Losses::PAPER));
         assert_eq!(form.config.moa_epochs, fresh.moa_epochs);
     }

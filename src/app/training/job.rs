@@ -11,14 +11,14 @@ use super::progress::Finish;
 use super::{Ended, Message};
 use crate::analysis::items::Items;
 use crate::analysis::split::Split;
-use crate::app::jobs::{Event, Reply};
 use crate::experiment::Experiment;
 use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
 use crate::learn::config::Config;
 use crate::learn::dataset::DatasetError;
 use crate::learn::estimate::Speed;
 use crate::learn::folder::TrainingFolder;
-use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, Steering, TrainError};
+use crate::learn::interrupt::Interrupt;
+use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, TrainError};
 use crate::learn::{estimate, infer, shipped};
 use crate::model::card::Card;
 use crate::model::molclip::MolClip;
@@ -61,7 +61,7 @@ pub struct Task {
     /// Who computes.
     pub device: Device,
     /// Pause and stop.
-    pub steering: Arc<Steering>,
+    pub interrupt: Arc<Interrupt>,
     /// Steps that are done already.
     pub done: u64,
 }
@@ -75,25 +75,24 @@ pub fn measured(device: &Device, config: Config) -> anyhow::Result<Speed> {
     Ok(pace)
 }
 
-/// The job of a training.
-pub fn work(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<()> {
-    let send = |message| reply.send(Event::Training(Box::new(message)));
-    let (steering, folder, name) =
-        (Arc::clone(&task.steering), task.folder.clone(), task.started.name.clone());
-    let outcome = train(task, progress, reply);
-    let stopped = steering.is_stopped();
+/// The job of a training; what it has to say goes to `tell`.
+pub fn work(task: Task, progress: &Progress, tell: &dyn Fn(Message)) -> anyhow::Result<()> {
+    let (interrupt, folder, name) =
+        (Arc::clone(&task.interrupt), task.folder.clone(), task.started.name.clone());
+    let outcome = train(task, progress, tell);
+    let stopped = interrupt.is_stopped();
     match outcome {
         Ok(outcome) => {
-            send(Message::Ended(Ended::Finished(Finish::of(&outcome, stopped))));
+            tell(Message::Ended(Ended::Finished(Finish::of(&outcome, stopped))));
             log::info!("Training {name}: the model is in {}.", folder.display());
             Ok(())
         }
         Err(e) if stopped && is_cancelled(&e) => {
-            send(Message::Ended(Ended::Cancelled));
+            tell(Message::Ended(Ended::Cancelled));
             Ok(())
         }
         Err(e) => {
-            send(Message::Ended(Ended::Failed(format!("{e:#}"))));
+            tell(Message::Ended(Ended::Failed(format!("{e:#}"))));
             Err(e)
         }
     }
@@ -103,8 +102,8 @@ fn is_cancelled(error: &anyhow::Error) -> bool {
     matches!(error.downcast_ref(), Some(TrainError::Stopped(_) | TrainError::Data(DatasetError::Stopped(_))))
 }
 
-fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outcome> {
-    let Task { started, experiment, items, splits, folder, device, steering, done } = task;
+fn train(task: Task, progress: &Progress, tell: &dyn Fn(Message)) -> anyhow::Result<Outcome> {
+    let Task { started, experiment, items, splits, folder, device, interrupt, done } = task;
     let Started { name, start, config, .. } = started.clone();
     // A free name was chosen for it, or it goes on: nothing is overwritten.
     let out = TrainingFolder::open(&folder, false)?;
@@ -114,8 +113,7 @@ fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outco
         None => run::splits(&items, &config)?.0,
     };
     let trains = items.items.iter().zip(&splits).filter(|(_, split)| **split == Some(Split::Train));
-    let send = |message| reply.send(Event::Training(Box::new(message)));
-    send(Message::Trained(trains.map(|(item, _)| item.row).collect()));
+    tell(Message::Trained(trains.map(|(item, _)| item.row).collect()));
     let compute = device.open()?;
     let thread = ComputeThread::shared();
     let start = load(&start, &compute, &thread)?;
@@ -134,7 +132,7 @@ fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outco
     let (mut waiting, mut told) = (Vec::new(), Instant::now());
     let mut report = |event: run::Event| {
         if progress.is_cancelled() {
-            steering.stop();
+            interrupt.stop();
         }
         if let run::Event::Step(step) = &event {
             progress.set((step.step as u64).saturating_sub(done), (step.steps as u64).saturating_sub(done));
@@ -143,12 +141,12 @@ fn train(task: Task, progress: &Progress, reply: &Reply) -> anyhow::Result<Outco
         let can_wait = matches!(event, run::Event::Step(_) | run::Event::Map { .. });
         waiting.push(event);
         if !can_wait || told.elapsed() >= TELL_EVERY {
-            send(Message::Events(std::mem::take(&mut waiting)));
+            tell(Message::Events(std::mem::take(&mut waiting)));
             told = Instant::now();
         }
     };
-    let outcome = run::train(run, &steering, &mut report);
-    send(Message::Events(waiting));
+    let outcome = run::train(run, &interrupt, &mut report);
+    tell(Message::Events(waiting));
     Ok(outcome?)
 }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::atomic_file;
 use crate::learn::checkpoint::{self, CheckpointError};
 use crate::learn::config::Config;
 use crate::learn::folder::{FolderError, TrainingFolder};
 use crate::learn::progress::State;
 use crate::model::weights;
-use crate::video::edits::write_atomically;
 
 /// Beside the checkpoints of a training.
 const STARTED: &str = "training.json";
@@ -112,7 +112,7 @@ pub fn note(folder: &Path, started: &Started) -> Result<(), CheckpointError> {
     let path = folder.join(STARTED);
     let text = serde_json::to_vec_pretty(started).unwrap_or_default();
     std::fs::create_dir_all(folder)
-        .and_then(|()| write_atomically(&path, &text))
+        .and_then(|()| atomic_file::write(&path, &text))
         .map_err(|source| CheckpointError::Io { path, source })
 }
 

@@ -12,15 +12,12 @@ use crate::experiment::Experiment;
 use crate::learn::config::Config;
 use crate::learn::run::splits;
 use crate::learn::sampler::{self, Stage};
+use crate::learn::store::recorded_frames;
 use crate::model::card::Card;
 use crate::progress::{Cancelled, Progress};
-use crate::video::{Limits, Recording};
 
 /// Bytes of recordings that are compared by content at most: seconds on a fast disk.
 const COMPARED: u64 = 4 << 30;
-
-/// Rows whose recordings are opened to see how long they are.
-const OPENED: usize = 8;
 
 /// What a look depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +58,7 @@ pub struct Look {
     pub items: Arc<Items>,
     /// Compounds that are no controls.
     pub compounds: usize,
-    /// Frames of the first recordings; `None` where none could be opened.
+    /// Frames of the shortest movie among the first recordings, 1 for images; `None` where none could be opened.
     pub frames: Option<usize>,
     /// The split column says who trains.
     pub by_table: bool,
@@ -169,7 +166,7 @@ pub fn look(
 ) -> Result<Look, Cancelled> {
     let items = items.unwrap_or_else(|| Arc::new(Items::of(experiment)));
     let drugs: BTreeSet<usize> =
-        items.items.iter().filter(|item| !item.control).map(|item| item.compound).collect();
+        items.items.iter().filter(|item| !item.control).filter_map(|item| item.compound).collect();
     let by_table = items.items.iter().any(|item| item.split == Some(Split::Train));
     let of = |protocol| splits(&items, &Config { protocol, seed: key.seed, ..Config::default() });
     let mut split = of(key.protocol);
@@ -181,7 +178,8 @@ pub fn look(
         Ok((splits, note)) => Ok(look_at(&items, splits, note, key.protocol, contents, progress)?),
         Err(e) => Err(e.to_string()),
     };
-    Ok(Look { compounds: drugs.len(), frames: frames(experiment, &items), by_table, split, key, items })
+    let frames = recorded_frames(experiment, items.items.iter().map(|item| item.row));
+    Ok(Look { compounds: drugs.len(), frames, by_table, split, key, items })
 }
 
 fn look_at(
@@ -205,8 +203,8 @@ fn look_at(
     };
     let mut drugs: BTreeMap<usize, Drug> = BTreeMap::new();
     for (item, split) in items.items.iter().zip(&splits) {
-        if *split == Some(Split::Train) {
-            let drug = drugs.entry(item.compound).or_default();
+        if let Some(compound) = item.compound.filter(|_| *split == Some(Split::Train)) {
+            let drug = drugs.entry(compound).or_default();
             drug.rows += 1;
             drug.with_moa += usize::from(!item.moas.is_empty());
         }
@@ -229,7 +227,7 @@ fn look_at(
     let mut unseen: BTreeSet<usize> = BTreeSet::new();
     for (item, split) in items.items.iter().zip(&splits) {
         if split.is_some_and(|split| split != Split::Train) && !item.control && protocol != Protocol::Mito {
-            unseen.insert(item.compound);
+            unseen.extend(item.compound);
         }
     }
     Ok(SplitLook {
@@ -243,12 +241,4 @@ fn look_at(
         note,
         findings,
     })
-}
-
-fn frames(experiment: &Experiment, items: &Items) -> Option<usize> {
-    let of = |row: usize| {
-        let address = experiment.address(row).ok()?;
-        Some(Recording::open(&address, Limits::default()).ok()?.shape().t)
-    };
-    items.items.iter().take(OPENED).filter_map(|item| of(item.row)).min()
 }

@@ -17,7 +17,6 @@ use self::form::Form;
 use self::kept::{Kept, Start};
 use self::look::{Key, Look};
 use self::progress::{Finish, Live};
-use super::state::AppState;
 use crate::analysis::leakage::contents::Contents;
 use crate::gpu::ComputeTarget;
 use crate::learn::config::Config;
@@ -108,14 +107,6 @@ impl Training {
     }
 }
 
-/// Where models of the experiment on screen go: into its project, if it has one.
-pub fn models_folder(state: &AppState, form: &Form) -> PathBuf {
-    match &state.project {
-        Some((path, false)) => path.join("models"),
-        _ => PathBuf::from(form.folder.trim()),
-    }
-}
-
 /// What the seconds per video depend on.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Pace {
@@ -176,6 +167,8 @@ pub enum Message {
     NotLooked,
     /// A folder was looked at.
     Scanned(Kept),
+    /// A training that was stopped is thrown away, or could not be.
+    Forgotten,
     /// A card, or why it cannot be read.
     Card(Start, Result<Box<Card>, String>),
     /// Seconds per video, or why they could not be measured.

@@ -9,10 +9,11 @@ use super::kept::Started;
 use crate::analysis::leakage::Finding;
 use crate::analysis::split::Protocol;
 use crate::app::screen::scale::Scale;
+use crate::learn::interrupt::Interrupt;
+use crate::learn::objective::Terms;
 use crate::learn::progress::{EpochRecord, State, Validation};
-use crate::learn::run::{Event, Outcome, Steering, StepReport};
+use crate::learn::run::{Event, Outcome, StepReport};
 use crate::learn::sampler::Stage;
-use crate::learn::trainer::Terms;
 
 /// Points of a curve at most; then neighbours become their mean.
 const POINTS: usize = 1024;
@@ -21,7 +22,7 @@ const POINTS: usize = 1024;
 const NEWEST: f64 = 0.15;
 
 /// Some steps, the mean of each number.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Point {
     /// Step.
     pub step: f64,
@@ -68,7 +69,7 @@ impl Curve {
         self.open = Default::default();
         if self.points.len() >= POINTS {
             let mean = |pair: &[Point]| {
-                let mut sum = pair[0];
+                let mut sum = pair[0].clone();
                 sum.add(&pair[1]);
                 sum.mean(2)
             };
@@ -125,7 +126,7 @@ impl Finish {
     /// Of what a training gave back.
     pub fn of(outcome: &Outcome, stopped: bool) -> Self {
         let map = outcome.card.trained_on.validation_map;
-        let is_best = |epoch: &&EpochRecord| epoch.validation.map(|v| v.map) == map;
+        let is_best = |epoch: &&EpochRecord| epoch.validation.map(|v| v.score) == map;
         Self {
             stopped,
             epochs: outcome.history.len(),
@@ -170,7 +171,7 @@ pub struct Live {
     /// Computes on a GPU.
     pub on_gpu: bool,
     /// Pause and stop.
-    pub steering: Arc<Steering>,
+    pub interrupt: Arc<Interrupt>,
     /// Where it is.
     pub phase: Phase,
     /// What it learns from, once read.
@@ -213,7 +214,7 @@ pub struct Begin {
     /// Computes on a GPU.
     pub on_gpu: bool,
     /// Pause and stop.
-    pub steering: Arc<Steering>,
+    pub interrupt: Arc<Interrupt>,
     /// Colours of the rows, by mechanism.
     pub scale: Scale,
 }
@@ -221,7 +222,7 @@ pub struct Begin {
 impl Live {
     /// A training that is about to begin, or to go on from a checkpoint.
     pub fn new(begin: Begin, before: Option<&State>) -> Self {
-        let Begin { job, started, folder, experiment, by_table, on_gpu, steering, scale } = begin;
+        let Begin { job, started, folder, experiment, by_table, on_gpu, interrupt, scale } = begin;
         let config = &started.config;
         let protocol = config.protocol;
         let how = if by_table { "the table".to_owned() } else { format!("seed {}", config.seed) };
@@ -233,7 +234,7 @@ impl Live {
             experiment,
             protocol,
             on_gpu,
-            steering,
+            interrupt,
             phase: Phase::Preparing,
             ready: None,
             since: Instant::now(),
@@ -256,7 +257,7 @@ impl Live {
 
     /// Asked to end, and about to.
     pub fn is_stopping(&self) -> bool {
-        self.is_running() && self.steering.is_stopped()
+        self.is_running() && self.interrupt.is_stopped()
     }
 
     /// The latest validation.
@@ -265,14 +266,15 @@ impl Live {
     }
 
     /// The stage that it is in.
-    fn stage(&self) -> Option<Stage> {
-        self.step.map(|step| step.stage).or_else(|| self.epochs.last().map(|epoch| epoch.stage))
+    fn stage(&self) -> Option<&str> {
+        let of_step = self.step.as_ref().map(|step| step.stage);
+        of_step.or_else(|| self.epochs.last().map(|epoch| epoch.stage.as_str()))
     }
 
     /// The best validation of this stage: its weights are kept.
     pub fn best(&self) -> Option<&EpochRecord> {
         let stage = self.stage()?;
-        let map = |epoch: &EpochRecord| epoch.validation.map(|validation| validation.map);
+        let map = |epoch: &EpochRecord| epoch.validation.map(|validation| validation.score);
         let of_stage = self.epochs.iter().filter(|epoch| epoch.stage == stage && map(epoch).is_some());
         // Of equals the first counts.
         of_stage.rev().max_by(|a, b| map(a).unwrap_or(0.0).total_cmp(&map(b).unwrap_or(0.0)))
@@ -280,8 +282,8 @@ impl Live {
 
     /// The last step of the first stage, once the second has begun.
     pub fn second_stage(&self) -> Option<usize> {
-        let drug = self.epochs.iter().rev().find(|epoch| epoch.stage == Stage::Drug)?;
-        (self.stage() == Some(Stage::Moa)).then_some(drug.step)
+        let drug = self.epochs.iter().rev().find(|epoch| epoch.stage == Stage::Drug.name())?;
+        (self.stage() == Some(Stage::Moa.name())).then_some(drug.step)
     }
 
     /// Takes in what the training says.
@@ -302,15 +304,16 @@ impl Live {
                 ));
             }
             Event::Step(step) => {
-                self.curve.push(&Point { step: step.step as f64, losses: step.losses, rate: step.rate });
+                let losses = step.losses.clone();
+                self.curve.push(&Point { step: step.step as f64, losses, rate: step.rate });
                 self.speed = match self.step {
-                    Some(_) => self.speed + NEWEST * (step.videos_per_s - self.speed),
-                    None => step.videos_per_s,
+                    Some(_) => self.speed + NEWEST * (step.rows_per_s - self.speed),
+                    None => step.rows_per_s,
                 };
                 self.step = Some(step);
             }
             Event::Epoch(epoch) => self.epochs.push(epoch),
-            Event::Map { rows, points, .. } => {
+            Event::Map { rows, points } => {
                 let trained = |row: usize| self.trained.contains(&row);
                 let points = rows.into_iter().zip(points);
                 let points =
@@ -330,12 +333,12 @@ mod tests {
     fn a_long_curve_is_thinned_out_and_keeps_its_mean() {
         let mut curve = Curve::default();
         for step in 1..=10_000_u16 {
-            let losses = Terms { total: f32::from(step), ..Terms::default() };
+            let losses = Terms::of(&[("total", f32::from(step))]);
             curve.push(&Point { step: f64::from(step), losses, rate: 0.5 });
         }
         assert!(curve.points.len() < POINTS && curve.points.len() > POINTS / 4, "{}", curve.points.len());
         for point in &curve.points {
-            assert!((point.step - f64::from(point.losses.total)).abs() < 0.01, "{point:?}");
+            assert!((point.step - f64::from(point.losses.get("total"))).abs() < 0.01, "{point:?}");
             assert_eq!(point.rate, 0.5);
         }
         assert!(curve.points.windows(2).all(|pair| pair[0].step < pair[1].step));

@@ -9,6 +9,7 @@ use eframe::egui_wgpu::{Callback, CallbackResources, CallbackTrait, ScreenDescri
 use super::in_pixels;
 use crate::gpu::FramePool;
 use crate::gpu::frame_view::{ChannelDraw, FrameDraw, FrameRenderer, UploadStats};
+use crate::video::Plane;
 use crate::video::display::Projection;
 
 /// What the render thread tells the panels.
@@ -53,7 +54,7 @@ pub struct Placement {
 struct FrameCallback {
     rect: Rect,
     zoom: f32,
-    draw: FrameDraw,
+    draw: FrameDraw<Plane>,
     canvas: Canvas,
 }
 
@@ -96,7 +97,7 @@ impl CallbackTrait for FrameCallback {
 }
 
 /// Adds the frame and the background around it to the picture.
-pub fn paint_frame(painter: &Painter, place: &Placement, channels: Vec<ChannelDraw>, canvas: &Canvas) {
+pub fn paint_frame(painter: &Painter, place: &Placement, channels: Vec<ChannelDraw<Plane>>, canvas: &Canvas) {
     let rect = place.rect.intersect(painter.clip_rect());
     if !rect.is_positive() {
         return;
@@ -110,7 +111,7 @@ pub fn paint_frame(painter: &Painter, place: &Placement, channels: Vec<ChannelDr
         rect_size: [1.0; 2],
         origin: [origin.x, origin.y],
         step: 1.0,
-        projection: place.projection,
+        projection: place.projection.into(),
         background: [r, g, b],
         channels,
     };

@@ -14,7 +14,7 @@ use super::convert::{Converted, convert};
 use super::mapping::{Mapping, Target};
 use super::report::{BadCell, DuplicateId, Imported, Listed, MissingFile, Report};
 use super::source::Source;
-use crate::video;
+use crate::video::{self, Address};
 
 /// The manifest's columns of the crop.
 const CROP: [&str; 4] = ["crop_x", "crop_y", "crop_width", "crop_height"];
@@ -104,11 +104,12 @@ fn rename_duplicates(ids: &mut [Option<PlSmallStr>], source: &Source) -> Listed<
     duplicates
 }
 
-/// Rows whose recording is not there, or is of no format that is read. Looks at each file's first bytes only.
+/// Rows whose recording, or a file of it, is not there or of no format that is read. Looks at each file's first bytes
+/// only.
 pub fn missing_files(experiment: &Experiment) -> Listed<MissingFile> {
     let rows = experiment.table.len();
     let addresses: Vec<_> = (0..rows).map(|row| experiment.address(row)).collect();
-    let distinct: HashSet<&PathBuf> = addresses.iter().flatten().map(|address| &address.path).collect();
+    let distinct: HashSet<&PathBuf> = addresses.iter().flatten().flat_map(Address::files).collect();
     let problems: HashMap<&PathBuf, String> = distinct
         .into_par_iter()
         .filter_map(|path| Some((path, video::formats::recognise(path).err()?.to_string())))
@@ -116,8 +117,8 @@ pub fn missing_files(experiment: &Experiment) -> Listed<MissingFile> {
     let mut missing = Listed::default();
     for (row, address) in addresses.iter().enumerate() {
         let (path, why) = match address {
-            Ok(address) => match problems.get(&address.path) {
-                Some(why) => (address.path.clone(), why.clone()),
+            Ok(address) => match address.files().find_map(|path| Some((path, problems.get(path)?))) {
+                Some((path, why)) => (path.clone(), why.clone()),
                 None => continue,
             },
             Err(e) => (PathBuf::new(), e.to_string()),

@@ -20,6 +20,8 @@ const CELLS_RATIO: usize = 100;
 pub struct Checked {
     pub rows: usize,
     pub columns: Vec<Root>,
+    /// Columns of values with the names of what they stand in, and how many values each has.
+    pub leaves: Vec<(String, u64)>,
     /// Where in the file the name of Arrow's own schema stands.
     pub arrow_schema: Vec<std::ops::Range<usize>>,
 }
@@ -80,7 +82,12 @@ pub fn check(file: &[u8], bounds: &Bounds) -> Result<Checked, ParquetError> {
             }
         })?;
     }
-    Ok(Checked { rows, columns, arrow_schema: footer.arrow_schema })
+    let values = |leaf: usize| {
+        let of = footer.groups.iter().filter_map(|group| u64::try_from(group.chunks.get(leaf)?.values).ok());
+        of.fold(0, u64::saturating_add)
+    };
+    let leaves = leaves.into_iter().enumerate().map(|(place, leaf)| (leaf.name, values(place))).collect();
+    Ok(Checked { rows, columns, leaves, arrow_schema: footer.arrow_schema })
 }
 
 /// Most bytes that a file of this size may stand for.

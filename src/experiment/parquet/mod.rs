@@ -13,7 +13,7 @@ mod unpack;
 use std::io::Cursor;
 use std::sync::Arc;
 
-use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsResult, SerReader};
+use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsError, PolarsResult, SerReader};
 
 use super::contained::contained;
 use check::Checked;
@@ -76,15 +76,74 @@ pub struct Table {
 /// # Errors
 /// The file is damaged, or it passes a bound. Never panics, whatever the file holds.
 pub fn read(mut file: Vec<u8>, bounds: &Bounds) -> Result<Table, ParquetError> {
-    let checked = check::check(&file, bounds)?;
+    let checked = checked(&mut file, bounds)?;
+    quietly(|| unpack_columns(&file, &checked))
+}
+
+/// Reads a column that holds a vector a row: lists of numbers, all of one length. The vectors one after the other, and
+/// their length.
+///
+/// # Errors
+/// As [`read`]; there is no such column, a list is missing, or two differ in length.
+pub fn read_vectors(
+    mut file: Vec<u8>,
+    column: &str,
+    bounds: &Bounds,
+) -> Result<(Vec<f32>, usize), ParquetError> {
+    let checked = checked(&mut file, bounds)?;
+    let damaged = |why: &str| ParquetError::damaged(format!("column {column}"), why);
+    let place = checked.columns.iter().position(|root| root.name == column);
+    let place = place.ok_or_else(|| damaged("there is none in the table"))?;
+    let inside = format!("{column}.");
+    let mut values = checked.leaves.iter().filter(|(name, _)| name.starts_with(&inside));
+    let (Some((_, count)), None) = (values.next(), values.next()) else {
+        return Err(damaged("it holds no lists of numbers"));
+    };
+    if *count > bounds.cells as u64 {
+        return Err(ParquetError::TooLarge(format!("{count} numbers in column {column}")));
+    }
+    let lists = quietly(|| unpack_lists(&file, place))?;
+    let dim = lists.first().map_or(0, Vec::len);
+    if dim == 0 || lists.len() != checked.rows || lists.iter().any(|list| list.len() != dim) {
+        return Err(damaged("its lists are empty, missing, or of different lengths"));
+    }
+    Ok((lists.concat(), dim))
+}
+
+/// Checks a file and hides the second schema.
+fn checked(file: &mut [u8], bounds: &Bounds) -> Result<Checked, ParquetError> {
+    let checked = check::check(file, bounds)?;
     for place in &checked.arrow_schema {
         file[place.clone()].copy_from_slice(UNUSED);
     }
+    Ok(checked)
+}
+
+/// Work of polars on a file that was checked.
+fn quietly<T>(work: impl FnOnce() -> PolarsResult<T>) -> Result<T, ParquetError> {
     let unreadable = |why: String| ParquetError::damaged("inside the Parquet data", why);
-    match contained(|| unpack_columns(&file, &checked)) {
+    match contained(work) {
         Some(read) => read.map_err(|e| unreadable(e.to_string())),
         None => Err(unreadable("the values of a column do not unpack".to_owned())),
     }
+}
+
+/// One list a row; what is missing is an empty one.
+fn unpack_lists(file: &[u8], column: usize) -> PolarsResult<Vec<Vec<f32>>> {
+    let frame = ParquetReader::new(Cursor::new(file)).with_projection(Some(vec![column])).finish()?;
+    let Some(column) = frame.columns().first() else { return Ok(Vec::new()) };
+    let series = column.as_materialized_series();
+    let lists = series.list()?;
+    (0..lists.len())
+        .map(|row| {
+            let Some(list) = lists.get_as_series(row) else { return Ok(Vec::new()) };
+            if !list.dtype().is_primitive_numeric() {
+                return Err(PolarsError::SchemaMismatch(format!("lists of {}", list.dtype()).into()));
+            }
+            let numbers = list.cast(&DataType::Float32)?;
+            Ok(numbers.f32()?.iter().map(|number| number.unwrap_or(f32::NAN)).collect())
+        })
+        .collect()
 }
 
 fn unpack_columns(file: &[u8], checked: &Checked) -> PolarsResult<Table> {

@@ -9,6 +9,7 @@ use super::document::Document;
 use super::store::{self, Mismatch, names};
 use super::{DAMAGED, DOCUMENT, Embeddings, PREVIOUS, ProjectError, data};
 use crate::experiment::Experiment;
+use crate::video::files_in;
 
 /// Paths that are looked for to tell where the data are.
 const PROBES: usize = 32;
@@ -81,7 +82,7 @@ impl Loaded {
         let step = table.len().div_ceil(PROBES).max(1);
         let probes: Vec<String> = (0..table.len())
             .step_by(step)
-            .map(|row| table.text(row, "path"))
+            .filter_map(|row| files_in(&table.text(row, "path")).next().map(str::to_owned))
             .filter(|path| !path.is_empty())
             .collect();
         let experiment = Experiment {

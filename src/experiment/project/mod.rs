@@ -40,6 +40,7 @@ pub use document::{Origin, Summary};
 pub use error::ProjectError;
 
 use super::{EmbeddingTable, Experiment};
+use crate::atomic_file;
 use document::Document;
 use load::Loaded;
 use lock::Lock;
@@ -361,7 +362,7 @@ impl Project {
                 name if is_left => name.to_owned(),
                 _ => continue,
             };
-            std::fs::rename(self.folder.join(&name), aside.join(kept_as)).map_err(io)?;
+            atomic_file::rename(&self.folder.join(&name), &aside.join(kept_as)).map_err(io)?;
         }
         self.is_damaged = false;
         Ok(())

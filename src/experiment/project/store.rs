@@ -1,12 +1,11 @@
 //! Files of a project folder: whole or not there, named by what they hold.
 
-use std::fs::File;
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tempfile::NamedTempFile;
 
+use crate::atomic_file::Pending;
 use crate::regular_file;
 
 /// Files whose names start so are being written; nobody reads them.
@@ -109,9 +108,9 @@ pub fn write_data(
     is_there: impl FnOnce(&DataFile) -> bool,
     write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
 ) -> io::Result<DataFile> {
-    let temporary = temporary(folder)?;
+    let mut pending = Pending::marked(folder, TEMPORARY)?;
     let mut hashing =
-        Hashing { inner: BufWriter::new(temporary.as_file()), hasher: blake3::Hasher::new(), bytes: 0 };
+        Hashing { inner: BufWriter::new(&mut pending), hasher: blake3::Hasher::new(), bytes: 0 };
     write(&mut hashing)?;
     hashing.flush()?;
     let blake3 = hashing.hasher.finalize().to_hex().to_string();
@@ -120,54 +119,26 @@ pub fn write_data(
     let file = format!("{stem}-{}.{extension}", &blake3[..HASH_IN_NAME]);
     let data = DataFile { file, blake3, bytes };
     if !is_there(&data) {
-        persist(temporary, folder, &data.file)?;
+        pending.publish(&folder.join(&data.file))?;
     }
     Ok(data)
 }
 
-/// Writes a file in one step: a reader finds the old one or the new one, whole.
+/// Writes a file in one step: a reader finds the old one or the new one, whole, also after a power cut.
 pub fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = temporary(folder)?;
-    temporary.write_all(bytes)?;
-    persist(temporary, folder, name)
+    begun(folder, bytes)?.publish(&folder.join(name))
 }
 
 /// Like [`write_whole`], without waiting for the disk: for what means nothing after a power cut.
 pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let mut temporary = temporary(folder)?;
-    temporary.write_all(bytes)?;
-    temporary.persist(folder.join(name)).map_err(|e| e.error)?;
-    Ok(())
+    begun(folder, bytes)?.publish_unflushed(&folder.join(name))
 }
 
-fn temporary(folder: &Path) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY);
-    // Temporary files are private by default; a project is as readable as any other file of its user.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    builder.tempfile_in(folder)
-}
-
-/// Bytes first, then the name, then the folder that holds the name: in this order also after a power cut.
-fn persist(temporary: NamedTempFile, folder: &Path, name: &str) -> io::Result<()> {
-    temporary.as_file().sync_all()?;
-    temporary.persist(folder.join(name)).map_err(|e| e.error)?;
-    sync_folder(folder)
-}
-
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some network file systems cannot; the rename is as safe there as they make it.
-        Err(e) if matches!(e.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
-        done => done,
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_folder: &Path) -> io::Result<()> {
-    Ok(())
+/// A file with its bytes, under a name that [`is_temporary`] knows.
+fn begun(folder: &Path, bytes: &[u8]) -> io::Result<Pending> {
+    let mut pending = Pending::marked(folder, TEMPORARY)?;
+    pending.write_all(bytes)?;
+    Ok(pending)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 pub use search::{Found, Limits, Missing, Plan, Rule, search};
 
 use super::{Experiment, ExperimentError};
+use crate::video::files_in;
 
 /// Stored paths of an experiment, each once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,23 +25,35 @@ pub struct Stored {
     pub present: Vec<PathBuf>,
 }
 
-/// Looks for every recording of an experiment; `None` if cancelled.
+/// Looks for every recording of an experiment, and for all files of those whose channels lie in several; `None` if
+/// cancelled.
 pub fn missing(experiment: &Experiment, cancelled: &dyn Fn() -> bool) -> Option<Stored> {
     let mut rows: HashMap<String, usize> = HashMap::new();
     for row in 0..experiment.table.len() {
         *rows.entry(experiment.table.text(row, "path")).or_default() += 1;
     }
-    rows.remove("");
     let mut stored = Stored::default();
+    let mut known: HashMap<String, bool> = HashMap::new();
     for (n, (path, rows)) in rows.into_iter().enumerate() {
         if n % 64 == 0 && cancelled() {
             return None;
         }
-        let file = experiment.root.join(&path);
-        if file.exists() {
-            stored.present.push(file);
-        } else {
-            stored.missing.push(path);
+        let mut is_missing = false;
+        for part in files_in(&path).filter(|part| !part.is_empty()) {
+            let is_there = known.get(part).copied().unwrap_or_else(|| {
+                let file = experiment.root.join(part);
+                let is_there = file.exists();
+                if is_there {
+                    stored.present.push(file);
+                } else {
+                    stored.missing.push(part.to_owned());
+                }
+                known.insert(part.to_owned(), is_there);
+                is_there
+            });
+            is_missing |= !is_there;
+        }
+        if is_missing {
             stored.missing_rows += rows;
         }
     }
@@ -54,17 +67,25 @@ pub fn apply(experiment: &Experiment, plan: &Plan) -> Result<Experiment, Experim
     let table = &experiment.table;
     let found: HashMap<&str, &Found> = plan.found.iter().map(|f| (f.path.as_str(), f)).collect();
     let paths: Vec<String> = (0..table.len()).map(|row| table.text(row, "path")).collect();
-    let used: BTreeSet<&str> = paths.iter().map(String::as_str).filter(|path| !path.is_empty()).collect();
+    let used: BTreeSet<&str> =
+        paths.iter().flat_map(|path| files_in(path)).filter(|path| !path.is_empty()).collect();
     let root = match plan.rules.as_slice() {
         [rule] if used.iter().all(|path| found.contains_key(path)) => rule.to.clone(),
         _ => experiment.root.clone(),
     };
-    let cells: Vec<(usize, String)> = paths
-        .iter()
-        .enumerate()
-        .filter_map(|(row, path)| Some((row, stored(&found.get(path.as_str())?.file, &root)?)))
-        .filter(|(row, new)| paths[*row] != *new)
-        .collect();
+    // Of several files, those that were not found stay as they are.
+    let moved = |path: &String| {
+        let mut parts: Vec<String> = files_in(path).map(ToOwned::to_owned).collect();
+        let mut any = false;
+        for part in &mut parts {
+            if let Some(new) = found.get(part.as_str()).and_then(|found| stored(&found.file, &root)) {
+                (*part, any) = (new, true);
+            }
+        }
+        any.then(|| parts.join(";")).filter(|new| new != path)
+    };
+    let cells: Vec<(usize, String)> =
+        paths.iter().enumerate().filter_map(|(row, path)| Some((row, moved(path)?))).collect();
     let cells: Vec<(usize, &str)> = cells.iter().map(|(row, path)| (*row, path.as_str())).collect();
     Ok(Experiment { root, table: table.set_each("path", &cells)?, ..experiment.clone() })
 }
@@ -117,6 +138,30 @@ mod tests {
         let before = experiment(Path::new("/"), &["D:\\s\\p1\\a.tif", "D:\\s\\p2\\b.tif"]);
         let (_, after) = locate(&before, disk.path());
         assert_eq!((after.root.as_path(), after.table.text(0, "path").as_str()), (new.as_path(), "p1/a.tif"));
+    }
+
+    #[test]
+    fn each_file_of_a_recording_s_channels_is_looked_for() {
+        let disk = tempfile::tempdir().unwrap();
+        for file in ["new/w1/a.tif", "new/w1/b.tif", "new/w2/a.tif", "screen/w2/b.tif"] {
+            touch(&disk.path().join(file));
+        }
+        let rows = ["w1/a.tif; w1/b.tif", "w2/a.tif;w2/b.tif", "w1/a.tif"];
+        let before = experiment(&disk.path().join("screen"), &rows);
+        let stored = missing(&before, &|| false).unwrap();
+        assert_eq!(stored.missing, ["w1/a.tif", "w1/b.tif", "w2/a.tif"]);
+        assert_eq!((stored.missing_rows, stored.present.len()), (3, 1));
+        let (plan, after) = locate(&before, &disk.path().join("new"));
+        assert_eq!((plan.found.len(), plan.missing.len()), (3, 0));
+        let there = missing(&after, &|| false).unwrap();
+        assert_eq!((there.missing.len(), there.missing_rows), (0, 0));
+        // One file is where it was, so the root stays and the others are named in full.
+        let files: Vec<PathBuf> = after.address(1).unwrap().files().cloned().collect();
+        assert_eq!(files, [disk.path().join("new/w2/a.tif"), disk.path().join("screen/w2/b.tif")]);
+        // All of them moved: the paths stay short.
+        touch(&disk.path().join("new/w2/b.tif"));
+        let (_, after) = locate(&experiment(&disk.path().join("gone"), &rows), &disk.path().join("new"));
+        assert_eq!((after.root, after.table.text(1, "path")), (disk.path().join("new"), rows[1].to_owned()));
     }
 
     #[test]

@@ -34,7 +34,7 @@ const ROWS: &str = "row_hash";
 pub enum EmbeddingsError {
     /// A file of another format is to be read.
     #[error(
-        "{}: embeddings are read from .npy and .safetensors files. Write them as one of these with `molclip embed`",
+        "{}: embeddings are read from .parquet, .npy and .safetensors files. Write them as one of these",
         path.display()
     )]
     Format {
@@ -59,6 +59,17 @@ pub enum EmbeddingsError {
         path: PathBuf,
         /// Why.
         source: PolarsError,
+    },
+    /// A table that is to be read.
+    #[error(
+        "{}: {problem}. A table of embeddings has the columns row_id and embedding (a list of numbers, as long in all rows)",
+        path.display()
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
     },
     /// safetensors.
     #[error("{}: {problem}", path.display())]

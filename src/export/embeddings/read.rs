@@ -1,6 +1,6 @@
-//! Reading embeddings back. Nothing in a file is believed before it is checked.
+//! Reading embeddings, of this program or another. Nothing in a file is believed before it is checked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::Path;
 
@@ -10,17 +10,63 @@ use super::rows::{self, RowIds, beside, shared};
 use super::{EmbeddingsError, Format, ROWS, RUN, check, stamp};
 use crate::analysis::search::{Gallery, SearchError, Similarity};
 use crate::experiment::EmbeddingTable;
+use crate::experiment::parquet::{self, Bounds};
+use crate::experiment::table::MAX_ROWS;
 use crate::export::pair::{Stamp, row_hash};
 use crate::regular_file;
 
-/// Reads the embeddings of an npy or safetensors file, with the rows' names from `NAME.row_ids.csv` beside it or, for
-/// files of older versions, from the folder's `row_ids.csv`.
+/// Reads embeddings: a Parquet table with the columns `row_id` and `embedding` (lists of numbers), or an npy or safetensors
+/// file with the rows' names from `NAME.row_ids.csv` beside it or, for files of other programs and of older versions, from
+/// the folder's `row_ids.csv`. A table that names no model gets the hash of its numbers instead.
 ///
 /// # Errors
-/// A file that cannot be read or is damaged; half of a pair; files of two runs; numbers that are not finite.
+/// A file that cannot be read or is damaged; half of a pair; files of two runs; a row named twice; numbers that are not
+/// finite.
 pub fn read(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
-    let format = Format::of(path).filter(|format| *format != Format::Parquet);
-    let format = format.ok_or_else(|| EmbeddingsError::Format { path: path.to_owned() })?;
+    let format = Format::of(path).ok_or_else(|| EmbeddingsError::Format { path: path.to_owned() })?;
+    let mut table = if format == Format::Parquet { from_parquet(path)? } else { from_pair(path, format)? };
+    check(&table, path)?;
+    if table.model_hash.is_empty() {
+        table.model_hash = format!("vectors {}", stamp(&table).run_id);
+    }
+    Ok(table)
+}
+
+/// A Parquet file is read whole; beyond so many bytes it is no table of embeddings.
+const MOST: u64 = 2 << 30;
+
+fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
+    let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
+    let wrong = |problem: String| EmbeddingsError::Damaged { path: path.to_owned(), problem };
+    let mut bytes = Vec::new();
+    regular_file::open(path).map_err(io)?.take(MOST + 1).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 > MOST {
+        return Err(wrong(format!("it has more than {} GiB", MOST >> 30)));
+    }
+    let bounds = Bounds { bytes: MOST as usize, rows: MAX_ROWS, columns: 10_000, cells: 1 << 30 };
+    let table = parquet::read(bytes.clone(), &bounds).map_err(|e| wrong(e.to_string()))?;
+    let text = |name: &str| -> Option<Vec<String>> {
+        let column = table.columns.iter().find(|column| column.name() == name)?;
+        let texts = column.as_materialized_series().str().ok()?.iter().map(|text| text.map(str::to_owned));
+        texts.collect()
+    };
+    let row_ids =
+        text("row_id").ok_or_else(|| wrong("it has no column row_id with a text in each row".to_owned()))?;
+    let mut seen = HashSet::new();
+    if let Some(twice) = row_ids.iter().find(|row_id| !seen.insert(row_id.as_str())) {
+        return Err(wrong(format!("it names the row {twice} twice")));
+    }
+    let (values, dim) =
+        parquet::read_vectors(bytes, "embedding", &bounds).map_err(|e| wrong(e.to_string()))?;
+    let models: HashSet<String> = text("model").into_iter().flatten().collect();
+    if models.len() > 1 {
+        return Err(wrong(format!("its rows are of {} models", models.len())));
+    }
+    let model_hash = models.into_iter().next().unwrap_or_default();
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash })
+}
+
+fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsError> {
     let own = beside(path);
     match regular_file::open(path) {
         Ok(_) => {}
@@ -73,7 +119,6 @@ pub fn read(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
             ));
         }
     }
-    check(&table, path)?;
     Ok(table)
 }
 

@@ -1,5 +1,7 @@
 use std::path::{Path, PathBuf};
 
+use rand::RngExt;
+
 use super::*;
 
 /// Names that CSV and spreadsheets make trouble with.
@@ -236,11 +238,73 @@ fn numbers_that_do_not_fit_the_rows_are_not_written() {
         assert!(text.contains("numbers are no 6 vectors"), "{text}");
     }
     assert!(!path.exists());
-    for name in ["a.txt", "a", "a.parquet"] {
+    for name in ["a.txt", "a"] {
         let text = refused(&folder.path().join(name));
-        assert!(text.contains("read from .npy and .safetensors"), "{text}");
+        assert!(text.contains("read from .parquet, .npy and .safetensors"), "{text}");
     }
     assert!(matches!(read(&path), Err(EmbeddingsError::Io { .. })));
     std::fs::create_dir(&path).unwrap();
     assert!(refused(&path).contains("this is a folder"), "{}", refused(&path));
+}
+
+/// A Parquet file of columns.
+fn parquet_file(path: &Path, columns: Vec<polars::prelude::Column>) {
+    let rows = columns[0].len();
+    let mut frame = polars::prelude::DataFrame::new(rows, columns).unwrap();
+    polars::prelude::ParquetWriter::new(std::fs::File::create(path).unwrap()).finish(&mut frame).unwrap();
+}
+
+#[test]
+fn parquet_of_this_program_and_of_others_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write(&table(1.0), &path, Format::Parquet).unwrap();
+    assert_eq!(read(&path).unwrap(), table(1.0));
+    // Lists of doubles, and no model: it is known by its numbers.
+    let lists = |numbers: &[&[f64]]| -> polars::prelude::Column {
+        let lists: Vec<Series> = numbers.iter().map(|list| Series::new("".into(), *list)).collect();
+        Series::new("embedding".into(), lists).into()
+    };
+    let ids = |ids: &[&str]| Series::new("row_id".into(), ids).into_column();
+    parquet_file(&path, vec![ids(&["b", "a"]), lists(&[&[1.0, 2.0], &[3.0, 4.5]])]);
+    let found = read(&path).unwrap();
+    assert_eq!(
+        (found.row_ids, found.dim, found.values),
+        (vec!["b".into(), "a".into()], 2, vec![1.0, 2.0, 3.0, 4.5])
+    );
+    assert!(found.model_hash.starts_with("vectors "));
+    for (columns, said) in [
+        (vec![ids(&["a", "b"]), lists(&[&[1.0, 2.0], &[3.0]])], "of different lengths"),
+        (vec![ids(&["a", "b"]), lists(&[&[], &[]])], "its lists are empty"),
+        (vec![ids(&["a", "a"]), lists(&[&[1.0], &[2.0]])], "names the row a twice"),
+        (vec![ids(&["a"]), lists(&[&[f64::NAN]])], "number 0 of the embedding of a is not finite"),
+        (vec![ids(&["a"])], "column embedding: there is none"),
+        (vec![lists(&[&[1.0]])], "no column row_id"),
+        (vec![ids(&["a"]), ids(&["x"]).with_name("embedding".into())], "holds no lists of numbers"),
+    ] {
+        parquet_file(&path, columns);
+        assert!(refused(&path).contains(said), "{} without {said}", refused(&path));
+    }
+    std::fs::write(&path, b"PAR1 no table PAR1").unwrap();
+    assert!(refused(&path).contains("footer"), "{}", refused(&path));
+}
+
+#[test]
+fn damaged_parquet_of_vectors_is_an_error_or_the_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    write(&table(1.0), &path, Format::Parquet).unwrap();
+    let sound = std::fs::read(&path).unwrap();
+    let mut rng = crate::random::stream(4, &["damaged vectors"]);
+    for _ in 0..400 {
+        let mut bytes = sound.clone();
+        for _ in 0..rng.random_range(1..4) {
+            let at = rng.random_range(0..bytes.len());
+            bytes[at] = rng.random();
+        }
+        std::fs::write(&path, &bytes).unwrap();
+        if let Ok(found) = read(&path) {
+            assert_eq!(found.row_ids.len() * found.dim, found.values.len());
+        }
+    }
 }

@@ -13,6 +13,7 @@ use tiny_skia::{FillRule, LineCap, LineJoin, Paint, Path, PathBuilder, Pixmap, R
 
 use super::lettering::{self, CAPITAL, DESCENT, FAMILY};
 use super::{DPI, encode};
+use crate::export::xml::escape;
 
 type Drawn = Result<(), DrawingErrorKind<io::Error>>;
 
@@ -73,22 +74,6 @@ impl<'a> Vector<'a> {
         let _ = self.body.write_fmt(element);
         self.body.push('\n');
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            // XML 1.0 has no place for control characters.
-            c if c.is_control() => out.push(' '),
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// `fill="#rrggbb"`, with the opacity where there is one.

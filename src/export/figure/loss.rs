@@ -15,10 +15,10 @@ type Of = fn(&EpochRecord) -> f32;
 
 /// The terms and their names.
 const TERMS: [(&str, Of); 4] = [
-    ("classification", |e| e.losses.classification),
-    ("triplet", |e| e.losses.triplet),
-    ("center", |e| e.losses.center),
-    ("video–molecule", |e| e.losses.molecule),
+    ("classification", |e| e.losses.get("classification")),
+    ("triplet", |e| e.losses.get("triplet")),
+    ("center", |e| e.losses.get("center")),
+    ("video–molecule", |e| e.losses.get("molecule")),
 ];
 
 /// Loss terms by epoch, and the validation that chose the weights.
@@ -47,13 +47,13 @@ impl Figure for LossCurves<'_> {
     }
 
     fn caption(&self) -> String {
-        let stages = match (self.border(), self.history.first().map(|epoch| epoch.stage)) {
+        let stages = match (self.border(), self.history.first().map(|epoch| epoch.stage.as_str())) {
             (Some(epochs), _) => {
                 format!(
                     "The first {epochs} epochs learn drugs, the others mechanisms; their heights do not compare."
                 )
             }
-            (None, Some(Stage::Drug)) => "All epochs learn drugs.".to_owned(),
+            (None, Some(stage)) if stage == Stage::Drug.name() => "All epochs learn drugs.".to_owned(),
             (None, _) => "All epochs learn mechanisms of action.".to_owned(),
         };
         let broken =

@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 
 use plotters::prelude::{DrawingBackend, IntoDrawingArea, RGBColor};
 
-use crate::video::edits::write_atomically;
+use crate::atomic_file;
 use backend::{Pixels, Vector};
 use page::{FAINT, px, stroke, words};
 
@@ -148,7 +148,7 @@ pub trait Figure {
 pub fn write(figure: &impl Figure, folder: &Path) -> Result<(), FigureError> {
     for (ending, bytes) in [("svg", svg(figure)?.into_bytes()), ("png", png(figure)?)] {
         let path = folder.join(format!("{}.{ending}", figure.name()));
-        write_atomically(&path, &bytes).map_err(|source| FigureError::Io { path, source })?;
+        atomic_file::write(&path, &bytes).map_err(|source| FigureError::Io { path, source })?;
     }
     Ok(())
 }

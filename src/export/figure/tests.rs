@@ -6,9 +6,9 @@ use super::testing::{LONG, seen};
 use super::*;
 use crate::analysis::evaluate::Confusion;
 use crate::chem::{Molecule, Style, depict};
+use crate::learn::objective::Terms;
 use crate::learn::progress::EpochRecord;
 use crate::learn::sampler::Stage;
-use crate::learn::trainer::Terms;
 use crate::random::{normal, stream};
 
 fn origin() -> Origin {
@@ -21,15 +21,14 @@ fn origin() -> Origin {
 
 fn history() -> Vec<EpochRecord> {
     let epoch = |i: usize| {
-        let stage = if i <= 12 { Stage::Drug } else { Stage::Moa };
+        let stage = if i <= 12 { Stage::Drug } else { Stage::Moa }.name().to_owned();
         let fall = if i <= 12 { 4.0 / i as f32 } else { 3.0 / (i - 12) as f32 };
-        let losses = Terms {
-            classification: fall + 0.6,
-            triplet: if i == 5 { f32::NAN } else { 0.3 * fall },
-            center: 0.05,
-            molecule: fall + 1.5,
-            ..Terms::default()
-        };
+        let losses = Terms::of(&[
+            ("classification", fall + 0.6),
+            ("triplet", if i == 5 { f32::NAN } else { 0.3 * fall }),
+            ("center", 0.05),
+            ("molecule", fall + 1.5),
+        ]);
         EpochRecord { stage, epoch: i, step: i, losses, rate: 1e-3, validation: None }
     };
     (1..=30).map(epoch).collect()

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 
 use super::tables::Source;
-use crate::analysis::answers::{Subject, Subjects};
+use crate::analysis::answers::Subjects;
+use crate::analysis::items::Item;
 
 /// Why a row has no answer, where nobody knows better: the window shows the table as it is now.
 const LATER: &str = "not encoded: the row came after the model was run; encode the videos again";
 
 /// A line of the videos' table.
 pub(super) struct Video<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a Item,
     /// Among the subjects; `None` for a video that could not be encoded.
     pub place: Option<usize>,
     /// Why it could not; empty for one that was.

@@ -7,7 +7,7 @@ use polars::prelude::DataFrame;
 use serde::Serialize;
 
 use super::Tables;
-use super::tables::{Source, in_training, verdict};
+use super::tables::{Source, verdict};
 use crate::analysis::answers::{Answers, Calibration, Level, Rate, Verdict};
 
 /// How many treatments are active and what was called, and how far that can be trusted.
@@ -31,8 +31,8 @@ pub struct Summary {
     pub library: Option<String>,
     /// Compounds that answer.
     pub answering_compounds: usize,
-    /// Those among them that the model was trained with: what is measured on them flatters it.
-    pub answering_compounds_in_training: usize,
+    /// Those among them that the model was trained with: what is measured on them flatters it. `None` where nobody knows.
+    pub answering_compounds_in_training: Option<usize>,
     /// Active treatments of a known mechanism whose compound the model was trained with: how many have it as nearest.
     pub known_in_training: Hits,
     /// The same of compounds that are new to the model: the honest figure.
@@ -148,7 +148,7 @@ impl Summary {
         let subjects = library.subjects();
         let answering: BTreeSet<usize> =
             library.answering().iter().map(|&treatment| subjects.treatments[treatment].compound).collect();
-        let trained = in_training(&subjects.compounds, source.training);
+        let trained = source.trained(&subjects.compounds);
         let mut notes = answers.notes().to_vec();
         notes.extend(library.notes().iter().filter(|note| !answers.notes().contains(note)).cloned());
         Self {
@@ -160,10 +160,8 @@ impl Summary {
             calls: count("call"),
             predicted_moas: count("predicted_moa"),
             answering_compounds: answering.len(),
-            answering_compounds_in_training: answering
-                .into_iter()
-                .filter(|&compound| trained[compound])
-                .count(),
+            answering_compounds_in_training: trained
+                .map(|trained| answering.iter().filter(|&&compound| trained[compound]).count()),
             known_in_training: Hits::of(&tables.treatments, true),
             known_new: Hits::of(&tables.treatments, false),
             library: (!answers.is_itself()).then(|| library.origin().name.clone()),
@@ -230,14 +228,19 @@ impl Summary {
                     ),
                 );
             }
-            if self.answering_compounds_in_training > 0 && trust.accuracy.is_some() {
-                line(
-                    "mind",
-                    format!(
-                        "the model was trained with {} of the {} compounds that answer",
-                        self.answering_compounds_in_training, self.answering_compounds
-                    ),
-                );
+            let all = self.answering_compounds;
+            match self.answering_compounds_in_training.filter(|_| trust.accuracy.is_some()) {
+                Some(0) => {}
+                Some(n) => {
+                    line(
+                        "mind",
+                        format!("the model was trained with {n} of the {all} compounds that answer"),
+                    );
+                }
+                None if trust.accuracy.is_some() => {
+                    line("mind", "nobody knows which compounds these vectors were trained with".to_owned());
+                }
+                None => {}
             }
             if self.known_new.of > 0 {
                 line(

@@ -11,7 +11,7 @@ use super::{PredictionsError, Tables};
 use crate::analysis::answers::{Answer, Answers, Call, Exclude, Query, Subjects, Verdict};
 use crate::analysis::items::{Compound, plain};
 use crate::experiment::Experiment;
-use crate::learn::predict::{Classified, ranked};
+use crate::learn::pipeline::{Classified, Embedded, ranked};
 use crate::model::card::DrugClass;
 use crate::progress::Progress;
 
@@ -45,12 +45,32 @@ pub struct Source<'a> {
     pub warnings: &'a [(String, String)],
     /// Row names of videos that could not be encoded, and why: they are flagged, never called.
     pub problems: &'a [(String, String)],
-    /// Drugs that the model was trained with; what it says of them is no test of it.
-    pub training: &'a [DrugClass],
+    /// Drugs that the model was trained with; what it says of them is no test of it. `None` where nobody knows.
+    pub training: Option<&'a [DrugClass]>,
     /// Fingerprint of the data; empty where unknown.
     pub fingerprint: &'a str,
     /// True if model or videos are simulated, as far as the answers do not know.
     pub simulated: bool,
+}
+
+impl<'a> Source<'a> {
+    /// Of rows that were encoded.
+    pub fn of(embedded: &'a Embedded) -> Self {
+        Self {
+            experiment: &embedded.experiment,
+            classified: embedded.classified.as_ref(),
+            warnings: &embedded.encoded.warnings,
+            problems: &embedded.encoded.problems,
+            training: embedded.about.trained_with.as_deref(),
+            fingerprint: &embedded.fingerprint,
+            simulated: embedded.simulated,
+        }
+    }
+
+    /// Which compounds are among the training drugs; `None` where nobody knows.
+    pub(super) fn trained(&self, compounds: &[Compound]) -> Option<Vec<bool>> {
+        Some(in_training(compounds, self.training?))
+    }
 }
 
 /// Asks about every video and every compound × dose, each with its own compound left out, and makes both tables. Videos
@@ -103,8 +123,8 @@ fn by_video(
     for (i, name) in ["n_videos", "n_wells", "n_replicates"].into_iter().enumerate() {
         grid.count(&format!("treatment_{name}"), |line| Some(counts[treatment(line)?][i]));
     }
-    let trained = in_training(&subjects.compounds, source.training);
-    grid.flag("compound_in_training", |line| Some(trained[subject(line).compound?]));
+    let trained = source.trained(&subjects.compounds);
+    grid.flag("compound_in_training", |line| Some(trained.as_ref()?[subject(line).compound?]));
     let answered: Vec<Option<&Answer>> = lines.iter().map(|line| found[line.place?].as_ref()).collect();
     columns(&mut grid, answers, &answered);
     let word = Classifier::of(source, subjects);
@@ -147,8 +167,8 @@ fn by_treatment(
     for (i, name) in ["n_videos", "n_wells", "n_replicates"].into_iter().enumerate() {
         grid.count(name, |line| Some(counts[line][i]));
     }
-    let trained = in_training(&subjects.compounds, source.training);
-    grid.flag("compound_in_training", |line| Some(trained[lines[line].compound]));
+    let trained = source.trained(&subjects.compounds);
+    grid.flag("compound_in_training", |line| Some(trained.as_ref()?[lines[line].compound]));
     let answered: Vec<Option<&Answer>> = lines.iter().map(|line| found[line.place?].as_ref()).collect();
     columns(&mut grid, answers, &answered);
     Classifier::of(source, subjects).columns(&mut grid, |line| videos(line).to_vec());

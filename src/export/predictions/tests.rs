@@ -14,7 +14,7 @@ use super::*;
 use crate::analysis::answers::{Answers, Call, Exclude, Level, Options, Origin, Query, Subjects, Verdict};
 use crate::experiment::formula::restore;
 use crate::experiment::{EmbeddingTable, Experiment, Table};
-use crate::learn::predict::Classified;
+use crate::learn::pipeline::Classified;
 use crate::model::card::DrugClass;
 use crate::progress::Progress;
 use crate::random::{normal, stream};
@@ -114,7 +114,7 @@ fn both(experiment: &Experiment, embeddings: &EmbeddingTable) -> (Answers, Table
         classified: Some(&classified),
         warnings: &warnings,
         problems: &[],
-        training: &training(),
+        training: Some(&training()),
         fingerprint: "f00d",
         simulated: false,
     };
@@ -333,7 +333,7 @@ fn rows_say_what_the_answers_say_and_call_no_mechanism_of_what_is_like_dmso() {
     assert_eq!((seen.text(0, "scale_warning"), seen.text(1, "scale_warning")), ("half the pixel size", ""));
 
     assert_eq!((summary.videos, summary.treatments, summary.simulated), (408, 32, true));
-    assert_eq!(summary.answering_compounds_in_training, 1);
+    assert_eq!(summary.answering_compounds_in_training, Some(1));
     let treatments = Seen::of(&tables.treatments);
     let active = (0..32).filter(|&i| treatments.text(i, "activity_call") == "active");
     let (mut right, mut of) = ([0, 0], [0, 0]);
@@ -367,7 +367,7 @@ fn what_is_undecided_is_left_empty_with_a_note() {
         classified: None,
         warnings: &[],
         problems: &[],
-        training: &[],
+        training: None,
         fingerprint: "",
         simulated: false,
     };
@@ -385,6 +385,7 @@ fn what_is_undecided_is_left_empty_with_a_note() {
             "novelty_call",
             "classifier_moa",
             "data_fingerprint",
+            "compound_in_training",
             "moa",
         ] {
             assert_eq!(seen.text(place, column), "", "{column}");
@@ -401,6 +402,7 @@ fn what_is_undecided_is_left_empty_with_a_note() {
     assert_eq!(summary.undecided.values().sum::<usize>(), 32);
     assert!(summary.text().contains("undecided, 32 ×: There is no DMSO"), "{}", summary.text());
     assert_eq!(summary.calibration["treatment"].ece, None);
+    assert_eq!(summary.answering_compounds_in_training, None, "nobody knows");
     assert!(summary.text().contains("No probabilities"), "{}", summary.text());
 }
 
@@ -413,7 +415,7 @@ fn a_cancelled_table_stops() {
         classified: None,
         warnings: &[],
         problems: &[],
-        training: &[],
+        training: Some(&[]),
         fingerprint: "",
         simulated: true,
     };

@@ -60,7 +60,7 @@ fn half_as_large_pixels_are_averaged_two_by_two() {
         Clip::read(&recording(FIVE, Some(0.2), Some(times), &[]), Calibration::default(), &spec(5, 16))
             .unwrap();
     assert_eq!(clip.shape, [1, 5, 4, 4]);
-    assert_eq!(clip.mismatch, Mismatch { scale: Some(0.5), interval: Some(1.0) });
+    assert_eq!(clip.mismatch, Mismatch { scale: Some(0.5), interval: Some(1.0), still: None });
     assert_eq!(clip.mismatch.warning(), None);
     let frame: Vec<f32> = clip.frame(0, 2).collect();
     // Pixels (0, 0), (0, 1), (1, 0), (1, 1) of frame 2: 2000 + the mean of 0, 1, 10, 11.
@@ -80,10 +80,38 @@ fn a_large_field_is_cropped_in_its_middle() {
 }
 
 #[test]
-fn three_frames_are_refused_and_a_wrong_pixel_size_too() {
-    let short = recording(Shape { t: 3, ..FIVE }, None, None, &[]);
-    let text = Clip::read(&short, Calibration::default(), &spec(4, 16)).unwrap_err().to_string();
-    assert!(text.contains("3 frames"), "{text}");
+fn an_image_is_a_clip_of_one_frame_and_fills_a_longer_one() {
+    let image = recording(Shape { t: 1, ..FIVE }, Some(0.4), None, &[]);
+    let one = Clip::read(&image, Calibration::default(), &spec(1, 16)).unwrap();
+    assert_eq!((one.shape, one.mismatch.warning()), ([1, 1, 8, 8], None));
+    let four = Clip::read(&image, Calibration::default(), &spec(4, 16)).unwrap();
+    assert_eq!(four.shape, [1, 4, 8, 8]);
+    for frame in 0..4 {
+        assert!(four.frame(0, frame).eq(one.frame(0, 0)), "frame {frame}");
+    }
+    let text = four.mismatch.warning().unwrap();
+    assert!(text.starts_with("one frame: the model was trained on 4 frames"), "{text}");
+    assert!(!text.contains("interval"), "{text}");
+    // A model of one frame asks a movie for its middle, and for no interval.
+    let movie =
+        Clip::read(&recording(FIVE, Some(0.4), None, &[]), Calibration::default(), &spec(1, 16)).unwrap();
+    assert_eq!((movie.frame(0, 0).next(), movie.mismatch.warning()), (Some(2000.0), None));
+    // Two frames are a movie, however short.
+    let short = recording(Shape { t: 2, ..FIVE }, Some(0.4), Some(vec![0.0, 5.0]), &[]);
+    let clip = Clip::read(&short, Calibration::default(), &spec(4, 16)).unwrap();
+    let first: Vec<f32> = (0..4).filter_map(|frame| clip.frame(0, frame).next()).collect();
+    assert_eq!(
+        (first.iter().map(|value| value.round()).collect::<Vec<_>>(), clip.mismatch.still),
+        (vec![0.0, 0.0, 1000.0, 1000.0], None)
+    );
+}
+
+#[test]
+fn no_frame_is_refused_and_a_wrong_pixel_size_too() {
+    let none =
+        Clip::read_frames(&recording(FIVE, None, None, &[]), &[], Calibration::default(), &spec(4, 16));
+    let text = none.unwrap_err().to_string();
+    assert!(text.contains("no frame of it"), "{text}");
     let row = Calibration { pixel_size_um: Some(1e9), interval_s: None };
     let wrong = Clip::read(&recording(FIVE, None, None, &[]), row, &spec(4, 16));
     assert!(matches!(wrong, Err(ClipError::Scale { .. })));

@@ -22,13 +22,15 @@ use burn::module::Module;
 use burn::nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
 
 use crate::model::cost::Layer;
 
 /// Sizes of a [`Light`] encoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LightConfig {
-    /// Frames, rows and columns of a tubelet.
+    /// Frames, rows and columns of a tubelet; one frame where recordings are images.
     pub tubelet: [usize; 3],
     /// Features of the first stage; each later stage has twice as many.
     pub dim: usize,
@@ -37,6 +39,31 @@ pub struct LightConfig {
 }
 
 impl LightConfig {
+    /// The usual sizes for recordings of so many frames: tubelets of four frames, or of all where there are fewer.
+    pub fn usual(frames: usize) -> Self {
+        Self { tubelet: [frames.clamp(1, 4), 4, 4], dim: 48, depths: vec![1, 2, 2] }
+    }
+
+    /// What cannot be built for videos of `frames` frames of `size` × `size` pixels, as a whole sentence.
+    pub fn check(&self, frames: usize, size: usize) -> Result<(), String> {
+        let Self { tubelet: [t, h, w], dim, depths } = self;
+        if !(8..=2048).contains(dim) || dim % 8 != 0 {
+            return Err(format!("dim {dim} is not a multiple of 8 between 8 and 2048. Use 64."));
+        }
+        if depths.is_empty() || depths.len() > 4 || depths.iter().any(|depth| *depth > 64) {
+            return Err("depths: one to four stages of at most 64 blocks. Use [2, 2].".to_owned());
+        }
+        // Each later stage halves rows and columns.
+        let least = 1_usize << (depths.len() - 1);
+        let tokens = |length: usize, of: usize| length.checked_div(of).unwrap_or(0);
+        if tokens(frames, *t) == 0 || tokens(size, *h) < least || tokens(size, *w) < least {
+            return Err(format!(
+                "tubelets of {t} × {h} × {w} leave no tokens in {frames} frames of {size} px. Use smaller ones."
+            ));
+        }
+        Ok(())
+    }
+
     /// Length of the feature vector: mean and deviation of every stage.
     pub fn features(&self) -> usize {
         (0..self.depths.len()).map(|stage| 2 * (self.dim << stage)).sum()

@@ -1,11 +1,14 @@
 //! The registry of encoders. An encoder maps `[batch, channel, time, height, width]` to `[batch, features]`.
 //!
 //! Images are videos of one frame; profiles have one value per channel. Training knows this interface alone: an
-//! encoder joins by an [`EncoderConfig`], a [`VideoEncoder`] and a line in [`ENCODERS`].
+//! encoder joins by an [`EncoderConfig`], a [`VideoEncoder`] and a line in [`ENCODERS`]. Each says itself which of its sizes
+//! can be built, what its layers are and how many features it has.
 
 mod kernel;
 pub mod light;
 pub mod resnet3d;
+#[cfg(test)]
+mod tests;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -32,14 +35,7 @@ pub enum EncoderConfig {
         width: usize,
     },
     /// Tubelets and shifted pixel-wise layers: matrix products alone, for laptops.
-    Light {
-        /// Frames and pixels (time, height, width) of a tubelet.
-        tubelet: [usize; 3],
-        /// Features of the first stage.
-        dim: usize,
-        /// Blocks of each stage.
-        depths: Vec<usize>,
-    },
+    Light(LightConfig),
 }
 
 /// An encoder that can be chosen.
@@ -53,8 +49,8 @@ pub struct Entry {
     pub about: &'static str,
     /// Pixels on a side and µm per pixel that it is meant for.
     pub input: (usize, f64),
-    /// Its usual sizes.
-    pub config: fn() -> EncoderConfig,
+    /// Its usual sizes for recordings of so many frames.
+    pub usual: fn(usize) -> EncoderConfig,
 }
 
 /// All encoders, the lightest first.
@@ -64,23 +60,30 @@ pub const ENCODERS: [Entry; 3] = [
         title: "Light",
         about: "Matrix products alone; trains on a small screen in minutes on a laptop",
         input: (64, 0.4),
-        config: || EncoderConfig::Light { tubelet: [4, 4, 4], dim: 48, depths: vec![1, 2, 2] },
+        usual: |frames| EncoderConfig::Light(LightConfig::usual(frames)),
     },
     Entry {
         name: "resnet3d-18",
         title: "3D ResNet-18",
         about: "MitoReID's small variant; for a GPU, or an evening on the processor",
         input: (112, 0.2),
-        config: || EncoderConfig::Resnet3d18 { width: 64 },
+        usual: |_| EncoderConfig::Resnet3d18 { width: resnet3d::WIDTH },
     },
     Entry {
         name: "resnet3d-50",
         title: "3D ResNet-50",
         about: "MitoReID's encoder; for a GPU",
         input: (112, 0.2),
-        config: || EncoderConfig::Resnet3d50 { width: 64 },
+        usual: |_| EncoderConfig::Resnet3d50 { width: resnet3d::WIDTH },
     },
 ];
+
+impl Entry {
+    /// An encoder by its name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ENCODERS.iter().find(|entry| entry.name == name)
+    }
+}
 
 impl EncoderConfig {
     /// Its name in the registry.
@@ -88,57 +91,29 @@ impl EncoderConfig {
         match self {
             Self::Resnet3d50 { .. } => "resnet3d-50",
             Self::Resnet3d18 { .. } => "resnet3d-18",
-            Self::Light { .. } => "light",
+            Self::Light(_) => "light",
         }
     }
 
     /// Its entry in the registry.
     pub fn entry(&self) -> &'static Entry {
-        ENCODERS.iter().find(|entry| entry.name == self.name()).unwrap_or(&ENCODERS[0])
+        Entry::named(self.name()).unwrap_or(&ENCODERS[0])
     }
 
-    /// The usual sizes of an encoder by its name.
-    pub fn named(name: &str) -> Option<Self> {
-        ENCODERS.iter().find(|entry| entry.name == name).map(|entry| (entry.config)())
+    /// The usual sizes of an encoder by its name, for recordings of so many frames.
+    pub fn named(name: &str, frames: usize) -> Option<Self> {
+        Entry::named(name).map(|entry| (entry.usual)(frames))
     }
 
-    /// What cannot be built, as a whole sentence.
+    /// What cannot be built for videos of `frames` frames of `size` × `size` pixels, as a whole sentence.
     pub fn check(&self, frames: usize, size: usize) -> Result<(), String> {
-        if frames < 4 {
-            return Err(format!("{frames} frames: at least 4 are needed. Set frames to 4 or more."));
+        if frames == 0 {
+            return Err("0 frames: at least one is needed. Set frames to 1 for images.".to_owned());
         }
         match self {
-            Self::Resnet3d50 { width } | Self::Resnet3d18 { width } => {
-                if !(1..=512).contains(width) {
-                    return Err(format!("width {width} is not between 1 and 512. Use 64."));
-                }
-                if size < 16 {
-                    return Err(format!("size {size}: 3D ResNets need at least 16 px."));
-                }
-            }
-            Self::Light { tubelet, dim, depths } => {
-                if !(8..=2048).contains(dim) || dim % 8 != 0 {
-                    return Err(format!("dim {dim} is not a multiple of 8 between 8 and 2048. Use 64."));
-                }
-                if depths.is_empty() || depths.len() > 4 || depths.iter().any(|depth| *depth > 64) {
-                    return Err("depths: one to four stages of at most 64 blocks. Use [2, 2].".to_owned());
-                }
-                let least = 1_usize << (depths.len() - 1);
-                let [t, h, w] = *tubelet;
-                if t == 0
-                    || h == 0
-                    || w == 0
-                    || frames < t
-                    || size / h.max(1) < least
-                    || size / w.max(1) < least
-                {
-                    return Err(format!(
-                        "tubelets of {t} × {h} × {w} leave no tokens in {frames} frames of {size} px. Use smaller ones."
-                    ));
-                }
-            }
+            Self::Resnet3d50 { width } | Self::Resnet3d18 { width } => resnet3d::check(*width, size),
+            Self::Light(config) => config.check(frames, size),
         }
-        Ok(())
     }
 
     /// Layers with their cost for one video of `[channels, frames, size, size]`.
@@ -146,12 +121,16 @@ impl EncoderConfig {
         match self {
             Self::Resnet3d50 { width } => resnet3d::layers(Depth::Fifty, *width, channels, frames, size),
             Self::Resnet3d18 { width } => resnet3d::layers(Depth::Eighteen, *width, channels, frames, size),
-            Self::Light { tubelet, dim, depths } => light::layers(
-                &LightConfig { tubelet: *tubelet, dim: *dim, depths: depths.clone() },
-                channels,
-                frames,
-                size,
-            ),
+            Self::Light(config) => light::layers(config, channels, frames, size),
+        }
+    }
+
+    /// Length of the feature vector.
+    pub fn features(&self) -> usize {
+        match self {
+            Self::Resnet3d50 { width } => Depth::Fifty.features(*width),
+            Self::Resnet3d18 { width } => Depth::Eighteen.features(*width),
+            Self::Light(config) => config.features(),
         }
     }
 }
@@ -176,11 +155,7 @@ impl VideoEncoder {
             EncoderConfig::Resnet3d18 { width } => {
                 Self::ResNet(ResNet3d::new(Depth::Eighteen, *width, channels, device))
             }
-            EncoderConfig::Light { tubelet, dim, depths } => Self::Light(Light::new(
-                &LightConfig { tubelet: *tubelet, dim: *dim, depths: depths.clone() },
-                channels,
-                device,
-            )),
+            EncoderConfig::Light(config) => Self::Light(Light::new(config, channels, device)),
         }
     }
 
@@ -189,19 +164,6 @@ impl VideoEncoder {
         match self {
             Self::ResNet(net) => net.forward(video),
             Self::Light(net) => net.forward(video),
-        }
-    }
-}
-
-impl EncoderConfig {
-    /// Length of the feature vector.
-    pub fn features(&self) -> usize {
-        match self {
-            Self::Resnet3d50 { width } => Depth::Fifty.features(*width),
-            Self::Resnet3d18 { width } => Depth::Eighteen.features(*width),
-            Self::Light { tubelet, dim, depths } => {
-                LightConfig { tubelet: *tubelet, dim: *dim, depths: depths.clone() }.features()
-            }
         }
     }
 }

@@ -44,6 +44,20 @@ use burn::tensor::{Device, Tensor, s};
 use crate::model::cost::Layer;
 use fused::Behind;
 
+/// Channels of the first layer in the paper.
+pub const WIDTH: usize = 64;
+
+/// What cannot be built for pictures of `size` × `size` pixels, as a whole sentence. Any number of frames will do.
+pub fn check(width: usize, size: usize) -> Result<(), String> {
+    if !(1..=512).contains(&width) {
+        return Err(format!("width {width} is not between 1 and 512. Use {WIDTH}."));
+    }
+    if size < 16 {
+        return Err(format!("size {size}: 3D ResNets need at least 16 px."));
+    }
+    Ok(())
+}
+
 /// How deep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
@@ -240,7 +254,8 @@ impl ResNet3d {
 
     /// Features `[batch, features]` of videos `[batch, channels, time, height, width]`.
     ///
-    /// Any time, height and width will do; from 4 frames and 16 pixels on, features are means over more than padding.
+    /// Any time, height and width will do, also an image of one frame: all kernels are padded, so that something is left.
+    /// From 4 frames and 16 pixels on, features are means over more than padding.
     pub fn forward(&self, videos: Tensor<5>) -> Tensor<2> {
         let mut x = unit(&self.conv1, &self.bn1, videos, Behind::Pool);
         for block in [&self.layer1, &self.layer2, &self.layer3, &self.layer4].into_iter().flatten() {

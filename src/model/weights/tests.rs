@@ -209,6 +209,19 @@ fn values_that_are_no_finite_numbers_are_neither_loaded_nor_saved() {
 }
 
 #[test]
+fn where_the_card_cannot_be_written_the_weights_stay() {
+    let (folder, card, _) = saved();
+    let before = fs::read(folder.path().join(WEIGHTS)).unwrap();
+    fs::remove_file(folder.path().join(CARD)).unwrap();
+    // No file takes the place of a folder.
+    fs::create_dir(folder.path().join(CARD)).unwrap();
+    let error = save(folder.path(), &Small::new(3, &Device::flex()), &card).unwrap_err();
+    assert!(matches!(&error, WeightsError::Io { path, .. } if path.ends_with(CARD)), "{error}");
+    assert!(fs::read(folder.path().join(WEIGHTS)).unwrap() == before, "weights without their card");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2, "nothing is left behind");
+}
+
+#[test]
 fn other_floating_point_types_load_and_whole_numbers_do_not() {
     let convert = |dtype, number: fn(f32) -> Vec<u8>| {
         let (folder, _, expected) = saved();

@@ -6,13 +6,11 @@
 mod layout;
 mod names;
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lru::LruCache;
-
 use super::{Limits, Reader};
+use crate::cache::Bounded;
 use crate::video::{Plane, Series, VideoError};
 use layout::{Layout, plan};
 
@@ -38,7 +36,7 @@ pub fn open(path: &Path, limits: Limits) -> Result<Box<dyn Reader>, VideoError> 
         files: listing.frames.iter().map(|(file, ..)| file.clone()).collect(),
         series: Vec::new(),
         layouts: Vec::new(),
-        open: Mutex::new(LruCache::new(NonZeroUsize::MIN.saturating_add(OPEN_FILES - 1))),
+        open: Mutex::new(Bounded::new(OPEN_FILES)),
     };
     let stems: Vec<(String, u8)> =
         listing.frames.iter().map(|(_, stem, kind)| (stem.clone(), *kind as u8)).collect();
@@ -77,7 +75,7 @@ struct Folder {
     files: Vec<PathBuf>,
     series: Vec<Series>,
     layouts: Vec<Layout>,
-    open: Mutex<LruCache<usize, Arc<dyn Reader>>>,
+    open: Mutex<Bounded<usize, Arc<dyn Reader>>>,
 }
 
 impl Folder {
@@ -89,7 +87,7 @@ impl Folder {
         // Opened outside the lock, so that threads read different frames at the same time.
         let reader: Arc<dyn Reader> =
             Arc::from(super::open(&self.path.join(&self.files[file]), self.limits)?);
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).put(file, Arc::clone(&reader));
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(file, Arc::clone(&reader), 1);
         Ok(reader)
     }
 

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::*;
-use crate::analysis::items::{Compound, plain};
+use crate::analysis::items::{Compound, Item, plain};
 use crate::progress::Progress;
 use crate::random::{normal, stream};
 
@@ -72,7 +72,7 @@ impl Plan {
                     let scale = if i < 2 { 4.0 } else { 1.0 };
                     (shift[i] + effect[i] + scale * (of_well[i] + noise[i])) as f32
                 }));
-                subjects.push(Subject {
+                subjects.push(Item {
                     row: subjects.len(),
                     row_id: format!("{place} {video}"),
                     compound: Some(compound),
@@ -83,6 +83,7 @@ impl Plan {
                     control: compound == 0,
                     moas: moas.clone(),
                     simulated: true,
+                    ..Item::default()
                 });
             }
         };

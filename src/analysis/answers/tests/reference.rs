@@ -12,7 +12,7 @@ use super::super::mechanism::Near;
 use super::super::*;
 use super::origin;
 use crate::analysis::evaluate::normalise;
-use crate::analysis::items::Compound;
+use crate::analysis::items::{Compound, Item};
 use crate::progress::Progress;
 use crate::random::{normal, stream};
 
@@ -96,13 +96,13 @@ fn centring_and_whitening_are_those_of_numpy() {
     let text = include_str!("../../../../tests/fixtures/answers/whitening.json");
     let case: WhiteningCase = serde_json::from_str(text).unwrap();
     let subjects =
-        case.treatment.iter().zip(&case.replicate).enumerate().map(|(row, (&of, &replicate))| Subject {
+        case.treatment.iter().zip(&case.replicate).enumerate().map(|(row, (&of, &replicate))| Item {
             row,
             row_id: row.to_string(),
             compound: Some((of + 1) as usize),
             replicate,
             control: of < 0,
-            ..Subject::default()
+            ..Item::default()
         });
     let compounds = vec![Compound::default(); 9];
     let replicates = vec!["1".to_owned(), "2".to_owned()];

@@ -6,6 +6,7 @@ use polars::prelude::df;
 
 use super::super::*;
 use super::{DIM, Plan, by, itself, origin, quick};
+use crate::analysis::items::Item;
 use crate::experiment::{EmbeddingTable, Experiment, Table};
 use crate::progress::Progress;
 
@@ -268,7 +269,7 @@ fn a_compound_without_an_encoded_video_is_not_called() {
 fn without_wells_a_replicate_is_a_repetition_and_controls_are_dealt_out() {
     let (subjects, _) = Plan { idle: 0, ..Plan::default() }.draw();
     let blank = |keep: bool| {
-        let strip = |subject: &Subject| Subject {
+        let strip = |subject: &Item| Item {
             well: String::new(),
             plate: String::new(),
             replicate: if keep { subject.replicate } else { 0 },

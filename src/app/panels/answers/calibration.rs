@@ -24,10 +24,14 @@ pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
         ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
     }
     let (all, trained) = encoded.trained();
-    if trained > 0 {
-        let text = format!(
+    let mind = match trained {
+        Some(0) => None,
+        Some(trained) => Some(format!(
             "The model was trained with {trained} of these {all} compounds. What it says of a new one is less sure than this."
-        );
+        )),
+        None => Some("Nobody knows which compounds these vectors were trained with.".to_owned()),
+    };
+    if let Some(text) = mind {
         ui.label(RichText::new(text).color(ui.visuals().warn_fg_color));
     }
     for note in &calibration.notes {

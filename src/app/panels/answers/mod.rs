@@ -37,13 +37,17 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
         model::show(ui, state, screen, out);
         let Some(encoded) = state.answers.of(screen) else { return };
-        region::show(ui, state, encoded, out);
+        if encoded.encoder.regions().is_some() {
+            region::show(ui, state, encoded, out);
+        }
         question(ui, state, screen, encoded, out);
         ui.add_space(6.0);
         ui.separator();
-        CollapsingHeader::new("Ask by structure").id_salt("ask by structure").show(ui, |ui| {
-            structure::show(ui, state, screen, encoded, out);
-        });
+        if encoded.encoder.molecules().is_some() {
+            CollapsingHeader::new("Ask by structure").id_salt("ask by structure").show(ui, |ui| {
+                structure::show(ui, state, screen, encoded, out);
+            });
+        }
         CollapsingHeader::new("How far to trust this").id_salt("trust").show(ui, |ui| {
             calibration::show(ui, encoded, state.answers.options.level);
         });
@@ -87,7 +91,7 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
     };
     ui.label(RichText::new(title(screen, row, asked.level)).strong().size(15.0));
     if encoded.subject(row).is_none() {
-        match not_called(&encoded.problems, screen.table().row_id(row as usize)) {
+        match not_called(&encoded.embedded.encoded.problems, screen.table().row_id(row as usize)) {
             Some(why) => ui.colored_label(ui.visuals().warn_fg_color, why),
             None => ui.weak(
                 "This video was not encoded: it was excluded, or came later. Update the answers above.",

@@ -1,33 +1,34 @@
-//! Which model answers, on which videos, and who is in the gallery.
+//! What encodes, which rows, and who is in the gallery.
 
 use eframe::egui::{Button, ComboBox, RichText, Ui};
 
 use super::SMALL;
 use super::send;
-use crate::app::answers::AnswerCommand;
 use crate::app::answers::models::{choices, chosen, name};
+use crate::app::answers::{AnswerCommand, Source};
 use crate::app::command::Command;
 use crate::app::jobs::Choice;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
-use crate::app::training::kept::Start;
 use crate::app::widgets::named;
 
 /// Shows model, gallery and what can be exported.
 pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
-    let now = chosen(state);
+    let now = chosen(&state.answers, &state.training, screen);
     let encoded = state.answers.of(screen);
     ui.horizontal_wrapped(|ui| {
         let combo = ComboBox::from_id_salt("model").selected_text(name(&now)).width(190.0).show_ui(ui, |ui| {
-            for choice in choices(state) {
+            for choice in choices(&state.answers, &state.training, screen) {
                 if ui.selectable_label(choice == now, name(&choice)).clicked() {
-                    send(out, AnswerCommand::Model(choice));
+                    send(out, AnswerCommand::Source(choice));
                 }
             }
-            if ui.button("Another folder…").clicked() {
+            ui.separator();
+            if ui.button("Another folder…").on_hover_text("The folder of a model").clicked() {
                 out.send(Command::Choose(Choice::AnswerModel));
                 ui.close();
             }
+            super::super::menu::entry(ui, &Command::AddEmbedding, true, out);
         });
         named(combo.response, "Model");
         if state.answers.job.is_some() {
@@ -37,7 +38,7 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
         }
         let count = screen.table().len() - screen.excluded();
         match encoded {
-            Some(encoded) if encoded.start == now => {
+            Some(encoded) if encoded.source == now => {
                 if !encoded.is_current(screen) {
                     let tip = "The table was changed since: labels and exclusions are read again, no video is encoded twice";
                     if ui.button("Update answers").on_hover_text(tip).clicked() {
@@ -46,8 +47,15 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
                 }
             }
             _ => {
-                let tip = "The model looks at every video once; then each question is answered at once";
-                let button = Button::new(RichText::new(format!("Encode {count} videos")).strong());
+                let (text, tip) = if matches!(now, Source::Embedding(_)) {
+                    (format!("Use {count} rows"), "The vectors are there already; nothing is encoded")
+                } else {
+                    (
+                        format!("Encode {count} videos"),
+                        "The model looks at every video once; then each question is answered at once",
+                    )
+                };
+                let button = Button::new(RichText::new(text).strong());
                 if ui.add_enabled(count > 0, button).on_hover_text(tip).clicked() {
                     send(out, AnswerCommand::Encode);
                 }
@@ -57,9 +65,13 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
     if let Some(why) = &state.answers.failed {
         ui.colored_label(ui.visuals().error_fg_color, why);
     }
-    if matches!(now, Start::Shipped) {
+    if now == Source::Shipped {
         let text = "Trained on simulated cells only: what it says of real cells is no evidence. Train a model on your own screen (Model › Train a model…).";
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
+    }
+    if matches!(now, Source::Embedding(_)) {
+        let text = "Vectors that the experiment keeps, of another program or of a model that is not at hand: they answer as a model's do. Rectangles and structures need the model itself.";
+        ui.label(RichText::new(text).size(SMALL));
     }
     let Some(encoded) = encoded else {
         ui.add_space(6.0);
@@ -67,7 +79,7 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
         return;
     };
     ui.horizontal_wrapped(|ui| {
-        let text = format!("{} videos in {:.1} s", encoded.rows.len(), encoded.seconds);
+        let text = format!("{} videos in {:.1} s", encoded.rows(), encoded.seconds);
         ui.weak(RichText::new(text).size(SMALL));
         if encoded.is_simulated() {
             let (text, tip) = if encoded.subjects.simulated() {
@@ -81,8 +93,9 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
             ui.label(RichText::new(text).size(SMALL).strong().color(ui.visuals().warn_fg_color))
                 .on_hover_text(tip);
         }
-        remark(ui, &encoded.problems, "left out", true);
-        remark(ui, &encoded.warnings, "at another scale than the model's", false);
+        let of = &encoded.embedded.encoded;
+        remark(ui, &of.problems, "left out", true);
+        remark(ui, &of.warnings, "with a warning", false);
     });
     ui.horizontal_wrapped(|ui| {
         ui.label("Compared with");

@@ -44,7 +44,8 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Arc<Encoded>, out: &mut Out
         match &state.answers.region {
             Some((of, Ok(answer))) if of.recording == view.recording.id => {
                 answered(ui, encoded, answer, &size);
-                let input = &encoded.card.input;
+                let Some(regions) = encoded.encoder.regions() else { return };
+                let input = regions.input();
                 let field = input.pixel_size_um.map(|um| input.size as f64 * um);
                 let longest = view.recording.series.pixel_size_um.map(|um| roi.width.max(roi.height) as f64 * um);
                 let small = longest.zip(field).filter(|(longest, field)| *longest < SMALLEST * field);

@@ -21,7 +21,7 @@ pub fn show(
     at: Pos2,
     radius: f32,
 ) {
-    let rows = picture.plan.rows_of(point);
+    let rows = picture.grouping.rows_of(point);
     let Some(&row) = rows.first() else { return };
     let around = Rect::from_center_size(at, Vec2::splat(2.0 * radius + 14.0));
     let id = response.id.with("card");

@@ -4,7 +4,7 @@ use eframe::egui::containers::menu::MenuButton;
 use eframe::egui::{Button, ComboBox, DragValue, Grid, PopupCloseBehavior, Ui};
 
 use crate::app::command::Command;
-use crate::app::map::plan::Unit;
+use crate::app::map::grouping::Unit;
 use crate::app::map::{Asked, Kind, Look, Map, MapCommand};
 use crate::app::panels::rows;
 use crate::app::screen::Screen;

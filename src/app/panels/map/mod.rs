@@ -107,11 +107,11 @@ fn note(ui: &mut Ui, shown: &Picture) {
     let asked = &shown.asked;
     let kind = Kind::of(&asked.settings);
     let seed = if kind == Kind::Pca { String::new() } else { format!(", seed {}", asked.settings.seed) };
-    let what = asked.unit.count(shown.plan.len());
+    let what = asked.unit.count(shown.grouping.len());
     let left_out: Vec<String> = [
-        (shown.plan.excluded, "excluded"),
-        (shown.plan.without_vector, "without a vector"),
-        (shown.plan.without_compound, "without a compound"),
+        (shown.grouping.excluded, "excluded"),
+        (shown.grouping.without_vector, "without a vector"),
+        (shown.grouping.without_compound, "without a compound"),
     ]
     .iter()
     .filter(|(count, _)| *count > 0)
@@ -148,6 +148,6 @@ fn rows_of(screen: &Screen, picture: &Picture, points: impl IntoIterator<Item = 
     for &row in screen.rows() {
         passes[row as usize] = true;
     }
-    let rows = points.into_iter().flat_map(|point| picture.plan.rows_of(point));
+    let rows = points.into_iter().flat_map(|point| picture.grouping.rows_of(point));
     rows.copied().filter(|&row| passes.get(row as usize).copied().unwrap_or(false)).collect()
 }

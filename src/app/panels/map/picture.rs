@@ -26,7 +26,7 @@ pub fn show(
     format: wgpu::TextureFormat,
     out: &mut Outbox,
 ) {
-    let radius = radius_for(picture.plan.len());
+    let radius = radius_for(picture.grouping.len());
     let (_, painted) = map.made(screen, picture, radius, ui.visuals().dark_mode);
     let names: Vec<String> = (0..map.look.gates.len()).map(|index| gate_name(screen, map, index)).collect();
     let outlines: Vec<Outline<'_>> = map
@@ -37,7 +37,7 @@ pub fn show(
         .filter(|(gate, _)| gate.picture == picture.id)
         .map(|(gate, name)| Outline { name, corners: &gate.corners })
         .collect();
-    let label = format!("Map of {}", picture.asked.unit.count(picture.plan.len()));
+    let label = format!("Map of {}", picture.asked.unit.count(picture.grouping.len()));
     let scatter = Scatter {
         view: VIEW,
         label: &label,

@@ -24,7 +24,7 @@ const PATCH: f32 = 12.0;
 
 /// Shows legend and gates.
 pub fn show(ui: &mut Ui, screen: &Screen, map: &Map, shown: &Picture, out: &mut Outbox) {
-    let radius = radius_for(shown.plan.len());
+    let radius = radius_for(shown.grouping.len());
     let (colours, _) = map.made(screen, shown, radius, ui.visuals().dark_mode);
     ScrollArea::vertical().id_salt("map side").auto_shrink([false, false]).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;

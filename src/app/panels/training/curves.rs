@@ -9,8 +9,8 @@ use egui_plot::{
 use crate::app::screen::scale::COLORS;
 use crate::app::training::progress::Live;
 use crate::app::widgets::{legend::short, named};
+use crate::learn::objective::Terms;
 use crate::learn::progress::EpochRecord;
-use crate::learn::trainer::Terms;
 
 /// A term of the loss.
 struct Term {
@@ -29,35 +29,35 @@ const TERMS: [Term; 5] = [
         tip: "What training lowers: the sum of the others",
         color: None,
         style: LineStyle::Solid,
-        of: |terms| terms.total,
+        of: |terms| terms.get("total"),
     },
     Term {
         name: "class",
         tip: "Classification: naming the drug, later the mechanism",
         color: Some(0),
         style: LineStyle::Solid,
-        of: |terms| terms.classification,
+        of: |terms| terms.get("classification"),
     },
     Term {
         name: "triplet",
         tip: "Videos of one class nearer to each other than to others",
         color: Some(1),
         style: LineStyle::Dashed { length: 8.0 },
-        of: |terms| terms.triplet,
+        of: |terms| terms.get("triplet"),
     },
     Term {
         name: "center",
         tip: "Videos near the middle of their class",
         color: Some(2),
         style: LineStyle::Dotted { spacing: 5.0 },
-        of: |terms| terms.center,
+        of: |terms| terms.get("center"),
     },
     Term {
         name: "molecule",
         tip: "Videos beside the structures of their drugs",
         color: Some(3),
         style: LineStyle::Dashed { length: 3.5 },
-        of: |terms| terms.molecule,
+        of: |terms| terms.get("molecule"),
     },
 ];
 
@@ -205,7 +205,8 @@ fn finish(ui: &Ui, drawn: egui_plot::PlotResponse<()>, live: &Live, name: &str) 
 }
 
 fn last_step(live: &Live) -> f64 {
-    let steps = live.step.map_or(0, |step| step.step).max(live.epochs.last().map_or(0, |epoch| epoch.step));
+    let steps = live.step.as_ref().map_or(0, |step| step.step);
+    let steps = steps.max(live.epochs.last().map_or(0, |epoch| epoch.step));
     steps.max(1) as f64
 }
 
@@ -239,7 +240,7 @@ fn terms(ui: &mut Ui, live: &Live, shown: &[&Term], height: f32) {
 fn validation(ui: &mut Ui, live: &Live, height: f32) {
     let (weak, strong) = (ui.visuals().weak_text_color(), ui.visuals().strong_text_color());
     let text = ui.visuals().text_color();
-    let map = |epoch: &EpochRecord| Some([epoch.step as f64, epoch.validation?.map]);
+    let map = |epoch: &EpochRecord| Some([epoch.step as f64, epoch.validation?.score]);
     let points: Vec<[f64; 2]> = live.epochs.iter().filter_map(map).collect();
     let right = last_step(live);
     let drawn = plot("validation", height)

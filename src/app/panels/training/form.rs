@@ -157,7 +157,7 @@ fn encoder(ui: &mut Ui, state: &AppState, form: &mut Form) {
                     let mark =
                         ui.selectable_label(entry.name == now.name, entry.title).on_hover_text(entry.about);
                     if mark.clicked() && entry.name != now.name {
-                        form.encode_with((entry.config)());
+                        form.encode_with(entry);
                     }
                 }
             });

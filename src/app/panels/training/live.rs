@@ -93,7 +93,7 @@ fn head(ui: &mut Ui, live: &Live, out: &mut Outbox) {
             ui.label("Stopping, and keeping the best…");
             return;
         }
-        let paused = live.steering.is_paused();
+        let paused = live.interrupt.is_paused();
         let (text, tip) = if paused {
             ("Go on", "Continue where it waits")
         } else {
@@ -114,7 +114,7 @@ fn head(ui: &mut Ui, live: &Live, out: &mut Outbox) {
 }
 
 fn preparing(ui: &mut Ui, live: &Live) {
-    let reading = &live.steering.reading;
+    let reading = &live.interrupt.reading;
     match reading.fraction() {
         Some(done) => {
             let text = format!("Reading the videos: {} of {}", reading.done(), reading.total());
@@ -130,10 +130,13 @@ fn preparing(ui: &mut Ui, live: &Live) {
 }
 
 /// `drugs` or `mechanisms`: what a stage learns.
-pub const fn learns(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Drug => "drugs",
-        Stage::Moa => "mechanisms",
+pub fn learns(stage: &str) -> &str {
+    if stage == Stage::Drug.name() {
+        "drugs"
+    } else if stage == Stage::Moa.name() {
+        "mechanisms"
+    } else {
+        stage
     }
 }
 
@@ -151,7 +154,7 @@ fn running(ui: &mut Ui, live: &Live) {
         return;
     };
     let share = step.step as f32 / step.steps.max(1) as f32;
-    let left = if live.steering.is_paused() {
+    let left = if live.interrupt.is_paused() {
         "paused".to_owned()
     } else {
         format!("about {} left", duration(step.seconds_left))
@@ -159,7 +162,7 @@ fn running(ui: &mut Ui, live: &Live) {
     let text = format!("step {} of {}, {left}", step.step, step.steps);
     ui.add(ProgressBar::new(share).text(text).desired_height(18.0));
     let config = &live.started.config;
-    let epochs = if step.stage == Stage::Drug { config.drug_epochs } else { config.moa_epochs };
+    let epochs = if step.stage == Stage::Drug.name() { config.drug_epochs } else { config.moa_epochs };
     ui.horizontal_wrapped(|ui| {
         ui.label(format!("Learns {}: epoch {} of {epochs}", learns(step.stage), step.epoch));
         ui.separator();
@@ -170,20 +173,21 @@ fn running(ui: &mut Ui, live: &Live) {
         ui.separator();
         ui.label(format!("learning rate {:.1e}", step.rate));
         ui.separator();
-        ui.label(format!("right in training {:.0} %", 100.0 * step.losses.accuracy))
+        ui.label(format!("right in training {:.0} %", 100.0 * step.losses.get("accuracy")))
             .on_hover_text("Part of the last batch whose class was named right. Validation, not this, says what a model is worth");
     });
     ui.horizontal_wrapped(|ui| {
         match (live.validation(), live.best()) {
             (Some(now), Some(best)) => {
-                ui.label(RichText::new(format!("Validation mAP {:.3}", now.map)).strong()).on_hover_text(MAP);
+                ui.label(RichText::new(format!("Validation mAP {:.3}", now.score)).strong())
+                    .on_hover_text(MAP);
                 ui.label(format!("(chance {:.3})", now.chance));
                 if let Some(kept) = best.validation {
                     let text = format!(
                         "best {:.3} in epoch {} on {}: kept",
-                        kept.map,
+                        kept.score,
                         best.epoch,
-                        learns(best.stage)
+                        learns(&best.stage)
                     );
                     ui.label(text);
                 }
@@ -191,7 +195,7 @@ fn running(ui: &mut Ui, live: &Live) {
             (Some(now), None) => {
                 ui.label(format!(
                     "Validation mAP {:.3} before this stage (chance {:.3})",
-                    now.map, now.chance
+                    now.score, now.chance
                 ));
             }
             _ => {
@@ -256,7 +260,7 @@ fn reached(live: &Live, epoch: Option<&EpochRecord>, queries: usize) -> String {
     };
     let kept = epoch.map_or_else(
         || "What it had learnt when it was stopped was the best".to_owned(),
-        |epoch| format!("Epoch {} on {} was the best", epoch.epoch, learns(epoch.stage)),
+        |epoch| format!("Epoch {} on {} was the best", epoch.epoch, learns(&epoch.stage)),
     );
     format!(
         "{kept} and is kept. Measured on {queries} videos {new} ({}). It chose what is kept, so it is a little too good: \

@@ -14,8 +14,8 @@ use super::rows;
 use crate::app::command::Command;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
+use crate::app::training::TrainingCommand;
 use crate::app::training::look::{Key, Look};
-use crate::app::training::{TrainingCommand, models_folder};
 use crate::learn::config::Config;
 
 /// Shows the panel.
@@ -50,7 +50,7 @@ fn ask(state: &AppState, screen: &Screen, out: &mut Outbox) {
         form.map_or_else(|| Key::of(screen, &Config::default()), |form| Key::of(screen, &form.config));
     let is_stale = form.is_none() || training.look.as_ref().is_none_or(|look| look.key != wanted);
     let may_look = training.looking.is_none() && training.not_looked.as_ref() != Some(&wanted);
-    let is_elsewhere = form.is_some_and(|form| models_folder(state, form) != training.kept.folder);
+    let is_elsewhere = form.is_some_and(|form| state.models_folder(form) != training.kept.folder);
     if (is_stale && may_look) || (is_elsewhere && !training.scanning) {
         out.send(Command::Training(TrainingCommand::Look));
     }

@@ -73,14 +73,13 @@ fn grid(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui)) {
 fn network(ui: &mut Ui, form: &mut Form) {
     let config = &mut form.config;
     grid(ui, "Network", |ui| {
-        number(
-            ui,
-            "Frames",
-            "Frames of a video that the network sees",
-            &mut config.input.frames,
-            4..=512,
-            0.2,
-        );
+        let mut frames = config.input.frames;
+        let before = frames;
+        let tip = "Frames of a video that the network sees; 1 for images";
+        number(ui, "Frames", tip, &mut frames, 1..=512, 0.2);
+        if frames != before {
+            config.set_frames(frames);
+        }
         let mut size = config.size();
         let before = size;
         number(ui, "Pixels on a side", "At the scale below", &mut size, 16..=1024, 0.5);

@@ -30,7 +30,7 @@ fn videos_that_could_not_be_encoded_are_flagged_and_never_called() {
         classified: Some(&classified),
         warnings: &[],
         problems: &problems,
-        training: &[],
+        training: Some(&[]),
         fingerprint: "f00d",
         simulated: true,
     };

@@ -9,6 +9,7 @@ mod decode;
 mod directory;
 mod file;
 mod imagej;
+mod interleaved;
 mod layout;
 mod lzw;
 mod metamorph;
@@ -21,17 +22,16 @@ mod set;
 mod source;
 mod units;
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use lru::LruCache;
-
 use self::decode::Picture;
 use self::file::TiffFile;
+use self::interleaved::Pages;
 use self::scene::{PlaneRef, Scene};
 use self::source::Source;
 use super::{Limits, Reader};
+use crate::cache::Bounded;
 use crate::video::{Plane, Series, VideoError};
 
 /// True for the first bytes of a TIFF file.
@@ -51,7 +51,7 @@ pub fn open_bytes(name: &Path, bytes: Vec<u8>, limits: Limits) -> Result<Box<dyn
 }
 
 /// Siblings kept open at a time; sets of thousands of files exist, file handles are few.
-const OPEN_SIBLINGS: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+const OPEN_SIBLINGS: usize = 32;
 
 /// An open recording.
 struct TiffReader {
@@ -60,18 +60,10 @@ struct TiffReader {
     series: Vec<Series>,
     planes: Vec<Vec<PlaneRef>>,
     siblings: Vec<PathBuf>,
-    opened: Mutex<LruCache<u32, Arc<TiffFile>>>,
-    /// The page that was decoded last, if its channels are interleaved: the next channel needs it again.
-    last_page: Mutex<Option<LastPage>>,
+    opened: Mutex<Bounded<u32, Arc<TiffFile>>>,
+    /// Pages whose channels are interleaved: the next channel needs them again.
+    pages: Pages,
     limits: Limits,
-}
-
-/// Samples of all channels of one page.
-struct LastPage {
-    file: u32,
-    page: u32,
-    frame: u64,
-    bytes: Arc<Vec<u8>>,
 }
 
 impl TiffReader {
@@ -109,8 +101,8 @@ impl TiffReader {
             series,
             planes,
             siblings,
-            opened: Mutex::new(LruCache::new(OPEN_SIBLINGS)),
-            last_page: Mutex::new(None),
+            opened: Mutex::new(Bounded::new(OPEN_SIBLINGS)),
+            pages: Pages::default(),
             limits,
         };
         if nothing_left {
@@ -158,7 +150,7 @@ impl TiffReader {
         }
         let path = self.siblings.get(id as usize - 1).map_or(Path::new(""), PathBuf::as_path);
         let file = Arc::new(set::open_sibling(path, self.limits)?);
-        lock().put(id, Arc::clone(&file));
+        lock().insert(id, Arc::clone(&file), 1);
         Ok(file)
     }
 
@@ -187,18 +179,7 @@ impl TiffReader {
         if layout.planar {
             return picture.read_sample(channel);
         }
-        let lock = || self.last_page.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = lock()
-            .as_ref()
-            .filter(|last| (last.file, last.page, last.frame) == (at.file, at.page, frame))
-            .map(|last| Arc::clone(&last.bytes));
-        let bytes = if let Some(bytes) = kept {
-            bytes
-        } else {
-            let bytes = Arc::new(picture.read()?);
-            *lock() = Some(LastPage { file: at.file, page: at.page, frame, bytes: Arc::clone(&bytes) });
-            bytes
-        };
+        let bytes = self.pages.get((at.file, at.page, frame), || picture.read())?;
         Ok(samples::take_sample(&bytes, inside, series.dtype.size(), channel))
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::analysis::items::Item;
-use crate::experiment::Experiment;
 use crate::model::clip::Clip;
 use crate::model::input::{Intensity, Moments};
 
@@ -18,16 +17,16 @@ pub struct Dark {
     pub group: String,
 }
 
-/// What one video contributes.
+/// How bright one video is.
 #[derive(Debug, Clone)]
-pub struct Light {
+pub struct Brightness {
     /// Moments of each channel.
     pub channels: Vec<Moments>,
     /// BLAKE3 of what the network can see of it.
     pub content: [u8; 32],
 }
 
-impl Light {
+impl Brightness {
     /// Of a clip. A channel that the clip lacks is its last one.
     pub fn of(clip: &Clip, channels: usize) -> Self {
         let mut hasher = blake3::Hasher::new();
@@ -41,57 +40,37 @@ impl Light {
     }
 }
 
-/// Where a row was recorded, as far as its brightness is concerned.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Plate; empty where unknown.
-    pub plate: String,
-    /// Replicate; empty where unknown.
-    pub replicate: String,
-    /// A negative control.
-    pub control: bool,
-}
-
-impl Place {
-    /// Of a row of a table.
-    pub fn of_row(experiment: &Experiment, row: usize, item: Option<&Item>) -> Self {
-        let text = |column| experiment.table.text(row, column);
-        let named = || text("control") == "negative";
-        Self {
-            plate: text("plate"),
-            replicate: text("replicate"),
-            control: item.map_or_else(named, |item| item.control),
-        }
-    }
-}
-
 /// Scalings of an experiment: the group of each row, and the scaling of each group and channel.
 ///
 /// A plate in a replicate with at least three negative controls is scaled by these; otherwise all controls of the
-/// experiment count, and without any, all rows. Rows whose video could not be read (`None`) do not count.
+/// experiment count, and without any, all rows. Rows whose video could not be read (`None`) do not count. `replicates` are
+/// the names of the rows' replicates.
 pub fn scale(
-    places: &[Place],
-    lights: &[Option<Light>],
+    rows: &[&Item],
+    replicates: &[String],
+    brightness: &[Option<Brightness>],
     channels: usize,
 ) -> Result<(Vec<usize>, Vec<Vec<Intensity>>), Dark> {
-    let all: Vec<usize> = (0..places.len()).filter(|&index| lights[index].is_some()).collect();
-    let controls: Vec<usize> = all.iter().copied().filter(|&index| places[index].control).collect();
+    let all: Vec<usize> = (0..rows.len()).filter(|&index| brightness[index].is_some()).collect();
+    let controls: Vec<usize> = all.iter().copied().filter(|&index| rows[index].control).collect();
     let common = if controls.len() >= CONTROLS { &controls } else { &all };
+    // By name: what is first in the table has no say in the order.
     let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-    for (index, place) in places.iter().enumerate() {
-        groups.entry((&place.plate, &place.replicate)).or_default().push(index);
+    for (index, row) in rows.iter().enumerate() {
+        let replicate = replicates.get(row.replicate).map_or("", String::as_str);
+        groups.entry((&row.plate, replicate)).or_default().push(index);
     }
-    let mut group_of = vec![0; places.len()];
+    let mut group_of = vec![0; rows.len()];
     let mut intensities = Vec::with_capacity(groups.len());
     for (group, ((plate, replicate), members)) in groups.into_iter().enumerate() {
-        let is_control = |index: &usize| places[*index].control && lights[*index].is_some();
+        let is_control = |index: &usize| rows[*index].control && brightness[*index].is_some();
         let own: Vec<usize> = members.iter().copied().filter(is_control).collect();
         for index in members {
             group_of[index] = group;
         }
         let by = if own.len() >= CONTROLS { &own } else { common };
         let scaling = |channel: usize| {
-            Intensity::of(by.iter().filter_map(|&index| Some(lights[index].as_ref()?.channels[channel])))
+            Intensity::of(by.iter().filter_map(|&index| Some(brightness[index].as_ref()?.channels[channel])))
         };
         let scaled: Option<Vec<Intensity>> = (0..channels).map(scaling).collect();
         intensities
@@ -104,23 +83,26 @@ pub fn scale(
 mod tests {
     use super::*;
 
-    fn place(plate: &str, control: bool) -> Place {
-        Place { plate: plate.into(), replicate: "1".into(), control }
+    fn row(plate: &str, control: bool) -> Item {
+        Item { plate: plate.into(), control, ..Item::default() }
     }
 
-    fn light(mean: f64) -> Light {
+    fn mean(mean: f64) -> Brightness {
         let moments = Moments { low: 10.0, mean, square: mean * mean };
-        Light { channels: vec![moments], content: [0; 32] }
+        Brightness { channels: vec![moments], content: [0; 32] }
+    }
+
+    /// Scales rows of replicate 1, or of the replicate that they name.
+    fn scaled(rows: &[Item], of: &[Option<Brightness>]) -> Result<(Vec<usize>, Vec<Vec<Intensity>>), Dark> {
+        scale(&rows.iter().collect::<Vec<_>>(), &["1".to_owned(), "0".to_owned()], of, 1)
     }
 
     #[test]
     fn a_plate_is_scaled_by_its_own_controls_and_a_small_one_by_all() {
-        let places: Vec<Place> =
-            [("A", true), ("A", true), ("A", true), ("A", false), ("B", true), ("B", false)]
-                .map(|(plate, control)| place(plate, control))
-                .to_vec();
-        let lights = [30.0, 30.0, 30.0, 500.0, 70.0, 5.0].map(|mean| Some(light(mean)));
-        let (groups, intensities) = scale(&places, &lights, 1).unwrap();
+        let rows = [("A", true), ("A", true), ("A", true), ("A", false), ("B", true), ("B", false)]
+            .map(|(plate, control)| row(plate, control));
+        let all = [30.0, 30.0, 30.0, 500.0, 70.0, 5.0].map(|value| Some(mean(value)));
+        let (groups, intensities) = scaled(&rows, &all).unwrap();
         assert_eq!(groups, [0, 0, 0, 0, 1, 1]);
         assert_eq!(intensities[0][0], Intensity { background: 10.0, scale: 20.0 });
         // One control on plate B: the four of the experiment, (30 + 30 + 30 + 70)/4 − 10.
@@ -129,10 +111,19 @@ mod tests {
 
     #[test]
     fn without_controls_all_rows_count_and_darkness_is_an_error() {
-        let places = [place("A", false), place("A", false)];
-        let (_, intensities) = scale(&places, &[Some(light(20.0)), Some(light(40.0))], 1).unwrap();
+        let rows = [row("A", false), row("A", false)];
+        let (_, intensities) = scaled(&rows, &[Some(mean(20.0)), Some(mean(40.0))]).unwrap();
         assert_eq!(intensities[0][0].scale, 20.0);
-        let text = scale(&places, &[Some(light(10.0)), None], 1).unwrap_err().to_string();
+        let text = scaled(&rows, &[Some(mean(10.0)), None]).unwrap_err().to_string();
         assert!(text.contains("plate \"A\""), "{text}");
+    }
+
+    #[test]
+    fn groups_are_in_the_order_of_their_names() {
+        let of = |plate: &str, replicate| Item { replicate, ..row(plate, false) };
+        let rows = [of("B", 0), of("A", 0), of("A", 1), of("B", 0)];
+        let (groups, _) = scaled(&rows, &[20.0, 20.0, 20.0, 20.0].map(|value| Some(mean(value)))).unwrap();
+        // Replicate "0" comes second in the table.
+        assert_eq!(groups, [2, 1, 0, 2]);
     }
 }

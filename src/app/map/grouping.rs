@@ -45,7 +45,7 @@ impl Unit {
 
 /// Points and their rows.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Plan {
+pub struct Grouping {
     /// Rows of the table, point by point.
     rows: Vec<u32>,
     /// Rows of the embedding, likewise.
@@ -60,10 +60,10 @@ pub struct Plan {
     pub without_compound: usize,
 }
 
-impl Plan {
+impl Grouping {
     /// Sorts the rows that have a vector and are not excluded into points.
     pub fn new(table: &Table, embedding: &EmbeddingTable, unit: Unit) -> Self {
-        let mut plan = Self { starts: vec![0], ..Self::default() };
+        let mut grouping = Self { starts: vec![0], ..Self::default() };
         let mut vectors: Vec<Option<u32>> = vec![None; table.len()];
         for (vector, id) in embedding.row_ids.iter().enumerate() {
             if let Some(row) = table.row_of(id) {
@@ -79,24 +79,24 @@ impl Plan {
         let mut groups: Vec<Vec<(u32, u32)>> = Vec::new();
         for (row, vector) in vectors.into_iter().enumerate() {
             if table.is_excluded(row) {
-                plan.excluded += 1;
+                grouping.excluded += 1;
                 continue;
             }
             let Some(vector) = vector else {
-                plan.without_vector += 1;
+                grouping.without_vector += 1;
                 continue;
             };
             if unit == Unit::Video {
-                plan.rows.push(row as u32);
-                plan.vectors.push(vector);
-                plan.starts.push(plan.rows.len() as u32);
+                grouping.rows.push(row as u32);
+                grouping.vectors.push(vector);
+                grouping.starts.push(grouping.rows.len() as u32);
                 continue;
             }
             // A structure without a name is a compound too.
             let name = Some(text(&compound, row)).filter(|name| !name.is_empty());
             let name = name.unwrap_or_else(|| text(&smiles, row));
             if name.is_empty() {
-                plan.without_compound += 1;
+                grouping.without_compound += 1;
                 continue;
             }
             let dose = if unit == Unit::CompoundDose { text(&dose, row) } else { String::new() };
@@ -107,11 +107,11 @@ impl Plan {
             groups[place].push((row as u32, vector));
         }
         for group in groups {
-            plan.rows.extend(group.iter().map(|(row, _)| row));
-            plan.vectors.extend(group.iter().map(|(_, vector)| vector));
-            plan.starts.push(plan.rows.len() as u32);
+            grouping.rows.extend(group.iter().map(|(row, _)| row));
+            grouping.vectors.extend(group.iter().map(|(_, vector)| vector));
+            grouping.starts.push(grouping.rows.len() as u32);
         }
-        plan
+        grouping
     }
 
     /// Points.
@@ -188,30 +188,30 @@ mod tests {
         }
     }
 
-    fn points(plan: &Plan) -> Vec<&[u32]> {
-        (0..plan.len()).map(|p| plan.rows_of(p)).collect()
+    fn points(grouping: &Grouping) -> Vec<&[u32]> {
+        (0..grouping.len()).map(|p| grouping.rows_of(p)).collect()
     }
 
     #[test]
     fn each_row_with_a_vector_is_a_point_and_the_others_are_counted() {
         let (table, embedding) = (table(), embedding());
-        let plan = Plan::new(&table, &embedding, Unit::Video);
-        assert_eq!(points(&plan), [&[0_u32][..], &[1], &[3], &[4]]);
-        assert_eq!((plan.excluded, plan.without_vector, plan.without_compound), (1, 1, 0));
-        assert_eq!(plan.values(&embedding), [1.0, 3.0, 2.0, 0.0, 4.0, 4.0, 5.0, 0.0]);
-        assert!(plan.rows_of(9).is_empty());
+        let grouping = Grouping::new(&table, &embedding, Unit::Video);
+        assert_eq!(points(&grouping), [&[0_u32][..], &[1], &[3], &[4]]);
+        assert_eq!((grouping.excluded, grouping.without_vector, grouping.without_compound), (1, 1, 0));
+        assert_eq!(grouping.values(&embedding), [1.0, 3.0, 2.0, 0.0, 4.0, 4.0, 5.0, 0.0]);
+        assert!(grouping.rows_of(9).is_empty());
     }
 
     #[test]
     fn a_compound_is_the_mean_of_its_videos() {
         let (table, embedding) = (table(), embedding());
-        let plan = Plan::new(&table, &embedding, Unit::CompoundDose);
-        assert_eq!(points(&plan), [&[0_u32, 1][..], &[3], &[4]]);
-        assert_eq!(plan.values(&embedding), [1.5, 1.5, 4.0, 4.0, 5.0, 0.0]);
-        let whole = Plan::new(&table, &embedding, Unit::Compound);
+        let grouping = Grouping::new(&table, &embedding, Unit::CompoundDose);
+        assert_eq!(points(&grouping), [&[0_u32, 1][..], &[3], &[4]]);
+        assert_eq!(grouping.values(&embedding), [1.5, 1.5, 4.0, 4.0, 5.0, 0.0]);
+        let whole = Grouping::new(&table, &embedding, Unit::Compound);
         assert_eq!(points(&whole), [&[0_u32, 1, 4][..], &[3]]);
-        assert_ne!(plan.fingerprint(&embedding), whole.fingerprint(&embedding));
+        assert_ne!(grouping.fingerprint(&embedding), whole.fingerprint(&embedding));
         let other = EmbeddingTable { dim: 2, values: vec![1.0; 12], ..embedding.clone() };
-        assert_ne!(plan.fingerprint(&embedding), plan.fingerprint(&other));
+        assert_ne!(grouping.fingerprint(&embedding), grouping.fingerprint(&other));
     }
 }

@@ -1,7 +1,4 @@
-//! One step after the other: forward, losses, backward, weights.
-//!
-//! Everything here runs on the compute thread. A step depends on the weights, the optimizer's state, the batch and the
-//! numbers given to it alone, so that a training that was stopped goes on bit by bit as if it had not been.
+//! What MolCLIP minimises: classes of drugs and of mechanisms, triplets, centres, videos against molecules.
 
 use burn::module::{Module, Param};
 use burn::optim::grad_clipping::GradientClippingConfig;
@@ -9,13 +6,16 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{
     AdamWConfig, GradientsAccumulator, GradientsParams, ModuleOptimizer, SgdConfig, decay::WeightDecayConfig,
 };
-use burn::tensor::{Device, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
+use burn::store::ModuleRecord;
+use burn::tensor::{Bytes, Device, Tensor, TensorData};
 
-use super::config::{Config, Contrast, Molecules, OptimizerKind};
-use super::inputs::Inputs;
-use super::sampler::Stage;
+use super::examples::MolClipExamples;
 use crate::gpu::GpuError;
+use crate::learn::config::{Config, Contrast, Molecules, OptimizerKind};
+use crate::learn::infer::embed;
+use crate::learn::inputs::Inputs;
+use crate::learn::objective::{Objective, Parts, StateError, StepError, StepPlace, Terms};
+use crate::learn::sampler::Stage;
 use crate::model::losses::{
     accuracy, batch_hard_triplet, center, classification, labelled, share_label, targets,
     video_all_molecules, video_molecule,
@@ -26,32 +26,19 @@ use crate::model::molecule_encoder::MoleculeFeatures;
 /// Learning rate of the centres, as `MitoReID`; the loss's weight does not touch it.
 const CENTER_RATE: f64 = 0.05;
 
-/// Training cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum StepError {
-    /// A loss is no number.
-    #[error(
-        "training diverged in step {step}: the {term} loss is {value}. Lower the learning rate (it was {rate:.2e}), or the \
-         weight of this loss; the best weights so far are kept"
-    )]
-    Diverged {
-        /// Step, from 1.
-        step: usize,
-        /// Which loss.
-        term: &'static str,
-        /// Its value.
-        value: f32,
-        /// Learning rate.
-        rate: f64,
-    },
-    /// The GPU cannot make the input.
-    #[error(transparent)]
-    Device(#[from] GpuError),
-}
+/// The losses by name, and what a message calls them.
+const LOSSES: [(&str, &str); 4] = [
+    ("classification", "classification"),
+    ("triplet", "triplet"),
+    ("center", "center"),
+    ("molecule", "video-molecule"),
+];
 
 /// Labels and inputs of some videos.
 #[derive(Debug, Clone)]
 pub struct Batch {
+    /// What is learnt from them.
+    pub stage: Stage,
     /// What the network gets.
     pub videos: Inputs,
     /// Class of each video's drug.
@@ -60,28 +47,28 @@ pub struct Batch {
     pub moas: Vec<Vec<usize>>,
 }
 
-/// The terms of the loss, weighted as they were added up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Terms {
-    /// Sum.
-    pub total: f32,
-    /// Classification.
-    pub classification: f32,
-    /// Triplets.
-    pub triplet: f32,
-    /// Centres.
-    pub center: f32,
-    /// Videos against molecules.
-    pub molecule: f32,
-    /// Part of the batch that the classifier got right, 0 to 1.
-    pub accuracy: f32,
-}
-
 /// The centres of drugs and mechanisms in the space of `f_t`. They serve training alone.
 #[derive(Module, Debug)]
 struct Centers {
     drug: Param<Tensor<2>>,
     moa: Param<Tensor<2>>,
+}
+
+/// What fresh weights are made from.
+#[derive(Debug, Clone)]
+pub struct Blueprint {
+    /// How.
+    pub config: Config,
+    /// Of the network.
+    pub sizes: Sizes,
+    /// Structure of each drug class.
+    pub molecules: MoleculeFeatures,
+    /// Drug class of the solvent.
+    pub dmso: Option<usize>,
+    /// A model whose encoders are taken over; the weights are drawn from the configuration's seed without one.
+    pub start: Option<MolClip>,
+    /// Who computes, without gradients.
+    pub device: Device,
 }
 
 /// What is changed by training.
@@ -94,6 +81,10 @@ pub struct Trainer {
     config: Config,
     sizes: Sizes,
     dmso: Option<usize>,
+    parts: usize,
+    /// Without gradients.
+    plain: Device,
+    /// With gradients.
     device: Device,
 }
 
@@ -105,25 +96,26 @@ impl std::fmt::Debug for Trainer {
 
 /// What a batch needs on its way through the losses.
 struct Step<'a> {
-    stage: Stage,
     drop_dmso: bool,
     scale: f32,
     batch: &'a Batch,
 }
 
-impl Trainer {
-    /// Fresh weights by the configuration's seed, or those of `start`. `dmso` is the drug class of the solvent.
-    pub fn new(
-        config: &Config,
-        sizes: &Sizes,
-        molecules: MoleculeFeatures,
-        dmso: Option<usize>,
-        start: Option<MolClip>,
-        device: &Device,
-    ) -> Self {
-        let device = device.clone().autodiff();
+impl Objective for Trainer {
+    type Examples = MolClipExamples;
+    type Blueprint = Blueprint;
+    type Model = MolClip;
+
+    /// The losses are weighted as they are added up; the accuracy is the part of the batch that the classifier got right,
+    /// 0 to 1.
+    const TERMS: &'static [&'static str] =
+        &["total", "classification", "triplet", "center", "molecule", "accuracy"];
+
+    fn fresh(blueprint: Blueprint, parts: usize) -> Self {
+        let Blueprint { config, sizes, molecules, dmso, start, device: plain } = blueprint;
+        let device = plain.clone().autodiff();
         device.seed(config.seed);
-        let model = MolClip::new(sizes, &device);
+        let model = MolClip::new(&sizes, &device);
         let model = match start {
             Some(start) => model.with_encoders_of(start.to_device(&device).train()),
             None => model,
@@ -134,36 +126,31 @@ impl Trainer {
         let centers = Centers { drug: origin(sizes.drugs), moa: origin(sizes.moas) };
         Self {
             model,
-            optimizer: optimizer(config),
+            optimizer: optimizer(&config),
             centers,
             center_optimizer: SgdConfig::new().init(),
             molecules,
-            config: config.clone(),
-            sizes: sizes.clone(),
+            config,
+            sizes,
             dmso,
+            parts,
+            plain,
             device,
         }
     }
 
-    /// One step. `rate` is the learning rate, `step` counts from 1 for messages, `drop_dmso` leaves out what looks like
-    /// DMSO.
-    pub fn step(
-        &mut self,
-        batch: &Batch,
-        stage: Stage,
-        rate: f64,
-        step: usize,
-        drop_dmso: bool,
-    ) -> Result<Terms, StepError> {
-        let parts = split(batch, self.config.accumulate, self.config.batch_videos);
+    fn step(&mut self, batch: &Batch, place: &StepPlace) -> Result<Terms, StepError> {
+        let &StepPlace { epoch, step, rate } = place;
+        let drop_dmso = self.config.drop_inactive && epoch as f64 >= self.config.warmup_epochs;
+        let parts = split(batch, self.parts, self.config.batch_videos);
         let scale = 1.0 / parts.len().max(1) as f32;
         let mut gradients = GradientsAccumulator::new();
         let mut center_gradients = GradientsAccumulator::new();
-        let mut sum = Terms::default();
+        let mut sum = Terms::zeros(Self::TERMS);
         for part in &parts {
-            let step_of = Step { stage, drop_dmso, scale, batch: part };
-            let (terms, loss) = self.losses(&step_of)?;
-            for (term, value) in terms.named() {
+            let (terms, loss) = self.losses(&Step { drop_dmso, scale, batch: part })?;
+            for (name, term) in LOSSES {
+                let value = terms.get(name);
                 if !value.is_finite() {
                     return Err(StepError::Diverged { step, term, value, rate });
                 }
@@ -182,12 +169,53 @@ impl Trainer {
         Ok(sum)
     }
 
+    fn outputs(&self, videos: Inputs) -> Result<Vec<f32>, GpuError> {
+        embed(&self.model.valid(), &self.plain, videos)
+    }
+
+    /// Burnpack: weights, moments, centres.
+    fn state(&self) -> Result<Parts, StateError> {
+        // Without this the running statistics that are saved are those of some steps before.
+        let _ = self.model.valid();
+        let parts = [
+            ("model", self.model.clone().into_record().into_bytes()?),
+            ("optimizer", self.optimizer.into_bytes()?),
+            ("centers", self.centers.clone().into_record().into_bytes()?),
+        ];
+        Ok(parts.into_iter().map(|(name, bytes)| (name.to_owned(), bytes.to_vec())).collect())
+    }
+
+    fn restore(&mut self, mut state: Parts) -> Result<(), StateError> {
+        let mut part = |name: &str| {
+            state.remove(name).ok_or_else(|| StateError(format!("the checkpoint has no part {name}")))
+        };
+        self.model = self.model.clone().try_load_record(record(part("model")?)?)?;
+        self.centers = self.centers.clone().try_load_record(record(part("centers")?)?)?;
+        self.optimizer = optimizer(&self.config).from_bytes(Bytes::from_bytes_vec(part("optimizer")?))?;
+        Ok(())
+    }
+
+    fn weights(&self) -> Result<Vec<u8>, StateError> {
+        Ok(self.model.valid().into_record().into_bytes()?.to_vec())
+    }
+
+    /// Running statistics of batch norms brought up to date, nothing tracked.
+    fn model(&self, weights: Option<Vec<u8>>) -> Result<MolClip, StateError> {
+        let model = self.model.valid();
+        match weights {
+            Some(weights) => Ok(model.try_load_record(record(weights)?)?),
+            None => Ok(model),
+        }
+    }
+}
+
+impl Trainer {
     /// The loss of a part of a batch, with its terms read back.
     fn losses(&self, step: &Step) -> Result<(Terms, Tensor<1>), GpuError> {
         let (batch, device) = (step.batch, &self.device);
         let encoded = self.model.encode(batch.videos.clone().tensor(device)?);
         let drug_labels: Vec<[usize; 1]> = batch.drugs.iter().map(|&drug| [drug]).collect();
-        let (logits, mut labels, centers) = match step.stage {
+        let (logits, mut labels, centers) = match batch.stage {
             Stage::Drug => (
                 self.model.drug_classifier.forward(encoded.embedding.clone()),
                 targets(&drug_labels, self.sizes.drugs, device),
@@ -230,14 +258,14 @@ impl Trainer {
         let read: Vec<f32> = read.iter::<f32>().collect();
         let total = terms.into_iter().reduce(|a, b| a + b).unwrap_or_else(zero) * step.scale;
         let of = |index: usize| read.get(index).copied().unwrap_or(f32::NAN) * step.scale;
-        let terms = Terms {
-            total: (0..4).map(of).sum(),
-            classification: of(0),
-            triplet: of(1),
-            center: of(2),
-            molecule: of(3),
-            accuracy: of(4),
-        };
+        let terms = Terms::of(&[
+            ("total", (0..4).map(of).sum()),
+            ("classification", of(0)),
+            ("triplet", of(1)),
+            ("center", of(2)),
+            ("molecule", of(3)),
+            ("accuracy", of(4)),
+        ]);
         Ok((terms, total))
     }
 
@@ -282,84 +310,10 @@ impl Trainer {
             .collect();
         Some(Tensor::from_data(TensorData::new(kept, [drugs.len(), 1]), &self.device))
     }
-
-    /// The model as it is used: running statistics of batch norms brought up to date, nothing tracked.
-    pub fn model(&self) -> MolClip {
-        self.model.valid()
-    }
-
-    /// Puts other weights in the place of the model's, such as the best so far.
-    pub fn set_model(&mut self, model: MolClip) {
-        self.model = model.to_device(&self.device).train();
-    }
-
-    /// Weights and optimizer state as bytes: model, optimizer, centres.
-    pub fn state(&self) -> Result<TrainerState, burn::store::RecordError> {
-        // Without this the running statistics that are saved are those of some steps before.
-        let _ = self.model.valid();
-        Ok(TrainerState {
-            model: self.model.clone().into_record().into_bytes()?.to_vec(),
-            optimizer: self.optimizer.into_bytes()?.to_vec(),
-            centers: self.centers.clone().into_record().into_bytes()?.to_vec(),
-        })
-    }
-
-    /// Goes on from [`Self::state`].
-    pub fn restore(&mut self, state: TrainerState) -> Result<(), burn::store::RecordError> {
-        use burn::store::ModuleRecord;
-        use burn::tensor::Bytes;
-        let record = |bytes: Vec<u8>| ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes));
-        self.model = self.model.clone().try_load_record(record(state.model)?)?;
-        self.centers = self.centers.clone().try_load_record(record(state.centers)?)?;
-        let fresh = optimizer(&self.config);
-        self.optimizer = fresh.from_bytes(Bytes::from_bytes_vec(state.optimizer))?;
-        Ok(())
-    }
 }
 
-/// What a checkpoint holds of the trainer, as burnpack.
-#[derive(Debug, Clone)]
-pub struct TrainerState {
-    /// Weights.
-    pub model: Vec<u8>,
-    /// Moments.
-    pub optimizer: Vec<u8>,
-    /// Centres.
-    pub centers: Vec<u8>,
-}
-
-impl Terms {
-    fn named(&self) -> [(&'static str, f32); 4] {
-        [
-            ("classification", self.classification),
-            ("triplet", self.triplet),
-            ("center", self.center),
-            ("video-molecule", self.molecule),
-        ]
-    }
-
-    /// Adds each term.
-    pub fn add(&mut self, other: &Self) {
-        self.total += other.total;
-        self.classification += other.classification;
-        self.triplet += other.triplet;
-        self.center += other.center;
-        self.molecule += other.molecule;
-        self.accuracy += other.accuracy;
-    }
-
-    /// Each term times a factor.
-    #[must_use]
-    pub fn times(&self, factor: f32) -> Self {
-        Self {
-            total: self.total * factor,
-            classification: self.classification * factor,
-            triplet: self.triplet * factor,
-            center: self.center * factor,
-            molecule: self.molecule * factor,
-            accuracy: self.accuracy * factor,
-        }
-    }
+fn record(bytes: Vec<u8>) -> Result<ModuleRecord, StateError> {
+    Ok(ModuleRecord::from_bytes(Bytes::from_bytes_vec(bytes))?)
 }
 
 fn optimizer(config: &Config) -> ModuleOptimizer {
@@ -388,6 +342,7 @@ fn split(batch: &Batch, parts: usize, videos: usize) -> Vec<Batch> {
         .map(|from| {
             let to = (from + share).min(count);
             Batch {
+                stage: batch.stage,
                 videos: batch.videos.part(from..to),
                 drugs: batch.drugs[from..to].to_vec(),
                 moas: batch.moas[from..to].to_vec(),

@@ -1,0 +1,182 @@
+//! The one way from an experiment to what is said of it: open → encode → library → answers. The command line and the
+//! window call it alike.
+
+use std::sync::Arc;
+
+use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
+use crate::analysis::answers::{Answers, AnswersError, Library, Options, Origin, Subjects};
+use crate::analysis::items::Items;
+use crate::experiment::{EmbeddingTable, Experiment};
+use crate::gpu::GpuError;
+use crate::progress::Progress;
+
+/// What the classifier says of some rows.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Classified {
+    /// The rows' names.
+    pub row_ids: Vec<String>,
+    /// Mechanisms of the training.
+    pub moas: Vec<String>,
+    /// Their probabilities, `[row, moa]`.
+    pub probabilities: Vec<f32>,
+    /// Drug of the training that each row looks most like, with the classifier's probability.
+    pub drugs: Vec<Option<(String, f32)>>,
+}
+
+impl Classified {
+    /// Of encoded rows; `None` where the encoder has no classifiers.
+    fn of(encoded: &Encoded, encoder: &dyn Encoder) -> Result<Option<Self>, GpuError> {
+        let Some(classes) = encoder.classes() else { return Ok(None) };
+        let found = classes.probabilities(&encoded.values, encoded.dim)?;
+        let drugs = classes.drugs();
+        let likeliest = |probabilities: &[f32]| {
+            let mut classes = ranked(probabilities.iter().copied().map(f64::from));
+            classes.next().map(|(class, p)| (drugs[class].name.clone(), p as f32))
+        };
+        Ok(Some(Self {
+            row_ids: encoded.row_ids.clone(),
+            moas: classes.moas().to_vec(),
+            drugs: found.drugs.chunks_exact(drugs.len().max(1)).map(likeliest).collect(),
+            probabilities: found.moas,
+        }))
+    }
+
+    /// Probabilities of the mechanisms, the mean over some rows.
+    pub fn mean(&self, rows: &[usize]) -> Vec<f64> {
+        let count = self.moas.len();
+        let mut sum = vec![0.0; count];
+        for &row in rows {
+            let of = &self.probabilities[row * count..(row + 1) * count];
+            sum.iter_mut().zip(of).for_each(|(sum, p)| *sum += f64::from(*p));
+        }
+        sum.into_iter().map(|sum| sum / rows.len().max(1) as f64).collect()
+    }
+}
+
+/// Classes by probability, highest first; equal ones in their order.
+pub fn ranked(probabilities: impl IntoIterator<Item = f64>) -> impl Iterator<Item = (usize, f64)> {
+    let mut order: Vec<(usize, f64)> = probabilities.into_iter().enumerate().collect();
+    order.sort_by(|a, b| b.1.total_cmp(&a.1));
+    order.into_iter()
+}
+
+/// All rows of an experiment by one encoder.
+#[derive(Debug, Clone)]
+pub struct Embedded {
+    /// The experiment.
+    pub experiment: Arc<Experiment>,
+    /// The encoder.
+    pub about: About,
+    /// Its rows that became finite numbers, and the others with the reason.
+    pub encoded: Encoded,
+    /// The classifiers' word on them.
+    pub classified: Option<Classified>,
+    /// Where they lie in the space that they share with molecules, `[row, projection]`.
+    pub projections: Option<Vec<f32>>,
+    /// BLAKE3 over names and contents of the rows, hexadecimal.
+    pub fingerprint: String,
+    /// True if the encoder was made from simulated recordings, or a row is one.
+    pub simulated: bool,
+}
+
+impl Embedded {
+    /// The vectors as a table of the experiment.
+    pub fn table(&self) -> EmbeddingTable {
+        self.encoded.table(&self.about.hash)
+    }
+}
+
+/// Encodes all rows that are not excluded, also those that name no compound. Steps of `progress` are rows.
+///
+/// # Errors
+/// As [`Encoder::encode`].
+pub fn embed(
+    experiment: &Arc<Experiment>,
+    encoder: &dyn Encoder,
+    progress: &Progress,
+) -> Result<Embedded, EncodeError> {
+    let items = Items::with_unnamed(experiment);
+    let read = encoder.encode(&Rows::of(experiment, &items), progress)?;
+    // Of all rows that could be read: a row of which the model makes no number is part of the data.
+    let fingerprint = read.fingerprint();
+    let about = encoder.about().clone();
+    let simulated = about.simulated || read.rows.iter().any(|&row| experiment.is_simulated(row));
+    let encoded = read.finite()?;
+    Ok(Embedded {
+        experiment: Arc::clone(experiment),
+        classified: Classified::of(&encoded, encoder)?,
+        projections: match encoder.molecules() {
+            Some(space) => Some(space.project(&encoded.values, encoded.dim)?),
+            None => None,
+        },
+        about,
+        encoded,
+        fingerprint,
+        simulated,
+    })
+}
+
+/// The rows of an experiment that a table of vectors has, with their vectors in the same order.
+pub fn subjects(experiment: &Experiment, table: &EmbeddingTable) -> (Arc<Subjects>, Vec<f32>) {
+    let subjects = Subjects::of(experiment, table);
+    let raw = subjects.gather(table);
+    (Arc::new(subjects), raw)
+}
+
+fn origin(name: &str, about: &About, subjects: &Subjects) -> Origin {
+    Origin {
+        name: name.to_owned(),
+        model_hash: about.hash.clone(),
+        simulated: about.simulated || subjects.simulated(),
+    }
+}
+
+/// Vectors of one encoder, ready to answer for another experiment's. `name` says where they are from.
+///
+/// # Errors
+/// Numbers that are not finite; the user stopped it.
+pub fn library(
+    name: &str,
+    experiment: &Experiment,
+    table: &EmbeddingTable,
+    about: &About,
+    progress: &Progress,
+) -> Result<Arc<Library>, AnswersError> {
+    let (subjects, raw) = subjects(experiment, table);
+    let origin = origin(name, about, &subjects);
+    Ok(Arc::new(Library::new(subjects, &raw, table.dim, origin, &Options::default(), progress)?))
+}
+
+/// Answers about an experiment's vectors, by another library or among themselves. `name` says where they are from.
+///
+/// # Errors
+/// As [`library`]; the library is of another encoder.
+pub fn answers(
+    name: &str,
+    experiment: &Experiment,
+    table: &EmbeddingTable,
+    about: &About,
+    library: Option<Arc<Library>>,
+    progress: &Progress,
+) -> Result<Arc<Answers>, AnswersError> {
+    let (subjects, raw) = subjects(experiment, table);
+    let origin = origin(name, about, &subjects);
+    Ok(Arc::new(Answers::new(subjects, &raw, table.dim, origin, library, &Options::default(), progress)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_treatments_probabilities_are_the_mean_of_its_rows() {
+        let classified = Classified {
+            moas: vec!["a".to_owned(), "b".to_owned()],
+            probabilities: vec![1.0, 0.0, 0.5, 0.5, 0.25, 0.75],
+            ..Classified::default()
+        };
+        assert_eq!(classified.mean(&[0, 2]), [0.625, 0.375]);
+        assert_eq!(classified.mean(&[]), [0.0, 0.0]);
+        assert_eq!(ranked([0.2, 0.5, 0.2]).collect::<Vec<_>>(), [(1, 0.5), (0, 0.2), (2, 0.2)]);
+    }
+}
