@@ -80,7 +80,7 @@ fn a_family_of_its_own_is_answered_evaluated_and_exported() {
     assert_eq!((embedded.encoded.rows.len(), embedded.encoded.dim), (experiment.table.len(), 2));
     let answers = answers("toy", &experiment, &embedded.table(), &embedded.about, None, &progress).unwrap();
     let tables = tables(&answers, &Source::of(&embedded), &progress).unwrap();
-    assert_eq!((tables.videos.height(), tables.treatments.height()), (experiment.table.len(), 12));
+    assert_eq!((tables.videos.height(), tables.treatments.height()), (experiment.table.len(), 24));
     tables.write(&folder.path().join("toy.csv")).unwrap();
     let how = Assessment {
         protocol: Protocol::DrugDisjoint,
