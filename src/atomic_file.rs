@@ -117,7 +117,8 @@ impl NotWritten {
 /// what is in them must tell.
 ///
 /// # Errors
-/// The disk refuses.
+/// The disk refuses. What was there before is there again, unless only a folder could not be flushed: then all files have
+/// their names, and a power cut may take some of these back. What cannot be put back is in the log.
 pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), NotWritten> {
     let mut made = Vec::with_capacity(files.len());
     for &(path, bytes) in files {
@@ -126,7 +127,7 @@ pub fn write_together(files: &[(&Path, &[u8])]) -> Result<(), NotWritten> {
     }
     let mut named: Vec<(&Path, Option<TempPath>)> = Vec::new();
     for (place, (path, file)) in made.into_iter().enumerate() {
-        // Nothing can go wrong after the last.
+        // No name is given after the last, so that it is never put back.
         let before = if place + 1 < files.len() { keep(path) } else { Ok(None) };
         match before.and_then(|before| file.publish_unflushed(path).map(|()| before)) {
             Ok(before) => named.push((path, before)),

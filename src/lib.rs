@@ -2,8 +2,8 @@
 //!
 //! One window plays time-lapse recordings of live cells, one wgpu device draws them and computes on them
 //! ([`gpu`]). Everything that the window does can be done without it ([`cli`]). Arrows point one way:
-//! [`app`] → [`simulate`] → ([`analysis`], [`export`]) → ([`model`], [`experiment`]) → ([`video`], [`chem`]), and [`gpu`] below all
-//! of them knows no window.
+//! [`cli`] → [`app`] → [`simulate`] → [`export`] → [`learn`] → [`analysis`] → [`model`], [`experiment`] → [`video`], [`chem`] →
+//! [`gpu`], which knows neither windows nor recordings.
 
 // They panic where nobody reads; see `terminal`.
 #![deny(clippy::print_stdout, clippy::print_stderr)]

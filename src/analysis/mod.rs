@@ -2,6 +2,7 @@
 
 pub mod answers;
 pub mod biomarkers;
+pub mod effect;
 pub mod evaluate;
 pub mod image;
 pub mod items;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::answers::AnswerCommand;
+use super::forms::choice::Choice;
 use super::forms::export::ExportForm;
-use super::jobs::Choice;
 use super::map::MapCommand;
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};

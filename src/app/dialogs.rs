@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::jobs::{Choice, Event, Jobs};
+use super::forms::choice::Choice;
+use super::jobs::{Event, Jobs};
 use super::log_store;
 
 /// Opens a dialog; what the user chose comes back as [`Event::Chosen`].

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
+use super::forms::choice::Choice;
 use crate::experiment::Experiment;
 use crate::experiment::import::report::Report;
 use crate::experiment::import::{Mapping, Source};
@@ -33,10 +34,10 @@ pub enum Event {
     Moved(Box<Experiment>, u64),
     /// A table to join is read.
     Joining(Box<Source>),
-    /// The experiment is saved as a new project.
-    SavedAs(Box<Project>),
-    /// Statistics of a view, so far (share done) or final (1).
-    Stats(u64, Arc<MovieStats>, f32),
+    /// The experiment of this id is saved as a new project.
+    SavedAs(String, Box<Project>),
+    /// Statistics of the recording of this id, of what was read of it so far.
+    Stats(u64, Arc<MovieStats>),
     /// Files that the user chose.
     Chosen(Choice, Vec<PathBuf>),
     /// The file dialog did not answer: ask in the window.
@@ -83,78 +84,6 @@ pub struct OpenedExperiment {
     pub view: serde_json::Value,
     /// What its import found.
     pub report: Option<Report>,
-}
-
-/// What a file dialog was opened for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Choice {
-    /// Open files.
-    #[default]
-    Open,
-    /// Open a folder of frames.
-    Folder,
-    /// Open a table.
-    Experiment,
-    /// Open a project or a dataset.
-    ExperimentFolder,
-    /// Name a project.
-    SaveProject,
-    /// A table to join.
-    Join,
-    /// Where recordings lie now.
-    MovedData,
-    /// A model to start a training from.
-    StartModel,
-    /// A folder for models.
-    ModelsFolder,
-    /// A model that answers.
-    AnswerModel,
-    /// Vectors of another program.
-    Embedding,
-    /// A table whose videos answer.
-    Gallery,
-    /// A project or a dataset whose videos answer.
-    GalleryFolder,
-    /// A folder for results.
-    Results,
-    /// Where a training's configuration is written.
-    SaveConfig,
-    /// A training's configuration.
-    LoadConfig,
-    /// A look-up table for a view's channel.
-    Lut {
-        /// Index of the view.
-        view: usize,
-        /// Channel.
-        channel: usize,
-    },
-}
-
-impl Choice {
-    /// True for what is asked about the experiment, not about recordings.
-    pub const fn is_about_experiments(self) -> bool {
-        !matches!(self, Self::Open | Self::Folder | Self::Lut { .. })
-    }
-
-    /// Heading of the path box.
-    pub const fn question(self) -> &'static str {
-        match self {
-            Self::Open | Self::Folder => "Open a file or a folder",
-            Self::Lut { .. } => "Load a look-up table",
-            Self::Experiment | Self::ExperimentFolder => "Open a table, a project or a dataset",
-            Self::SaveProject => "Save the experiment as a project (NAME.molclip)",
-            Self::Join => "Join a table",
-            Self::MovedData => "Where are the recordings now?",
-            Self::StartModel => "Start from the model in this folder",
-            Self::ModelsFolder => "Keep models in this folder",
-            Self::AnswerModel => "Answer with the model in this folder",
-            Self::Embedding => "Add vectors from a file (.parquet, .npy, .safetensors)",
-            Self::Gallery | Self::GalleryFolder => "Compare with the videos of this experiment",
-            Self::Results => "Write results into this folder",
-            Self::SaveConfig => "Save the training's configuration (NAME.json)",
-            Self::LoadConfig => "Load a training's configuration",
-        }
-    }
 }
 
 /// A running job.
@@ -218,6 +147,11 @@ impl Jobs {
     /// Running jobs, oldest first.
     pub fn running(&self) -> &[Job] {
         &self.running
+    }
+
+    /// True until a job has ended and all that it sent was taken.
+    pub fn is_running(&self, id: u64) -> bool {
+        self.running.iter().any(|job| job.id == id)
     }
 
     /// Starts a job. An error it returns is logged, which shows it to the user.

@@ -27,14 +27,22 @@ impl EditQueue {
         lock(&self.waiting).push(recording);
     }
 
-    /// Writes all that waits, in its order.
+    /// Writes all that waits, in its order; what one recording meets does not hold up the others.
+    ///
+    /// # Errors
+    /// That of the first recording whose edits could not be written; those of others are logged.
     pub fn write(&self) -> anyhow::Result<()> {
         let _turn = lock(&self.writing);
         let recordings = std::mem::take(&mut *lock(&self.waiting));
+        let mut first = Ok(());
         for recording in recordings {
-            recording.save_edits()?;
+            match recording.save_edits() {
+                Ok(()) => {}
+                Err(e) if first.is_ok() => first = Err(e.into()),
+                Err(e) => log::error!("{e}"),
+            }
         }
-        Ok(())
+        first
     }
 }
 
@@ -73,6 +81,28 @@ pub struct Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::video::edits::{Edits, sidecar_path};
+    use crate::video::{Address, Limits};
+
+    #[test]
+    fn edits_of_one_recording_do_not_wait_for_another_that_cannot_be_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let queue = EditQueue::default();
+        let paths = ["a.png", "b.png", "c.png"].map(|name| folder.path().join(name));
+        for path in &paths {
+            image::GrayImage::new(2, 2).save(path).unwrap();
+            let mut recording = Recording::open(&Address::of(path), Limits::default()).unwrap();
+            recording.set_edits(Edits { pixel_size_um: Some(0.5), ..Edits::default() });
+            queue.put(Arc::new(recording));
+        }
+        for path in &paths[..2] {
+            std::fs::write(sidecar_path(path), "{").unwrap();
+        }
+        let error = queue.write().unwrap_err().to_string();
+        assert!(error.contains("a.png.molclip.json"), "{error}");
+        let last = Recording::open(&Address::of(&paths[2]), Limits::default()).unwrap();
+        assert_eq!(last.edits.pixel_size_um, Some(0.5));
+    }
 
     #[test]
     fn a_job_that_comes_late_does_not_undo_what_was_written_at_the_end() {

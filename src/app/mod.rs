@@ -47,11 +47,19 @@ const AHEAD: usize = 48;
 const AROUND: usize = 6;
 
 impl Studio {
+    /// Builds the program on a context, and opens what it is started with.
+    pub fn new(ctx: &Context, setup: Setup) -> Self {
+        let (mut studio, addresses) = Self::build(ctx, setup);
+        studio.start(addresses);
+        studio
+    }
+
     /// One pass: events, keys, clock, panels, commands.
     pub fn ui(&mut self, ui: &mut Ui) {
         let ctx = ui.ctx().clone();
         self.watch_device(&ctx);
         self.take_events();
+        self.follow_jobs();
         self.follow_training();
         self.follow_answers();
         self.dragging = ctx.input(|i| i.pointer.any_down() && !i.pointer.any_pressed());
@@ -187,8 +195,8 @@ impl Studio {
         panels::join::show(ctx, state, &mut open.join, out);
         panels::report::show(ctx, state, &mut open.report);
         panels::simulate::show(ctx, &mut open.simulate, out);
+        panels::answers::export::show(ctx, &mut open.export_predictions, out);
         self.state.dialogs = open;
-        panels::answers::export::show(ctx, &mut self.state, out);
     }
 
     fn show_toasts(&mut self, ctx: &Context) {

@@ -1,4 +1,4 @@
-//! Settings and session are kept while the program runs, when it ends, and when it fails.
+//! Edits, settings and session are kept while the program runs, when it ends, and when it fails.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use super::view::View;
 const AUTOSAVE: Duration = Duration::from_secs(5);
 
 impl Studio {
-    /// The window closes: settings and session are kept.
+    /// The window closes: what waits to be written is written.
     pub fn end(&mut self) {
         if let Some(profile) = &self.profile {
             profile.report();
@@ -38,8 +38,11 @@ impl Studio {
         state.settings.layout = Some(layout.unwrap_or(&self.layout).clone());
     }
 
-    /// Writes settings and session and waits for the disk: for the program's end.
+    /// Writes edits, settings and session and waits for the disk: for the program's end, which no job outlives.
     pub(super) fn save_now(&mut self) {
+        if let Err(e) = self.edits.write() {
+            log::error!("{e:#}");
+        }
         self.update_session();
         if let Some(dir) = &self.config_dir {
             let written = self.state.settings.to_text().and_then(|text| {

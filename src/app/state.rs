@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::PathBuf;
 
-use super::answers::{Answering, PredictionsForm};
+use super::answers::Answering;
 use super::command::Command;
 use super::forms::RowsForm;
 use super::forms::attach::AttachForm;
@@ -11,6 +11,7 @@ use super::forms::export::ExportForm;
 use super::forms::import::ImportForm;
 use super::forms::join::JoinForm;
 use super::forms::path_box::PathBox;
+use super::forms::predictions::PredictionsForm;
 use super::forms::simulate::SimulateForm;
 use super::map::{Gate, Map};
 use super::screen::Screen;

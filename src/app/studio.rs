@@ -1,6 +1,6 @@
 //! The program: what the window is made of, and how it starts. Its passes are run beside it, its commands in `apply`.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
@@ -63,8 +63,8 @@ pub struct Studio {
     pub(super) saved: (Instant, String),
     pub(super) settings_queue: Arc<SettingsQueue>,
     pub(super) next_view: u64,
-    /// Look-up tables that jobs read now.
-    pub(super) reading_luts: HashSet<PathBuf>,
+    /// Look-up tables that are read now, with their jobs.
+    pub(super) reading_luts: HashMap<PathBuf, u64>,
     pub(super) profile: Option<Profile>,
     /// Why the program has to end: the device is gone.
     pub fatal: Option<String>,
@@ -85,8 +85,8 @@ pub struct Playing {
 }
 
 impl Studio {
-    /// Builds the program on a context.
-    pub fn new(ctx: &Context, setup: Setup) -> Self {
+    /// Builds the program on a context; what to open comes back.
+    pub(super) fn build(ctx: &Context, setup: Setup) -> (Self, Vec<Address>) {
         let Setup { gpu, format, mut settings, config_dir, addresses, compute, profile } = setup;
         theme::install(ctx);
         theme::apply(ctx, settings.theme);
@@ -129,7 +129,7 @@ impl Studio {
             saved: (Instant::now(), String::new()),
             settings_queue: Arc::default(),
             next_view: 1,
-            reading_luts: HashSet::new(),
+            reading_luts: HashMap::new(),
             profile,
             fatal: None,
             quitting: false,
@@ -142,8 +142,7 @@ impl Studio {
                 "The program did not end cleanly last time. “Reopen last session” brings its recordings back."
             );
         }
-        studio.start(addresses);
-        studio
+        (studio, addresses)
     }
 
     /// Repaints the window from another thread.

@@ -29,8 +29,10 @@ pub struct View {
     pub roi: Option<Crop>,
     /// Histogram and percentiles, once known.
     pub stats: Option<Arc<MovieStats>>,
-    /// Share of the statistics scan that is done; `None` when it is not running.
-    pub scanning: Option<f32>,
+    /// The job that reads the statistics, while it runs.
+    pub scanning: Option<u64>,
+    /// The series of the file that was asked for last, until it is there.
+    pub wanted_series: Option<usize>,
     /// The frame on screen: stays until the next one is decoded.
     pub shown: Shown,
     /// Where the picture was drawn last, points.
@@ -64,6 +66,7 @@ impl View {
             roi: None,
             stats: None,
             scanning: None,
+            wanted_series: None,
             shown: Shown::default(),
             cell: Rect::NOTHING,
             luts: LutCache::default(),

@@ -21,6 +21,7 @@ mod molecule;
 mod notices;
 mod palette;
 mod raster;
+mod scaffold;
 mod search;
 mod smiles;
 mod svg;

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::analysis::evaluate::{DrugScore, Estimate, Exclusion, Normalisation, Report, Task, bootstrap};
+use crate::analysis::evaluate::bootstrap::{self, Paired};
+use crate::analysis::evaluate::{DrugScore, Exclusion, Normalisation, Report, Task};
 use crate::analysis::items::Items;
 use crate::analysis::split::Protocol;
 use crate::atomic_file;
@@ -241,7 +242,7 @@ pub fn primary(reports: &[Report]) -> Option<&Report> {
 }
 
 /// Difference of an arm to another, paired by drug and seed.
-pub fn difference(arm: &[Result], to: &[Result]) -> Option<Estimate> {
+pub fn difference(arm: &[Result], to: &[Result]) -> Option<Paired> {
     let pairs: Vec<[&[DrugScore]; 2]> = arm
         .iter()
         .filter_map(|one| {
@@ -258,13 +259,16 @@ pub fn table(results: &BTreeMap<Arm, Vec<Result>>) -> String {
         "| arm | MoA mAP (NSC), mean over seeds | by seed | difference to video only [95 %] |\n|---|---|---|---|\n",
     );
     let reference = results.get(&Arm::VideoOnly);
+    let mut units = None;
     for (arm, runs) in results {
         let mean = runs.iter().map(|run| run.map).sum::<f64>() / runs.len().max(1) as f64;
         let seeds: Vec<String> = runs.iter().map(|run| format!("{:.3}", run.map)).collect();
         let against = match reference {
             Some(reference) if *arm != Arm::VideoOnly && *arm != Arm::MitoSplit => {
-                difference(runs, reference)
-                    .map_or_else(String::new, |d| format!("{:+.3} [{:+.3}, {:+.3}]", d.value, d.lo, d.hi))
+                difference(runs, reference).map_or_else(String::new, |Paired { difference: d, units: of }| {
+                    units = Some(of);
+                    format!("{:+.3} [{:+.3}, {:+.3}]", d.value, d.lo, d.hi)
+                })
             }
             _ => String::new(),
         };
@@ -279,6 +283,9 @@ pub fn table(results: &BTreeMap<Arm, Vec<Result>>) -> String {
             let seeds: Vec<String> = of.iter().map(|value| format!("{value:.3}")).collect();
             let _ = writeln!(text, "| *{name}* (beside video only) | {mean:.3} | {} | |", seeds.join(", "));
         }
+    }
+    if let Some(units) = units {
+        let _ = writeln!(text, "\nIntervals: {} resampled.", units.text());
     }
     text
 }

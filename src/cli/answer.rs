@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::experiment::{open, with_bar};
 use crate::analysis::answers::{Answers, Level, Library};
+use crate::experiment::Experiment;
 use crate::export::figure::{self, Reliability};
 use crate::export::predictions::{Source, Summary, Tables, tables};
 use crate::learn::encoder::Encoder;
@@ -12,15 +13,15 @@ use crate::learn::pipeline::{self, Embedded};
 use crate::terminal::note;
 
 /// The experiment that answers, read and encoded by the same encoder.
-pub fn library(path: &Path, encoder: &dyn Encoder) -> anyhow::Result<Arc<Library>> {
+pub fn library(path: &Path, asked: &Experiment, encoder: &dyn Encoder) -> anyhow::Result<Arc<Library>> {
     let experiment = Arc::new(open(path)?);
-    let embedded =
-        with_bar("rows of the gallery", |progress| pipeline::embed(&experiment, encoder, progress))?;
-    left_out(&embedded.encoded.problems);
+    let (table, problems) =
+        with_bar("rows of the gallery", |progress| pipeline::gallery(&experiment, asked, encoder, progress))?;
+    left_out(&problems);
     // Manifests are all called so; the folder tells them apart.
     let name = path.display().to_string();
     Ok(with_bar("rows compared", |progress| {
-        pipeline::library(&name, &experiment, &embedded.table(), &embedded.about, progress)
+        pipeline::library(&name, &experiment, &table, encoder.about(), progress)
     })?)
 }
 

@@ -12,7 +12,7 @@ use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
 use crate::learn::encoder::Encoder;
 use crate::learn::families;
-use crate::learn::imported::Imported;
+use crate::learn::imported::{Imported, card_of};
 
 /// Where vectors come from: one of both.
 #[derive(Args)]
@@ -47,8 +47,8 @@ pub fn open(model: &Path, choice: ComputeChoice) -> anyhow::Result<Arc<dyn Encod
 /// A file of vectors, or those that an experiment keeps under this name. A file comes first.
 fn imported(embedding: &Path, experiment: &Experiment) -> anyhow::Result<Imported> {
     let kept = embedding.to_str().and_then(|name| experiment.embeddings.get_key_value(name));
-    match kept {
-        Some((name, table)) if !embedding.exists() => Ok(Imported::new(name.clone(), Arc::clone(table))),
+    let imported = match kept {
+        Some((name, table)) if !embedding.exists() => Imported::new(name.clone(), Arc::clone(table)),
         _ => {
             let known: Vec<&str> = experiment.embeddings.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -56,7 +56,11 @@ fn imported(embedding: &Path, experiment: &Experiment) -> anyhow::Result<Importe
                 format!("reading vectors (embeddings that the experiment keeps: {known})")
             })?;
             let name = embedding.file_name().map(|name| name.to_string_lossy().into_owned());
-            Ok(Imported::new(name.unwrap_or_default(), Arc::new(table)))
+            Imported::new(name.unwrap_or_default(), Arc::new(table))
         }
-    }
+    };
+    Ok(match card_of(&imported.about().hash, &[]) {
+        Some(card) => imported.of_model(&card),
+        None => imported,
+    })
 }

@@ -11,12 +11,13 @@ use super::encoder::EncoderArgs;
 use super::experiment::{open, with_bar};
 use crate::analysis::evaluate::Report;
 use crate::analysis::items::{Item, Items};
-use crate::analysis::leakage::{self, Finding, Severity};
+use crate::analysis::leakage::{self, Finding, Leak, Severity};
 use crate::analysis::split::{Plan, Protocol};
 use crate::experiment::Experiment;
 use crate::gpu::ComputeChoice;
 use crate::learn::assess::{Assessed, Assessment, assess};
 use crate::learn::encoder::{EncodeError, Encoder, Rows};
+use crate::learn::near;
 use crate::model::input::Frames;
 use crate::terminal::{note, out};
 
@@ -29,7 +30,7 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     pub encoder: EncoderArgs,
 
-    /// What is new in the queries: cells (mito), compounds, or mechanisms
+    /// What is new in the queries: cells (mito), compounds, their scaffolds too, or mechanisms
     #[arg(long, value_enum)]
     pub protocol: Protocol,
 
@@ -67,7 +68,10 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
     for (row, warning) in assessed.warnings.iter().take(3) {
         note!("warning: {row}: {warning}");
     }
-    let leaks = leaks(&experiment, &*encoder, &assessed, args)?;
+    let Leaks { errors: leaks, near } = leaks(&experiment, &*encoder, &assessed, args)?;
+    for pair in &near {
+        note!("warning: {pair}");
+    }
     for leak in &leaks {
         note!("leak: {leak}");
     }
@@ -75,8 +79,11 @@ pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
         note!("The scores are void: no model may be trained on this split.");
     }
     if args.json {
-        let judged: Vec<Judged> =
-            assessed.reports.iter().map(|report| Judged { report, leaks: &leaks }).collect();
+        let judged: Vec<Judged> = assessed
+            .reports
+            .iter()
+            .map(|report| Judged { report, leaks: &leaks, near_duplicates: &near })
+            .collect();
         out!("{}", serde_json::to_string(&judged)?);
     } else {
         let texts: Vec<String> = assessed.reports.iter().map(Report::text).collect();
@@ -91,6 +98,15 @@ struct Judged<'a> {
     #[serde(flatten)]
     report: &'a Report,
     leaks: &'a [String],
+    near_duplicates: &'a [String],
+}
+
+/// What the search for leaks found, a sentence each.
+struct Leaks {
+    /// What `train` refuses.
+    errors: Vec<String>,
+    /// Rows in different parts that look like copies.
+    near: Vec<String>,
 }
 
 /// What `train` refuses of the split that is evaluated. Rows are compared as it does: by what the encoder sees of them.
@@ -99,13 +115,13 @@ fn leaks(
     encoder: &dyn Encoder,
     assessed: &Assessed,
     args: &EvaluateArgs,
-) -> anyhow::Result<Vec<String>> {
+) -> anyhow::Result<Leaks> {
     let items = Items::of(experiment);
     let plan = Plan::new(&items, args.protocol, args.seed)?;
     // What was evaluated has been seen; the rest of the split has not.
-    let seen = |item: &Item| assessed.contents.get(&item.row).copied();
+    let is_seen = |item: &Item| assessed.contents.contains_key(&item.row);
     let others =
-        items.items.iter().zip(&plan.splits).filter(|(item, split)| split.is_some() && seen(item).is_none());
+        items.items.iter().zip(&plan.splits).filter(|(item, split)| split.is_some() && !is_seen(item));
     let others: Vec<Item> = others.map(|(item, _)| item.clone()).collect();
     let rows = Rows { items: &others, ..Rows::of(experiment, &items) };
     let read = match with_bar("rows compared", |progress| encoder.contents(&rows, progress)) {
@@ -115,13 +131,21 @@ fn leaks(
     };
     let mut contents = assessed.contents.clone();
     contents.extend(others.iter().zip(read).filter_map(|(item, content)| Some((item.row, content?))));
-    let content: Vec<_> = items.items.iter().map(|item| contents.get(&item.row).copied()).collect();
+    let content: Vec<_> =
+        items.items.iter().map(|item| contents.get(&item.row).map(|seen| seen.hash)).collect();
+    let looks = near::table(&items, |row| contents.get(&row).map(|seen| seen.near.as_slice()));
     let findings = leakage::check(&leakage::Check {
         items: &items,
         splits: &plan.splits,
         protocol: args.protocol,
         content: Some(&content),
-        near: None,
+        near: Some(near::compared(&looks)),
     });
-    Ok(findings.iter().filter(|finding| finding.severity == Severity::Error).map(Finding::sentence).collect())
+    let said = |which: &dyn Fn(&&Finding) -> bool| -> Vec<String> {
+        findings.iter().filter(which).map(Finding::sentence).collect()
+    };
+    Ok(Leaks {
+        errors: said(&|finding| finding.severity == Severity::Error),
+        near: said(&|finding| finding.leak == Leak::NearDuplicate),
+    })
 }

@@ -1,18 +1,15 @@
-//! Opening an experiment and a model for a command.
+//! What commands have in common: an experiment, a device, a bar.
 
 use std::path::Path;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::experiment::Experiment;
 use crate::experiment::import::{self, Imported};
 use crate::gpu::{Compute, ComputeChoice, ComputeTarget, ComputeThread, headless_compute};
-use crate::learn::infer;
-use crate::model::card::Card;
-use crate::model::molclip::MolClip;
 use crate::progress::Progress;
 use crate::terminal::note;
 
@@ -39,21 +36,6 @@ pub fn compute(choice: ComputeChoice) -> anyhow::Result<(Compute, ComputeThread)
         note!("Computing on {}; a new GPU is tuned once, which can take minutes.", compute.label());
     }
     Ok((compute, thread))
-}
-
-/// Loads a model onto a device.
-pub fn load_model(
-    folder: &Path,
-    compute: &Compute,
-    thread: &ComputeThread,
-) -> anyhow::Result<(MolClip, Card)> {
-    if !folder.is_dir() {
-        bail!(
-            "{}: there is no such folder. A model is a folder with model.safetensors and model.json",
-            folder.display()
-        );
-    }
-    Ok(infer::load(folder, compute, thread)?)
 }
 
 /// Does the work with a bar on stderr that follows its progress.

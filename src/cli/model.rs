@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::model::card::{Card, FORMAT, InputSpec, MoleculeEncoderKind, TrainedOn};
 use crate::model::cost::Cost;
 use crate::model::limits;
-use crate::model::video_encoder::resnet3d::{Depth, ResNet3d};
+use crate::model::video_encoder::resnet3d::ResNet3d;
 use crate::model::video_encoder::{EncoderConfig, Entry};
 use crate::model::weights::{self, LoadReport, PytorchFile};
 use crate::terminal::out;
@@ -116,7 +116,10 @@ fn stored(folder: &Path) -> anyhow::Result<Description> {
 }
 
 fn untrained(args: &ModelArgs, encoder: &EncoderConfig) -> anyhow::Result<Description> {
-    let encoder = sized(encoder, args.width);
+    let encoder = match args.width {
+        Some(width) => encoder.clone().with_width(width),
+        None => encoder.clone(),
+    };
     let input = input(args, args.channels.unwrap_or(3) as usize);
     encoder.check(input.frames, input.size).map_err(anyhow::Error::msg)?;
     let text = format!("{}, untrained, for {}\n", encoder.name(), input_text(&input));
@@ -125,12 +128,8 @@ fn untrained(args: &ModelArgs, encoder: &EncoderConfig) -> anyhow::Result<Descri
 
 /// Reads weights with PyTorch's names and writes them as a model: a video encoder alone, to start a training from.
 fn import(args: &ModelArgs, encoder: &EncoderConfig, file: &Path, out: &Path) -> anyhow::Result<Description> {
-    let depth = match encoder {
-        EncoderConfig::Resnet3d50 { .. } => Depth::Fifty,
-        EncoderConfig::Resnet3d18 { .. } => Depth::Eighteen,
-        EncoderConfig::Light(_) => {
-            bail!("PyTorch has weights for 3D ResNets alone: name one with --encoder.")
-        }
+    let Some((depth, _)) = encoder.resnet3d() else {
+        bail!("PyTorch has weights for 3D ResNets alone: name one with --encoder.");
     };
     if !args.overwrite && [weights::WEIGHTS, weights::CARD].iter().any(|name| out.join(name).exists()) {
         bail!(
@@ -142,31 +141,17 @@ fn import(args: &ModelArgs, encoder: &EncoderConfig, file: &Path, out: &Path) ->
     let Some([width, channels]) = pytorch.first_convolution() else {
         bail!("{}: no conv1.weight of five axes. It holds no 3D ResNet.", file.display());
     };
-    let encoder = sized(encoder, Some(args.width.unwrap_or(width)));
+    let width = args.width.unwrap_or(width);
+    let encoder = encoder.clone().with_width(width);
     let channels = args.channels.map_or(channels, |channels| channels as usize);
     let card = card(file, encoder, input(args, channels));
     card.check().map_err(anyhow::Error::msg).with_context(|| file.display().to_string())?;
-    let (EncoderConfig::Resnet3d50 { width } | EncoderConfig::Resnet3d18 { width }) = card.encoder else {
-        bail!("{} is no 3D ResNet.", card.encoder.name());
-    };
     let mut network = ResNet3d::new(depth, width, channels, &Device::flex());
     let report: LoadReport = pytorch.load_into(&mut network)?;
     let card = weights::save(out, &network, &card)?;
     let text = format!("{report}\n\n{}Written to        {}\n", card_text(&card), out.display());
     let cost = Cost::of(&card.encoder, &card.input);
     Ok((cost, text, json!({ "card": card, "report": report, "out": out })))
-}
-
-/// An encoder with another width.
-fn sized(encoder: &EncoderConfig, width: Option<usize>) -> EncoderConfig {
-    let mut sized = encoder.clone();
-    if let Some(wanted) = width {
-        match &mut sized {
-            EncoderConfig::Resnet3d50 { width } | EncoderConfig::Resnet3d18 { width } => *width = wanted,
-            EncoderConfig::Light(config) => config.dim = wanted,
-        }
-    }
-    sized
 }
 
 /// The input of an encoder without recordings: scale unknown, values taken as they are.
@@ -229,7 +214,8 @@ fn card_text(card: &Card) -> String {
         let simulated = if trained.simulated { ", simulated" } else { "" };
         rows.push(("Trained on", format!("{}{simulated}, {} videos", trained.experiment, trained.rows)));
         let map = trained.validation_map.map_or_else(unknown, |map| format!("{map:.3}"));
-        rows.push(("Validation mAP", format!("{map} on {} videos", trained.validation_rows)));
+        let of = trained.validated_by.map_or_else(String::new, |by| format!(": {}", by.text()));
+        rows.push(("Validation mAP", format!("{map} on {} videos{of}", trained.validation_rows)));
     }
     rows.extend(card.notes.iter().map(|note| ("Note", note.clone())));
     rows.iter().fold(String::new(), |mut text, (what, value)| {

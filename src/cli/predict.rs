@@ -49,7 +49,7 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
     }
     let experiment = Arc::new(open(&args.experiment)?);
     let encoder = args.encoder.open(&experiment, args.compute)?;
-    let gallery = args.gallery.as_deref().map(|path| library(path, &*encoder)).transpose()?;
+    let gallery = args.gallery.as_deref().map(|path| library(path, &experiment, &*encoder)).transpose()?;
     let embedded = with_bar("rows", |progress| embed(&experiment, &*encoder, progress))?;
     left_out(&embedded.encoded.problems);
     let answers = answers(&embedded, &args.experiment, gallery)?;

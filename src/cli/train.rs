@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::Value;
 
-use super::experiment::{compute, load_model, open};
+use super::experiment::{compute, open};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Severity;
 use crate::experiment::{Experiment, import};
 use crate::gpu::ComputeChoice;
 use crate::learn::config::Config;
 use crate::learn::folder::TrainingFolder;
+use crate::learn::infer;
 use crate::learn::interrupt::Interrupt;
 use crate::learn::run::{CHECKPOINT_EVERY, Event, Outcome, Run, splits, train};
 use crate::learn::store::recorded_frames;
@@ -83,8 +85,15 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     };
     let Some(out) = args.out.clone().filter(|_| !args.print_config) else {
         // Without an experiment the configuration is that of movies.
-        let imported = import::open(&args.experiment).ok();
-        let config = configured(imported.and_then(|imported| recorded(&imported.experiment)))?;
+        let frames = match import::open(&args.experiment) {
+            Ok(imported) => recorded(&imported.experiment),
+            Err(e) => {
+                note!("warning: {e}");
+                note!("This is the configuration for movies.");
+                None
+            }
+        };
+        let config = configured(frames)?;
         out!("{}", serde_json::to_string_pretty(&config)?);
         return Ok(ExitCode::SUCCESS);
     };
@@ -95,13 +104,16 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     let out = TrainingFolder::open(&out, args.overwrite)?;
     let experiment = open(&args.experiment)?;
     let config = configured(recorded(&experiment))?;
+    if args.model.is_none() && !names_frames(&text) {
+        note!("{}", chosen(config.input.frames));
+    }
     let items = Items::of(&experiment);
     let (splits, note) = splits(&items, &config)?;
     if let Some(note) = note {
         note!("{note}");
     }
     let (compute, thread) = compute(args.compute)?;
-    let start = args.model.as_ref().map(|folder| load_model(folder, &compute, &thread)).transpose()?;
+    let start = args.model.as_ref().map(|folder| infer::load(folder, &compute, &thread)).transpose()?;
     let name = name.unwrap_or_else(|| experiment.name.clone());
     let checkpoint_every = Duration::from_secs_f64(args.checkpoint_every.clamp(0.0, 1e6));
     let experiment = Arc::new(experiment);
@@ -124,10 +136,24 @@ pub fn run(args: &TrainArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Frames of the recordings that take part, as far as the first ones tell.
+/// Frames of the recordings that take part, as far as a few of them tell.
 fn recorded(experiment: &Experiment) -> Option<usize> {
     let table = &experiment.table;
     recorded_frames(experiment, (0..table.len()).filter(|&row| !table.is_excluded(row)))
+}
+
+/// True where a configuration says itself how many frames the network sees.
+fn names_frames(text: &str) -> bool {
+    serde_json::from_str::<Value>(text).is_ok_and(|named| named.pointer("/input/frames").is_some())
+}
+
+/// What follows from the recordings.
+fn chosen(frames: usize) -> String {
+    let what = match frames {
+        1 => "images of one frame".to_owned(),
+        frames => format!("movies, {frames} frames of each"),
+    };
+    format!("Trained on {what}, as far as a few recordings tell. Set input.frames where that is wrong.")
 }
 
 /// Trains with a bar on stderr.
@@ -218,7 +244,7 @@ fn summary(outcome: &Outcome) -> String {
     let trained = &outcome.card.trained_on;
     let best = trained.validation_map.map_or_else(
         || "nothing to validate on".to_owned(),
-        |map| format!("validation mAP {map:.3} (mechanism of unseen compounds among other compounds)"),
+        |map| format!("validation mAP {map:.3} ({})", trained.validated_by.unwrap_or_default().text()),
     );
     let simulated = if trained.simulated { " Trained on simulated recordings." } else { "" };
     format!(
@@ -229,4 +255,18 @@ fn summary(outcome: &Outcome) -> String {
         &outcome.card.hash[..16.min(outcome.card.hash.len())],
         100.0 * outcome.waited
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_that_a_configuration_names_do_not_follow_from_the_recordings() {
+        assert!(!names_frames("{}"));
+        assert!(!names_frames(r#"{"input": {"size": 32}}"#));
+        assert!(names_frames(r#"{"input": {"frames": 16}}"#));
+        assert!(chosen(1).starts_with("Trained on images of one frame, "));
+        assert!(chosen(16).starts_with("Trained on movies, 16 frames of each, "));
+    }
 }

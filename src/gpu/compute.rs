@@ -108,14 +108,14 @@ impl Compute {
         synced.map_err(|error| told(error.to_string(), |message| GpuError::Device { message }))
     }
 
-    /// Why a job failed: the device's own error where it has one, which is then taken. The job's says no more than that
-    /// a tensor was never written, where memory ran out before.
+    /// Why a job failed: the device's own error where it has one, which is then taken, and behind it the job's. That says
+    /// no more than that a tensor was never written, where memory ran out before.
     pub fn cause(&self, error: GpuError) -> GpuError {
         let fault = self.gpu.as_ref().and_then(GpuDevice::take_fault);
         match fault {
             // A buffer that was not made is then used by mistake.
             Some(GpuError::Device { .. }) if matches!(error, GpuError::OutOfMemory { .. }) => error,
-            Some(fault) => fault,
+            Some(fault) => fault.behind(&error),
             None => error,
         }
     }
@@ -207,11 +207,18 @@ mod tests {
         let job = GpuError::Job { message: "a tensor was never written".into() };
         assert_eq!(compute.cause(job.clone()), job);
         mistake();
-        assert!(compute.cause(job.clone()).to_string().contains("too large"));
+        let told = compute.cause(job.clone()).to_string();
+        let (first, then) =
+            (told.find("too large").unwrap(), told.find("a tensor was never written").unwrap());
+        assert!(first < then, "{told}");
         assert_eq!(compute.cause(job.clone()), job, "it is told once");
         mistake();
         let full = GpuError::OutOfMemory { detail: "a tensor".into() };
         assert_eq!(compute.cause(full.clone()), full, "memory comes first");
+        // What went wrong before the work began is not its fault.
+        mistake();
+        let next = gpu.compute(ComputeChoice::Gpu).unwrap();
+        assert_eq!(next.cause(job.clone()), job);
     }
 
     #[test]

@@ -135,7 +135,8 @@ impl GpuDevice {
         compute::decide(choice, self.traits())
     }
 
-    /// The device that the encoders run on.
+    /// The device that the encoders run on. Asked for where work begins: an error of before, which is in the log, is
+    /// forgotten, so that the work is not blamed for it.
     ///
     /// Burn is started on the first call that needs the GPU, once, so that a window does not wait for it.
     /// A lost device computes on the CPU under [`ComputeChoice::Auto`] and is an error under
@@ -148,6 +149,7 @@ impl GpuDevice {
                     return Err(GpuError::Lost { reason });
                 }
                 let device = self.burn_device()?;
+                drop(self.take_error());
                 Ok(Compute::shared(device, format!("{} (shared with drawing)", self.summary()), self.clone()))
             }
         }

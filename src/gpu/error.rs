@@ -74,6 +74,21 @@ impl From<wgpu::Error> for GpuError {
     }
 }
 
+impl GpuError {
+    /// Itself, with what a job said that failed by it: a device says which call was wrong, a job what was being made.
+    pub(super) fn behind(self, job: &Self) -> Self {
+        // Below the first line stands a backtrace.
+        let said = job.to_string();
+        let with = |text: String| format!("{text} (then: {})", said.lines().next().unwrap_or_default());
+        match self {
+            Self::Device { message } => Self::Device { message: with(message) },
+            Self::OutOfMemory { detail } => Self::OutOfMemory { detail: with(detail) },
+            Self::Lost { reason } => Self::Lost { reason: with(reason) },
+            other => other,
+        }
+    }
+}
+
 /// Frames or numbers that were refused before anything was done.
 pub(super) fn refused(detail: String) -> GpuError {
     GpuError::Frames { detail }

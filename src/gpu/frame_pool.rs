@@ -87,7 +87,7 @@ impl FramePool {
         let form = Form::of(device, planes)?;
         let buffer = pool.make_room(form.bytes());
         let buffer = buffer.unwrap_or_else(|| Arc::new(storage(device, form.bytes())));
-        let samples = form.write(queue, buffer);
+        let samples = form.write(queue, buffer)?;
         pool.bytes += samples.buffer.size();
         let used = pool.clock;
         pool.frames.insert(key, Kept { samples: samples.clone(), used });
@@ -128,17 +128,21 @@ impl Pool {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
-    use crate::gpu::{GpuDevice, PlaneView, SampleFormat};
+    use crate::gpu::{GpuDevice, PlaneForm, SampleFormat};
 
     /// A dark square of so many px.
     struct Square(usize);
 
     impl Raster for Square {
-        fn view(&self) -> PlaneView<'_> {
-            let Self(side) = *self;
-            let bytes = vec![0u8; side * side].into();
-            PlaneView { width: side, height: side, samples: 1, format: SampleFormat::U8, bytes }
+        fn form(&self) -> PlaneForm {
+            PlaneForm { width: self.0, height: self.0, samples: 1, format: SampleFormat::U8 }
+        }
+
+        fn bytes(&self) -> Cow<'_, [u8]> {
+            vec![0; self.0 * self.0].into()
         }
     }
 

@@ -27,6 +27,6 @@ pub use device::{GpuDevice, choose_adapter, device_descriptor, instance_descript
 pub use error::{GpuError, no_device_remedy};
 pub(crate) use frame_pipeline::to_target;
 pub use frame_pool::{FrameKey, FramePool};
-pub use plane::{PlaneView, Raster, SampleFormat};
+pub use plane::{PlaneForm, Raster, SampleFormat};
 pub use samples::Samples;
 pub use thread::{ComputeJob, ComputeThread};

@@ -48,9 +48,9 @@ impl SampleFormat {
     }
 }
 
-/// A plane on its way to the device, `[height, width, samples]`, row-major, samples interleaved, native byte order.
-#[derive(Debug, Clone)]
-pub struct PlaneView<'a> {
+/// Size and type of a plane as the device takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlaneForm {
     /// Columns.
     pub width: usize,
     /// Rows.
@@ -59,12 +59,22 @@ pub struct PlaneView<'a> {
     pub samples: usize,
     /// Of each sample.
     pub format: SampleFormat,
-    /// `height * width * samples * format.size()` bytes; owned where they had to be converted.
-    pub bytes: Cow<'a, [u8]>,
+}
+
+impl PlaneForm {
+    /// Bytes of all samples; `None` where no number can count them.
+    pub fn bytes(self) -> Option<usize> {
+        let values = self.width.checked_mul(self.height)?.checked_mul(self.samples)?;
+        values.checked_mul(self.format.size())
+    }
 }
 
 /// Something that can be handed to the device plane by plane.
 pub trait Raster {
-    /// The plane in a format that shaders can read. Called once, when the plane is handed over.
-    fn view(&self) -> PlaneView<'_>;
+    /// What the plane is in a format that shaders can read; its samples are not touched.
+    fn form(&self) -> PlaneForm;
+
+    /// Its samples in that format, `[height, width, samples]`, row-major, native byte order; owned where they had to be
+    /// converted. Called once, when the plane is handed over.
+    fn bytes(&self) -> Cow<'_, [u8]>;
 }

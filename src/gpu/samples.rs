@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::device::GpuDevice;
 use super::error::{GpuError, caught, refused};
-use super::plane::{PlaneView, Raster, SampleFormat};
+use super::plane::{Raster, SampleFormat};
 
 /// Frames of one size and type in the device's memory. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -36,7 +36,7 @@ impl Samples {
         caught(&gpu.device, || {
             let buffer = Arc::new(storage(&gpu.device, form.bytes()));
             form.write(&gpu.queue, buffer)
-        })
+        })?
     }
 
     /// Hands 16-bit frames of one plane each to the device, `[frames, height, width]`.
@@ -102,8 +102,8 @@ impl Samples {
 
 /// The focal planes of one frame, of one size and type, and that a device can hold them.
 #[derive(Debug)]
-pub(super) struct Form<'a> {
-    planes: Vec<PlaneView<'a>>,
+pub(super) struct Form<'a, P> {
+    planes: &'a [Arc<P>],
     format: SampleFormat,
     width: u32,
     height: u32,
@@ -111,22 +111,16 @@ pub(super) struct Form<'a> {
     depth: u32,
 }
 
-impl<'a> Form<'a> {
+impl<'a, P: Raster> Form<'a, P> {
     /// Of planes of one size and type.
-    pub fn of<P: Raster>(device: &wgpu::Device, planes: &'a [Arc<P>]) -> Result<Self, GpuError> {
-        let planes: Vec<PlaneView<'a>> = planes.iter().map(|plane| plane.view()).collect();
-        let first = planes.first().ok_or_else(|| refused("a frame has no plane".to_owned()))?;
-        let form = |plane: &PlaneView<'_>| (plane.width, plane.height, plane.samples, plane.format);
-        if planes.iter().any(|plane| form(plane) != form(first)) {
+    pub fn of(device: &wgpu::Device, planes: &'a [Arc<P>]) -> Result<Self, GpuError> {
+        let first = planes.first().ok_or_else(|| refused("a frame has no plane".to_owned()))?.form();
+        if planes.iter().any(|plane| plane.form() != first) {
             return Err(refused("the focal planes of a frame differ in size or type".to_owned()));
         }
         let count = |n: usize| u32::try_from(n).map_err(|_| refused(format!("{n} is too large a frame")));
         let (width, height) = (count(first.width)?, count(first.height)?);
         let (samples, depth, format) = (count(first.samples)?, count(planes.len())?, first.format);
-        let whole = first.width * first.height * first.samples * format.size();
-        if let Some(plane) = planes.iter().find(|plane| plane.bytes.len() != whole) {
-            return Err(refused(format!("a plane has {} bytes instead of {whole}", plane.bytes.len())));
-        }
         let form = Self { planes, format, width, height, samples, depth };
         fits(device, form.bytes())?;
         Ok(form)
@@ -142,13 +136,22 @@ impl<'a> Form<'a> {
         self.stride().saturating_mul(u64::from(self.depth))
     }
 
-    /// Writes the planes into a buffer that is large enough.
-    pub fn write(&self, queue: &wgpu::Queue, buffer: Arc<wgpu::Buffer>) -> Samples {
+    /// Writes the planes into a buffer that is large enough, one after the other: one that has to be converted is the
+    /// only copy at that time.
+    ///
+    /// # Errors
+    /// A plane has not the bytes that its size asks for.
+    pub fn write(&self, queue: &wgpu::Queue, buffer: Arc<wgpu::Buffer>) -> Result<Samples, GpuError> {
         for (z, plane) in self.planes.iter().enumerate() {
-            write(queue, &buffer, z as u64 * self.stride(), &plane.bytes);
+            let (bytes, whole) = (plane.bytes(), plane.form().bytes());
+            if whole != Some(bytes.len()) {
+                let whole = whole.map_or_else(|| "more".to_owned(), |whole| whole.to_string());
+                return Err(refused(format!("a plane has {} bytes instead of {whole}", bytes.len())));
+            }
+            write(queue, &buffer, z as u64 * self.stride(), &bytes);
         }
         let Self { format, width, height, samples, depth, .. } = *self;
-        Samples { buffer, format, width, height, samples, depth, frames: 1 }
+        Ok(Samples { buffer, format, width, height, samples, depth, frames: 1 })
     }
 }
 
@@ -199,4 +202,63 @@ fn plane_bytes(format: SampleFormat, sides: [u32; 3]) -> u64 {
 
 fn aligned(bytes: u128) -> u64 {
     u64::try_from(bytes.next_multiple_of(4)).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::gpu::PlaneForm;
+
+    /// A square of so many pixels a side, with one row too few where it is short, that counts how often it is converted.
+    struct Square {
+        side: usize,
+        short: bool,
+        converted: AtomicUsize,
+    }
+
+    impl Square {
+        fn of(side: usize, short: bool) -> Arc<Self> {
+            Arc::new(Self { side, short, converted: AtomicUsize::new(0) })
+        }
+    }
+
+    impl Raster for Square {
+        fn form(&self) -> PlaneForm {
+            PlaneForm { width: self.side, height: self.side, samples: 1, format: SampleFormat::F32 }
+        }
+
+        fn bytes(&self) -> Cow<'_, [u8]> {
+            self.converted.fetch_add(1, Ordering::Relaxed);
+            vec![0; 4 * self.side * (self.side - usize::from(self.short))].into()
+        }
+    }
+
+    fn converted(planes: &[Arc<Square>]) -> Vec<usize> {
+        planes.iter().map(|plane| plane.converted.load(Ordering::Relaxed)).collect()
+    }
+
+    #[test]
+    fn planes_are_converted_once_they_are_known_to_fit() {
+        let gpu = GpuDevice::headless().unwrap();
+        let planes = [Square::of(3, false), Square::of(3, false)];
+        let samples = Samples::upload(&gpu, &planes).unwrap();
+        assert_eq!((samples.depth, samples.bytes(), converted(&planes)), (2, 72, vec![1, 1]));
+        // 4 TB: refused before a byte of it is made.
+        let large = [Square::of(1 << 20, false)];
+        let error = Samples::upload(&gpu, &large).unwrap_err().to_string();
+        assert!(error.contains("Show a single plane"), "{error}");
+        assert_eq!(converted(&large), [0]);
+    }
+
+    #[test]
+    fn a_plane_with_too_few_bytes_is_refused() {
+        let gpu = GpuDevice::headless().unwrap();
+        let planes = [Square::of(3, false), Square::of(3, true)];
+        let error = Samples::upload(&gpu, &planes).unwrap_err().to_string();
+        assert!(error.contains("24 bytes instead of 36"), "{error}");
+        assert_eq!(gpu.take_error(), None);
+    }
 }

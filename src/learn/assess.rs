@@ -3,15 +3,27 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::encoder::{Baseline, EncodeError, Encoder, Rows};
+use super::encoder::{Baseline, Content, EncodeError, Encoded, Encoder, Rows};
+use super::families::{self, Open};
+use super::lda_head::{self, Vectors};
 use crate::analysis::evaluate::{
     Classifier, EvaluateError, Evaluation, Features, RESAMPLES, Report, evaluate,
 };
-use crate::analysis::items::Items;
+use crate::analysis::items::{Item, Items};
 use crate::analysis::split::{Plan, Protocol, ProtocolError, Split};
 use crate::experiment::Experiment;
 use crate::model::input::Frames;
 use crate::progress::Progress;
+
+/// Hand-made features: the family that needs no model, and the name of the baseline, with an LDA head where training rows
+/// name mechanisms.
+pub const BIOMARKERS: &str = "biomarkers";
+
+/// The same features as they are, where [`BIOMARKERS`] has a head.
+pub const NO_LABELS: &str = "biomarkers, no labels";
+
+/// The encoder's own vectors with the same head: what it adds to the features when both are told as much.
+pub const LDA_HEAD: &str = "LDA head";
 
 /// An evaluation cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -53,16 +65,16 @@ pub struct Assessment {
 pub struct Assessed {
     /// One per task, exclusion and normalisation.
     pub reports: Vec<Report>,
-    /// BLAKE3 of what the encoder saw of each table row that it encoded.
-    pub contents: HashMap<usize, [u8; 32]>,
+    /// What the encoder saw of each table row that it encoded.
+    pub contents: HashMap<usize, Content>,
     /// Rows that could not be read and why.
     pub problems: Vec<(String, String)>,
     /// Rows whose scale differs too much from the model's.
     pub warnings: Vec<(String, String)>,
 }
 
-/// Encodes the rows of a protocol, with the simpler vectors that their scores stand beside, and evaluates. Steps of
-/// `progress` are rows.
+/// Encodes the rows of a protocol, with the simpler vectors that their scores stand beside, and evaluates. Rows of the
+/// training part are encoded too: LDA heads are fitted on them ([`lda_head::project`]). Steps of `progress` are rows.
 pub fn assess(
     experiment: &Arc<Experiment>,
     encoder: &dyn Encoder,
@@ -80,18 +92,26 @@ pub fn assess(
     for (item, used) in items.items.iter().zip(&mut used) {
         *used |= item.control;
     }
+    let evaluated: HashSet<String> = items
+        .items
+        .iter()
+        .zip(&used)
+        .filter(|(_, used)| **used)
+        .map(|(item, _)| item.row_id.clone())
+        .collect();
+    plan.part(Split::Train).into_iter().for_each(|item| used[item] = true);
     let asked: HashSet<usize> =
         items.items.iter().zip(&used).filter(|(_, used)| **used).map(|(item, _)| item.row).collect();
     let split_of: HashMap<usize, Option<Split>> =
         items.items.iter().map(|item| item.row).zip(plan.splits.iter().copied()).collect();
-    items.retain("not in query, gallery or controls", |item| asked.contains(&item.row));
+    items.retain("not in training, query, gallery or controls", |item| asked.contains(&item.row));
     let rows = Rows { order: how.order, baselines: true, ..Rows::of(experiment, &items) };
     let encoded = encoder.encode(&rows, progress)?;
-    let read = encoded.rows.len();
+    let known = encoded.problems.len();
     let encoded = encoded.finite()?;
-    if encoded.rows.len() < read {
-        let row_id = encoded.problems.last().map(|(row_id, _)| row_id.clone()).unwrap_or_default();
-        return Err(AssessError::NotFinite { row_id });
+    let spoilt = encoded.problems.iter().skip(known).find(|(row_id, _)| evaluated.contains(row_id));
+    if let Some((row_id, _)) = spoilt {
+        return Err(AssessError::NotFinite { row_id: row_id.clone() });
     }
     let readable: HashSet<usize> = encoded.rows.iter().copied().collect();
     items.retain("cannot be read", |item| readable.contains(&item.row));
@@ -104,6 +124,9 @@ pub fn assess(
                        them.";
         items.notes.push(unknown.to_owned());
     }
+
+    let mut baselines = encoded.baselines.clone();
+    baselines.extend(heads(experiment, encoder, &mut items, &plan, &encoded, progress)?);
 
     let classes = encoder.classes();
     let found = classes.map(|classes| classes.probabilities(&encoded.values, encoded.dim)).transpose();
@@ -123,12 +146,87 @@ pub fn assess(
         plan: &plan,
         embeddings: Features::cosine("video", &encoded.values, encoded.dim),
         classifiers,
-        baselines: encoded.baselines.iter().map(features).collect(),
+        baselines: baselines.iter().map(features).collect(),
         seed: how.seed,
         resamples: RESAMPLES,
     })?;
-    let contents = encoded.rows.into_iter().zip(encoded.contents).collect();
+    let contents = encoded.seen();
     Ok(Assessed { reports, contents, problems: encoded.problems, warnings: encoded.warnings })
+}
+
+/// The hand-made features of the same rows, with and without a head, and the head on the encoder's own vectors. What is
+/// missing is said in the notes of `items`.
+fn heads(
+    experiment: &Arc<Experiment>,
+    encoder: &dyn Encoder,
+    items: &mut Items,
+    plan: &Plan,
+    encoded: &Encoded,
+    progress: &Progress,
+) -> Result<Vec<Baseline>, EncodeError> {
+    let cosine = |name, Vectors { values, dim, .. }| Baseline { name, dim, values, by_distance: false };
+    let own = Vectors { values: encoded.values.clone(), dim: encoded.dim, known: vec![true; items.len()] };
+    let is_handmade = encoder.about().family == BIOMARKERS;
+    let mut found = Vec::new();
+    let handmade = if is_handmade {
+        Some(own)
+    } else {
+        found.extend(lda_head::project(items, plan, &own).map(|learnt| cosine(LDA_HEAD, learnt)));
+        handmade(experiment, items, progress)?
+    };
+    let Some(handmade) = handmade else { return Ok(found) };
+    match lda_head::project(items, plan, &handmade) {
+        Some(learnt) => {
+            found.push(cosine(BIOMARKERS, learnt));
+            // The encoder itself is no baseline of its own.
+            if !is_handmade {
+                found.push(cosine(NO_LABELS, handmade));
+            }
+        }
+        None if !is_handmade => {
+            let text = "The training rows name too few mechanisms of two compounds for a discriminant analysis: biomarkers are \
+                        compared as they are.";
+            items.notes.push(text.to_owned());
+            found.push(cosine(BIOMARKERS, handmade));
+        }
+        None => {}
+    }
+    Ok(found)
+}
+
+/// Hand-made features of the whole recordings; `None`, and a note, where they cannot be measured.
+fn handmade(
+    experiment: &Arc<Experiment>,
+    items: &mut Items,
+    progress: &Progress,
+) -> Result<Option<Vectors>, EncodeError> {
+    let Some(Open::Built(build)) = families::named(BIOMARKERS).map(|family| family.open) else {
+        return Ok(None);
+    };
+    let measured = build().encode(&Rows::of(experiment, items), progress).and_then(Encoded::finite);
+    let encoded = match measured {
+        Ok(encoded) => encoded,
+        Err(stopped @ EncodeError::Stopped(_)) => return Err(stopped),
+        // Vectors of another program may be all that there is.
+        Err(why) => {
+            items.notes.push(format!("Biomarkers cannot be measured: {why}."));
+            return Ok(None);
+        }
+    };
+    let places: HashMap<usize, usize> = encoded.rows.iter().copied().zip(0..).collect();
+    let of = |item: &Item| {
+        let at = places.get(&item.row)? * encoded.dim;
+        encoded.values.get(at..at + encoded.dim)
+    };
+    let known: Vec<bool> = items.items.iter().map(|item| of(item).is_some()).collect();
+    let none = vec![0.0; encoded.dim];
+    let values = items.items.iter().flat_map(|item| of(item).unwrap_or(&none)).copied().collect();
+    let missing = known.iter().filter(|known| !**known).count();
+    if missing > 0 {
+        let text = format!("Biomarkers of {missing} rows cannot be measured: there these rows find nothing.");
+        items.notes.push(text);
+    }
+    Ok(Some(Vectors { values, dim: encoded.dim, known }))
 }
 
 fn features(baseline: &Baseline) -> Features<'_> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::near;
 use crate::analysis::items::Item;
 use crate::model::clip::Clip;
 use crate::model::input::{Intensity, Moments};
@@ -24,6 +25,8 @@ pub struct Brightness {
     pub channels: Vec<Moments>,
     /// BLAKE3 of what the network can see of it.
     pub content: [u8; 32],
+    /// What it looks like, by [`near::of`].
+    pub near: Vec<f32>,
 }
 
 impl Brightness {
@@ -36,47 +39,68 @@ impl Brightness {
         Self {
             channels: (0..channels).map(|c| Moments::of(clip, c.min(last))).collect(),
             content: *hasher.finalize().as_bytes(),
+            near: near::of(clip),
         }
     }
 }
 
-/// Scalings of an experiment: the group of each row, and the scaling of each group and channel.
+/// Which rows are scaled together, and by which of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Groups {
+    /// Group of each row.
+    pub of: Vec<usize>,
+    /// For messages: plate and replicate of each group.
+    pub names: Vec<String>,
+    /// Rows that each group is scaled by.
+    pub by: Vec<Vec<usize>>,
+}
+
+/// Groups of rows by plate and replicate, in the order of their names.
 ///
 /// A plate in a replicate with at least three negative controls is scaled by these; otherwise all controls of the
-/// experiment count, and without any, all rows. Rows whose video could not be read (`None`) do not count. `replicates` are
+/// experiment count, if there are three, and else all rows. Rows for which `is_read` is false do not count. `replicates` are
 /// the names of the rows' replicates.
+pub(super) fn groups(rows: &[&Item], replicates: &[String], is_read: impl Fn(usize) -> bool) -> Groups {
+    let all: Vec<usize> = (0..rows.len()).filter(|&index| is_read(index)).collect();
+    let controls: Vec<usize> = all.iter().copied().filter(|&index| rows[index].control).collect();
+    let common = if controls.len() >= CONTROLS { &controls } else { &all };
+    // By name: what is first in the table has no say in the order.
+    let mut members: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        let replicate = replicates.get(row.replicate).map_or("", String::as_str);
+        members.entry((&row.plate, replicate)).or_default().push(index);
+    }
+    let mut groups = Groups { of: vec![0; rows.len()], names: Vec::new(), by: Vec::new() };
+    for (group, ((plate, replicate), members)) in members.into_iter().enumerate() {
+        let is_control = |index: &usize| rows[*index].control && is_read(*index);
+        let own: Vec<usize> = members.iter().copied().filter(is_control).collect();
+        for index in members {
+            groups.of[index] = group;
+        }
+        groups.names.push(format!("plate {plate:?}, replicate {replicate:?}"));
+        groups.by.push(if own.len() >= CONTROLS { own } else { common.clone() });
+    }
+    groups
+}
+
+/// Scalings of an experiment: the group of each row, and the scaling of each group and channel. Rows whose video could not be
+/// read (`None`) do not count.
 pub fn scale(
     rows: &[&Item],
     replicates: &[String],
     brightness: &[Option<Brightness>],
     channels: usize,
 ) -> Result<(Vec<usize>, Vec<Vec<Intensity>>), Dark> {
-    let all: Vec<usize> = (0..rows.len()).filter(|&index| brightness[index].is_some()).collect();
-    let controls: Vec<usize> = all.iter().copied().filter(|&index| rows[index].control).collect();
-    let common = if controls.len() >= CONTROLS { &controls } else { &all };
-    // By name: what is first in the table has no say in the order.
-    let mut groups: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-    for (index, row) in rows.iter().enumerate() {
-        let replicate = replicates.get(row.replicate).map_or("", String::as_str);
-        groups.entry((&row.plate, replicate)).or_default().push(index);
-    }
-    let mut group_of = vec![0; rows.len()];
-    let mut intensities = Vec::with_capacity(groups.len());
-    for (group, ((plate, replicate), members)) in groups.into_iter().enumerate() {
-        let is_control = |index: &usize| rows[*index].control && brightness[*index].is_some();
-        let own: Vec<usize> = members.iter().copied().filter(is_control).collect();
-        for index in members {
-            group_of[index] = group;
-        }
-        let by = if own.len() >= CONTROLS { &own } else { common };
+    let Groups { of, names, by } = groups(rows, replicates, |index| brightness[index].is_some());
+    let mut intensities = Vec::with_capacity(by.len());
+    for (group, by) in names.into_iter().zip(by) {
         let scaling = |channel: usize| {
             Intensity::of(by.iter().filter_map(|&index| Some(brightness[index].as_ref()?.channels[channel])))
         };
         let scaled: Option<Vec<Intensity>> = (0..channels).map(scaling).collect();
-        intensities
-            .push(scaled.ok_or_else(|| Dark { group: format!("plate {plate:?}, replicate {replicate:?}") })?);
+        intensities.push(scaled.ok_or(Dark { group })?);
     }
-    Ok((group_of, intensities))
+    Ok((of, intensities))
 }
 
 #[cfg(test)]
@@ -89,7 +113,7 @@ mod tests {
 
     fn mean(mean: f64) -> Brightness {
         let moments = Moments { low: 10.0, mean, square: mean * mean };
-        Brightness { channels: vec![moments], content: [0; 32] }
+        Brightness { channels: vec![moments], content: [0; 32], near: Vec::new() }
     }
 
     /// Scales rows of replicate 1, or of the replicate that they name.

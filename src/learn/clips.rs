@@ -102,7 +102,9 @@ impl Clips {
         Ok(Encoded {
             dim,
             values,
+            features: Vec::new(),
             contents: self.brightness.iter().map(|of| of.content).collect(),
+            near: self.brightness.into_iter().map(|of| of.near).collect(),
             intensities,
             baselines,
             rows: self.rows,

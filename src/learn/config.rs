@@ -7,7 +7,7 @@ use crate::analysis::split::Protocol;
 use crate::model::card::{InputSpec, MoleculeEncoderKind};
 use crate::model::input::Frames;
 use crate::model::limits::SCALE;
-use crate::model::video_encoder::{ENCODERS, EncoderConfig};
+use crate::model::video_encoder::{ENCODERS, EncoderConfig, Recipe};
 
 /// Frames that a network sees where nothing else is said.
 const FRAMES: usize = 16;
@@ -251,10 +251,10 @@ impl Config {
     /// The usual training of an encoder.
     #[must_use]
     pub fn of(encoder: EncoderConfig) -> Self {
-        match encoder {
-            EncoderConfig::Light(_) => Self { encoder, ..Self::default() },
+        match encoder.entry().recipe {
+            Recipe::Light => Self { encoder, ..Self::default() },
             // MitoReID's, but for the batch, which fits a GPU of 8 GB.
-            EncoderConfig::Resnet3d18 { .. } | EncoderConfig::Resnet3d50 { .. } => Self {
+            Recipe::Paper => Self {
                 encoder,
                 losses: Losses::PAPER,
                 projection: 512,

@@ -80,6 +80,8 @@ pub struct Dataset {
     pub problems: Vec<(String, String)>,
     /// BLAKE3 of each row's clip, for the search for copies.
     pub contents: HashMap<usize, [u8; 32]>,
+    /// What each row's clip looks like by [`near::of`](super::near::of), likewise.
+    pub near: HashMap<usize, Vec<f32>>,
     /// Clips of all of these.
     pub store: ClipStore,
 }
@@ -124,19 +126,20 @@ impl Dataset {
                 Ok(brightness)
             })
             .collect::<Result<_, Cancelled>>()?;
-        // Nothing of queries and gallery is used but the hash of their content, to find copies in training.
+        // Nothing of queries and gallery is used but what they show, to find copies in training.
         let others = ClipStore::new(Arc::clone(experiment), spec.clone(), 0);
-        let contents: HashMap<usize, [u8; 32]> = asked
+        let seen: Vec<(usize, Brightness)> = asked
             .par_iter()
             .map(|(item, _)| {
                 progress.check()?;
-                let content = others.get(item.row).ok();
-                let content = content.map(|clip| (item.row, Brightness::of(&clip, 0).content));
+                let seen = others.get(item.row).ok().map(|clip| (item.row, Brightness::of(&clip, 0)));
                 progress.add(1);
-                Ok(content)
+                Ok(seen)
             })
             .filter_map(Result::transpose)
             .collect::<Result<_, Cancelled>>()?;
+        let contents = seen.iter().map(|(row, of)| (*row, of.content)).collect();
+        let near = seen.into_iter().map(|(row, of)| (row, of.near)).collect();
         let mut problems = Vec::new();
         let mut first = None;
         let mut brightness = Vec::with_capacity(read.len());
@@ -165,6 +168,7 @@ impl Dataset {
             intensities,
             problems,
             contents,
+            near,
             store,
         };
         let rows = Rows { items: &items, splits: &splits, groups: &groups, brightness: &brightness };
@@ -198,6 +202,7 @@ impl Dataset {
             let sample = Sample { item: item.clone(), label, group: groups[index] };
             if let Some(brightness) = &brightness[index] {
                 self.contents.insert(item.row, brightness.content);
+                self.near.insert(item.row, brightness.near.clone());
             }
             if splits[index] == Split::Train {
                 self.train.push(sample);

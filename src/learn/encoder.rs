@@ -3,10 +3,12 @@
 //! Everything beyond it (answers, evaluation, map, tables) knows [`Encoder`] alone. What only some families have, such as
 //! class probabilities or a common space with molecules, is a capability that is asked for.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::region::{self, Region, RegionError};
 use super::store::LoadError;
+use crate::analysis::biomarkers::Feature;
 use crate::analysis::items::{Item, Items};
 use crate::experiment::{EmbeddingTable, Experiment};
 use crate::gpu::GpuError;
@@ -26,6 +28,17 @@ pub enum EncodeError {
         rows: usize,
         /// Why the first one.
         first: String,
+    },
+    /// Vectors that are looked up by name alone cannot be told apart.
+    #[error(
+        "{row_id} is a row of both experiments, and {encoder} has vectors by row name alone: it cannot be known whose they \
+         are. Give the rows names of their own, or save the other experiment as a project that keeps its vectors"
+    )]
+    Ambiguous {
+        /// A row that both have.
+        row_id: String,
+        /// Name of the encoder.
+        encoder: String,
     },
     /// There are no rows.
     #[error("there are no rows to encode: the table is empty, or all rows are excluded")]
@@ -112,8 +125,13 @@ pub struct Encoded {
     pub dim: usize,
     /// Raw vectors, `[row, dim]`.
     pub values: Vec<f32>,
+    /// What each number of a vector measures; empty for networks, whose numbers have no names.
+    pub features: Vec<Feature>,
     /// BLAKE3 of what the encoder sees of each row: copies have the same.
     pub contents: Vec<[u8; 32]>,
+    /// What each row looks like by [`near::of`](super::near::of), to find copies that are not equal; empty where an encoder
+    /// looks at no recordings.
+    pub near: Vec<Vec<f32>>,
     /// How each channel's intensity was scaled; empty where an encoder scales none.
     pub intensities: Vec<Vec<Intensity>>,
     /// Simpler vectors, if they were asked for.
@@ -122,6 +140,15 @@ pub struct Encoded {
     pub problems: Vec<(String, String)>,
     /// Names of rows of which less can be said than of others, and why.
     pub warnings: Vec<(String, String)>,
+}
+
+/// What an encoder sees of a row, to find copies of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Content {
+    /// BLAKE3: copies have the same.
+    pub hash: [u8; 32],
+    /// [`near::of`](super::near::of) its recording; empty where none is looked at.
+    pub near: Vec<f32>,
 }
 
 /// Why a row is left out.
@@ -170,11 +197,20 @@ impl Encoded {
         self.row_ids = keep(&self.row_ids, 1, &finite, true).collect();
         self.values = keep(&self.values, self.dim, &finite, true).collect();
         self.contents = keep(&self.contents, 1, &finite, true).collect();
+        self.near = keep(&self.near, 1, &finite, true).collect();
         self.intensities = keep(&self.intensities, 1, &finite, true).collect();
         for one in &mut self.baselines {
             one.values = keep(&one.values, one.dim, &finite, true).collect();
         }
         Ok(self)
+    }
+
+    /// What was seen of each table row.
+    pub fn seen(&self) -> HashMap<usize, Content> {
+        let near = |place: usize| self.near.get(place).cloned().unwrap_or_default();
+        let contents = self.contents.iter().enumerate();
+        let contents = contents.map(|(place, &hash)| Content { hash, near: near(place) });
+        self.rows.iter().copied().zip(contents).collect()
     }
 
     /// The vectors as a table of the experiment.
@@ -214,17 +250,13 @@ pub trait Encoder: Send + Sync {
     /// No row can be read, or something fails that is not one row's fault.
     fn encode(&self, rows: &Rows, progress: &Progress) -> Result<Encoded, EncodeError>;
 
-    /// BLAKE3 of what it sees of each row, to find copies; `None` for a row that cannot be read.
+    /// What it sees of each row, to find copies; `None` for a row that cannot be read.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<[u8; 32]>>, EncodeError> {
-        let encoded = self.encode(rows, progress)?;
-        let of = |item: &Item| {
-            let place = encoded.rows.iter().position(|row| *row == item.row)?;
-            encoded.contents.get(place).copied()
-        };
-        Ok(rows.items.iter().map(of).collect())
+    fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<Content>>, EncodeError> {
+        let mut seen = self.encode(rows, progress)?.seen();
+        Ok(rows.items.iter().map(|item| seen.remove(&item.row)).collect())
     }
 
     /// Classifiers on its vectors.

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::encoder::Encoder;
+use super::handmade::{BIOMARKERS, Biomarkers};
 use super::infer::{self, ModelError, MolClipEncoder};
 use crate::gpu::{Compute, ComputeThread};
+use crate::model::card::MOLCLIP;
 use crate::model::weights;
-
-/// Name of the family of clips and molecules in a common space.
-pub const MOLCLIP: &str = "molclip";
 
 /// A kind of encoder.
 #[derive(Debug, Clone, Copy)]
@@ -39,12 +38,25 @@ pub enum Open {
 }
 
 /// All families.
-pub const FAMILIES: &[Family] = &[Family {
-    name: MOLCLIP,
-    title: "MolCLIP",
-    about: "A network that was trained on videos and on the structures of their compounds.",
-    open: Open::Model(open_molclip),
-}];
+pub const FAMILIES: &[Family] = &[
+    Family {
+        name: MOLCLIP,
+        title: "MolCLIP",
+        about: "A network that was trained on videos and on the structures of their compounds.",
+        open: Open::Model(open_molclip),
+    },
+    Family {
+        name: BIOMARKERS,
+        title: "Biomarkers (hand-made features)",
+        about: "Shape, brightness, texture and movement, measured in µm and s and compared with the plate's controls. Nothing is \
+                trained, and every number has a name.",
+        open: Open::Built(biomarkers),
+    },
+];
+
+fn biomarkers() -> Arc<dyn Encoder> {
+    Arc::new(Biomarkers::default())
+}
 
 fn open_molclip(
     folder: &Path,

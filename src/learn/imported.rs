@@ -1,10 +1,14 @@
 //! Vectors that another program made, as an encoder: it looks them up.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
+use super::shipped;
 use crate::experiment::EmbeddingTable;
+use crate::model::card::Card;
+use crate::model::weights;
 use crate::progress::Progress;
 
 /// Name of the family.
@@ -29,6 +33,24 @@ impl Imported {
         };
         Self { about, table }
     }
+
+    /// The same, where it is known that a model made the vectors.
+    #[must_use]
+    pub fn of_model(mut self, card: &Card) -> Self {
+        self.about.simulated = card.trained_on.simulated;
+        self.about.trained_with = Some(card.drugs.clone());
+        self
+    }
+}
+
+/// The card of the model that made vectors: the shipped one, or one in these folders of models.
+pub fn card_of(hash: &str, folders: &[&Path]) -> Option<Card> {
+    let shipped = shipped::card().ok().filter(|card| card.hash == hash);
+    shipped.or_else(|| {
+        let models = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok());
+        let mut cards = models.flatten().flatten().filter_map(|model| weights::read_card(&model.path()).ok());
+        cards.find(|card| card.hash == hash)
+    })
 }
 
 impl Encoder for Imported {
@@ -68,6 +90,22 @@ mod tests {
     use super::*;
     use crate::analysis::items::Items;
     use crate::experiment::{Experiment, Table};
+
+    #[test]
+    fn vectors_of_the_shipped_model_stay_simulated_and_say_what_it_knows() {
+        let card = shipped::card().unwrap();
+        let table = EmbeddingTable {
+            row_ids: vec!["a".to_owned()],
+            dim: 1,
+            values: vec![1.0],
+            model_hash: card.hash.clone(),
+        };
+        let known = card_of(&table.model_hash, &[]).unwrap();
+        let imported = Imported::new("kept", Arc::new(table)).of_model(&known);
+        assert!(imported.about().simulated);
+        assert_eq!(imported.about().trained_with.as_ref().map(Vec::len), Some(card.drugs.len()));
+        assert!(card_of("another", &[Path::new("/nowhere")]).is_none());
+    }
 
     #[test]
     fn vectors_are_found_by_row_name_and_rows_without_one_are_named() {

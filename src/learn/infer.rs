@@ -11,15 +11,14 @@ use rayon::prelude::*;
 use super::brightness::Brightness;
 use super::clips::Clips;
 use super::encoder::{
-    About, Classes, EncodeError, Encoded, Encoder, MoleculeSpace, Probabilities, Regions, Rows,
+    About, Classes, Content, EncodeError, Encoded, Encoder, MoleculeSpace, Probabilities, Regions, Rows,
 };
-use super::families;
 use super::inputs::Inputs;
 use super::region::{self, Region, RegionError};
 use super::store::ClipStore;
 use crate::analysis::items::Item;
 use crate::gpu::{Compute, ComputeThread, GpuError};
-use crate::model::card::{Card, DrugClass, InputSpec};
+use crate::model::card::{Card, DrugClass, InputSpec, MOLCLIP};
 use crate::model::molclip::{MolClip, Sizes};
 use crate::model::molecule_encoder::MoleculeFeatures;
 use crate::model::weights::{self, WeightsError};
@@ -55,13 +54,32 @@ pub enum ModelError {
         /// Its family.
         family: String,
     },
+    /// A card names another family than what is to be done needs.
+    #[error(
+        "{}: the model is of the family {family}, where one of {MOLCLIP} is needed. Choose another model",
+        path.display()
+    )]
+    OtherFamily {
+        /// Folder of the model.
+        path: PathBuf,
+        /// Its family.
+        family: String,
+    },
 }
 
 /// Loads the model of a folder onto a device. Waits; not for the window's thread.
 ///
 /// # Errors
-/// Card or weights cannot be read or do not fit each other; the device fails.
+/// There is no such folder, or its model is of another family; card or weights cannot be read or do not fit each other;
+/// the device fails.
 pub fn load(folder: &Path, compute: &Compute, thread: &ComputeThread) -> Result<(MolClip, Card), ModelError> {
+    if !folder.is_dir() {
+        return Err(ModelError::NoModel { path: folder.to_owned() });
+    }
+    let family = weights::read_family(folder)?;
+    if family != MOLCLIP {
+        return Err(ModelError::OtherFamily { path: folder.to_owned(), family });
+    }
     let card = weights::read_card(folder)?;
     let (device, own, folder) = (compute.device().clone(), card.clone(), folder.to_owned());
     let loaded = thread.run(move || {
@@ -105,7 +123,7 @@ impl MolClipEncoder {
     /// A model that is on `compute` already.
     pub fn new(model: MolClip, card: Card, compute: Compute, thread: ComputeThread) -> Self {
         let about = About {
-            family: families::MOLCLIP.to_owned(),
+            family: MOLCLIP.to_owned(),
             name: card.name.clone(),
             hash: card.hash.clone(),
             simulated: card.trained_on.simulated,
@@ -170,14 +188,14 @@ impl Encoder for MolClipEncoder {
         Clips::read(rows, &self.card.input, progress)?.encode(self, rows, progress)
     }
 
-    fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<[u8; 32]>>, EncodeError> {
+    fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<Content>>, EncodeError> {
         let store = ClipStore::new(Arc::clone(rows.experiment), self.card.input.clone(), 0);
         progress.set(0, rows.items.len() as u64);
         let content = |item: &Item| {
             progress.check()?;
-            let content = store.get(item.row).ok().map(|clip| Brightness::of(&clip, 0).content);
+            let seen = store.get(item.row).ok().map(|clip| Brightness::of(&clip, 0));
             progress.add(1);
-            Ok(content)
+            Ok(seen.map(|seen| Content { hash: seen.content, near: seen.near }))
         };
         Ok(rows.items.par_iter().map(content).collect::<Result<_, Cancelled>>()?)
     }
@@ -239,5 +257,24 @@ impl Regions for MolClipEncoder {
 
     fn encode(&self, recording: &Recording, region: &Region) -> Result<region::Encoded, RegionError> {
         region::encode(self, recording, region)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_molclip_model_is_named_before_its_weights_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let refused = |path: &Path| {
+            let loaded = load(path, &Compute::flex(), &ComputeThread::shared_headless());
+            loaded.unwrap_err().to_string()
+        };
+        let text = refused(&folder.path().join("gone"));
+        assert!(text.contains("gone: there is no such folder. A model is a folder with"), "{text}");
+        std::fs::write(folder.path().join(weights::CARD), r#"{"format": 1, "family": "other"}"#).unwrap();
+        let text = refused(folder.path());
+        assert!(text.contains("is of the family other, where one of molclip is needed"), "{text}");
     }
 }

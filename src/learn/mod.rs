@@ -6,7 +6,8 @@
 //! [`augment`] decide what a batch holds, [`validate`] what the weights are judged by.
 //!
 //! [`encoder`] is what everything beyond asks for: rows in, vectors out. [`families`] lists who can; [`infer`] is a trained
-//! MolCLIP model, [`imported`] a table of vectors. [`pipeline`] is the one way from an experiment to its answers.
+//! MolCLIP model, [`handmade`] measures, [`imported`] is a table of vectors. [`pipeline`] is the one way from an experiment to
+//! its answers.
 
 pub mod assess;
 pub mod augment;
@@ -19,11 +20,14 @@ pub mod encoder;
 pub mod estimate;
 pub mod families;
 pub mod folder;
+pub mod handmade;
 pub mod imported;
 pub mod infer;
 pub mod inputs;
 pub mod interrupt;
+pub mod lda_head;
 pub mod molclip;
+pub mod near;
 pub mod objective;
 pub mod pipeline;
 pub mod prefetch;

@@ -32,6 +32,9 @@ pub trait Examples: Send + Sync + 'static {
     /// [`Self::stages`], `epoch` counts from 0 in its stage.
     fn batches(&self, stage: usize, epoch: usize) -> Vec<Vec<usize>>;
 
+    /// Why a stage has no batch, and what to do; a sentence without its full stop.
+    fn nothing_to_learn(&self, stage: usize) -> String;
+
     /// One of these batches.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
+use super::imported::IMPORTED;
 use crate::analysis::answers::{Answers, AnswersError, Library, Options, Origin, Subjects};
 use crate::analysis::items::Items;
 use crate::experiment::{EmbeddingTable, Experiment};
@@ -101,19 +102,80 @@ pub fn embed(
     let fingerprint = read.fingerprint();
     let about = encoder.about().clone();
     let simulated = about.simulated || read.rows.iter().any(|&row| experiment.is_simulated(row));
-    let encoded = read.finite()?;
+    let mut encoded = read.finite()?;
+    let (mut classified, mut projections) = heads(&encoded, encoder)?;
+    let spoilt = spoilt(&encoded, classified.as_ref(), projections.as_deref());
+    if !spoilt.is_empty() {
+        // What a head makes no number of is left out as a whole.
+        for place in spoilt {
+            encoded.values[place * encoded.dim] = f32::NAN;
+        }
+        encoded = encoded.finite()?;
+        (classified, projections) = heads(&encoded, encoder)?;
+    }
     Ok(Embedded {
         experiment: Arc::clone(experiment),
-        classified: Classified::of(&encoded, encoder)?,
-        projections: match encoder.molecules() {
-            Some(space) => Some(space.project(&encoded.values, encoded.dim)?),
-            None => None,
-        },
+        classified,
+        projections,
         about,
         encoded,
         fingerprint,
         simulated,
     })
+}
+
+type Heads = (Option<Classified>, Option<Vec<f32>>);
+
+fn heads(encoded: &Encoded, encoder: &dyn Encoder) -> Result<Heads, GpuError> {
+    let space = encoder.molecules();
+    let projections = space.map(|space| space.project(&encoded.values, encoded.dim)).transpose()?;
+    Ok((Classified::of(encoded, encoder)?, projections))
+}
+
+/// Rows of which a head makes NaN or infinity, ascending.
+fn spoilt(encoded: &Encoded, classified: Option<&Classified>, projections: Option<&[f32]>) -> Vec<usize> {
+    let rows = encoded.rows.len();
+    let bad = |values: &[f32], place: usize| {
+        let width = values.len() / rows.max(1);
+        !values[place * width..(place + 1) * width].iter().all(|value| value.is_finite())
+    };
+    let is_spoilt = |place: usize| {
+        let classified = classified.is_some_and(|of| {
+            let drug = of.drugs.get(place).and_then(Option::as_ref);
+            bad(&of.probabilities, place) || drug.is_some_and(|(_, p)| !p.is_finite())
+        });
+        classified || projections.is_some_and(|values| bad(values, place))
+    };
+    (0..rows).filter(|&place| is_spoilt(place)).collect()
+}
+
+/// Vectors that answer, and rows without one with the reason.
+pub type Answering = (Arc<EmbeddingTable>, Vec<(String, String)>);
+
+/// Vectors of an experiment that answers for another: those that it keeps of the same encoder, and else encoded now, with
+/// the rows that could not be.
+///
+/// # Errors
+/// As [`Encoder::encode`]; vectors that are looked up by name where both experiments share names.
+pub fn gallery(
+    experiment: &Arc<Experiment>,
+    asked: &Experiment,
+    encoder: &dyn Encoder,
+    progress: &Progress,
+) -> Result<Answering, EncodeError> {
+    let about = encoder.about();
+    if let Some(kept) = experiment.embeddings.values().find(|table| table.model_hash == about.hash) {
+        return Ok((Arc::clone(kept), Vec::new()));
+    }
+    if about.family == IMPORTED {
+        let mut names = (0..experiment.table.len()).map(|row| experiment.table.row_id(row));
+        if let Some(shared) = names.find(|row_id| asked.table.row_of(row_id).is_some()) {
+            let (row_id, encoder) = (shared.to_owned(), about.name.clone());
+            return Err(EncodeError::Ambiguous { row_id, encoder });
+        }
+    }
+    let embedded = embed(experiment, encoder, progress)?;
+    Ok((Arc::new(embedded.table()), embedded.encoded.problems))
 }
 
 /// The rows of an experiment that a table of vectors has, with their vectors in the same order.
@@ -128,6 +190,7 @@ fn origin(name: &str, about: &About, subjects: &Subjects) -> Origin {
         name: name.to_owned(),
         model_hash: about.hash.clone(),
         simulated: about.simulated || subjects.simulated(),
+        trained_with: about.trained_with.clone(),
     }
 }
 

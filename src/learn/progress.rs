@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Config, Schedule};
 use super::objective::Terms;
+use crate::model::card::ValidatedBy;
 
 /// Rounds without a better validation until a plateau lowers the learning rate.
 const PLATEAU_ROUNDS: usize = 5;
@@ -25,8 +26,8 @@ pub struct EpochRecord {
     pub validation: Option<Validation>,
 }
 
-/// What a validation gave. What is measured is the objective's: for MolCLIP the mean average precision with which each
-/// held-out drug asks for its mechanism among other compounds.
+/// What a validation gave. What is measured is the objective's: for MolCLIP the mean average precision of what its protocol
+/// asks.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// The higher the better. Files call it `map`, whatever it is.
@@ -36,6 +37,9 @@ pub struct Validation {
     pub chance: f64,
     /// Rows that the score is a mean of.
     pub queries: usize,
+    /// What they asked for.
+    #[serde(default)]
+    pub by: ValidatedBy,
 }
 
 /// How a training goes, whatever it minimises.

@@ -13,7 +13,7 @@ use super::progress::EpochRecord;
 use super::store::LoadError;
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Finding;
-use crate::analysis::split::{Part, Plan as Protocols, ProtocolError, Split, take_validation};
+use crate::analysis::split::{Plan as Protocols, ProtocolError, Split, take_validation};
 use crate::experiment::Experiment;
 use crate::gpu::{Compute, ComputeThread, GpuError};
 use crate::model::card::Card;
@@ -195,26 +195,33 @@ pub struct Outcome {
     pub waited: f64,
 }
 
+fn noted(plan: &Protocols) -> Option<String> {
+    (!plan.notes.is_empty()).then(|| plan.notes.join(" "))
+}
+
 /// The part of each item by the table or the configuration's protocol and seed. Where the protocol has nothing to hold
-/// out, all rows are trained on but some to validate on; then a note says so.
+/// out, all rows are trained on but some to validate on; then a note says so, and what else a reader should know.
 pub fn splits(items: &Items, config: &Config) -> Result<(Vec<Option<Split>>, Option<String>), ProtocolError> {
     let trains = |split: Split| items.items.iter().any(|item| item.split == Some(split));
     if trains(Split::Train) {
         let mut splits: Vec<_> = items.items.iter().map(|item| item.split).collect();
         if !trains(Split::Val) {
-            take_validation(items, &mut splits, Part::Compound, config.seed);
+            take_validation(items, &mut splits, config.protocol.part(), config.seed);
         }
         // Says what straddles; query and gallery need not be there to train.
         return match Protocols::of(items, config.protocol, splits.clone(), "table".to_owned()) {
             Err(e @ ProtocolError::Straddles { .. }) => Err(e),
-            _ => Ok((splits, None)),
+            plan => Ok((splits, plan.ok().and_then(|plan| noted(&plan)))),
         };
     }
     match Protocols::new(items, config.protocol, config.seed) {
-        Ok(plan) => Ok((plan.splits, None)),
+        Ok(plan) => {
+            let note = noted(&plan);
+            Ok((plan.splits, note))
+        }
         Err(ProtocolError::Empty { .. }) => {
             let mut splits = vec![Some(Split::Train); items.len()];
-            take_validation(items, &mut splits, Part::Compound, config.seed);
+            take_validation(items, &mut splits, config.protocol.part(), config.seed);
             let note = format!(
                 "Nothing can be held out as {} asks: all rows are trained on.",
                 config.protocol.label()

@@ -77,11 +77,10 @@ impl<O: Objective> Session<O> {
     ) -> Result<Self, TrainError> {
         let stages = examples.stages();
         let mut steps = 0;
-        for (index, (name, epochs)) in stages.iter().enumerate() {
+        for (index, (_, epochs)) in stages.iter().enumerate() {
             let count = examples.batches(index, 0).len();
             if count == 0 {
-                let problem = format!("no row to train on has what the stage {name} learns");
-                return Err(TrainError::NoBatch(problem));
+                return Err(TrainError::NoBatch(examples.nothing_to_learn(index)));
             }
             steps += count * epochs;
         }

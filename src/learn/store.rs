@@ -41,15 +41,23 @@ pub fn calibration(experiment: &Experiment, row: usize) -> Calibration {
 /// Rows whose recordings are opened to see how long they are.
 const OPENED: usize = 8;
 
-/// Frames of the shortest movie among the recordings of the first rows; 1 where all of them are images, `None` where none
-/// can be opened. Waits for the disk.
+/// Frames of the shortest movie among the recordings of a few rows from the first to the last; 1 where all of them are
+/// images, `None` where none can be opened. Waits for the disk.
 pub fn recorded_frames(experiment: &Experiment, rows: impl IntoIterator<Item = usize>) -> Option<usize> {
+    let rows: Vec<usize> = rows.into_iter().collect();
     let frames = |row: usize| {
         let address = experiment.address(row).ok()?;
         Some(Recording::open(&address, Limits::default()).ok()?.shape().t)
     };
-    let known: Vec<usize> = rows.into_iter().take(OPENED).filter_map(frames).collect();
+    let known: Vec<usize> = spread(rows.len()).filter_map(|place| frames(*rows.get(place)?)).collect();
     known.iter().copied().filter(|frames| *frames > 1).min().or(known.first().copied())
+}
+
+/// At most [`OPENED`] places of so many, the first and the last among them: what a screen has of one kind often stands
+/// together.
+fn spread(count: usize) -> impl Iterator<Item = usize> {
+    let opened = count.min(OPENED);
+    (0..opened).map(move |number| number * (count - 1) / (opened - 1).max(1))
 }
 
 /// Part of the memory of this machine that clips may take.
@@ -104,5 +112,23 @@ impl ClipStore {
         }
         drop(kept);
         Ok(clip)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn recordings_that_are_opened_are_spread_over_the_table() {
+        let places = |count| spread(count).collect::<Vec<_>>();
+        assert!(places(0).is_empty());
+        assert_eq!(places(1), [0]);
+        assert_eq!(places(3), [0, 1, 2]);
+        assert_eq!(places(8), [0, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(places(15), [0, 2, 4, 6, 8, 10, 12, 14]);
+        let many = places(100_000);
+        assert_eq!((many.len(), many[0], many[7]), (8, 0, 99_999));
+        assert!(many.windows(2).all(|pair| pair[1] - pair[0] > 14_000), "{many:?}");
     }
 }

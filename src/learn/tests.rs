@@ -11,8 +11,10 @@ use super::interrupt::Interrupt;
 use super::run::{Event, Outcome, Run, TrainError, splits, train};
 use crate::analysis::items::Items;
 use crate::analysis::leakage::Leak;
+use crate::analysis::split::Protocol;
 use crate::experiment::{Experiment, import};
 use crate::gpu::{Compute, ComputeThread};
+use crate::model::card::{Card, ValidatedBy};
 use crate::model::video_encoder::EncoderConfig;
 use crate::model::video_encoder::light::LightConfig;
 use crate::progress::Progress;
@@ -91,12 +93,30 @@ fn a_training_learns_validates_and_says_what_it_was_trained_on() {
     assert_eq!((outcome.card.moas.len(), outcome.card.trained_on.epochs), (3, 3));
     assert!(outcome.card.drugs.iter().any(|drug| drug.name == "DMSO" && drug.moas.is_empty()));
     assert!(outcome.card.trained_on.validation_map.is_some());
+    assert_eq!(outcome.card.trained_on.validated_by, Some(ValidatedBy::Moa));
     assert!(outcome.card.input.std[0] > 0.0);
     let steps = events.iter().filter(|event| matches!(event, Event::Step(_))).count();
     let maps = events.iter().filter(|event| matches!(event, Event::Map { .. })).count();
     assert!(steps >= 6 && maps == 3, "{steps} steps, {maps} maps");
     assert!(folder.path().join("model.safetensors").is_file());
     assert!(folder.path().join("history.json").is_file());
+}
+
+#[test]
+fn what_chooses_the_epoch_is_what_the_protocol_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let mito = Config { protocol: Protocol::Mito, drug_epochs: 0, moa_epochs: 1, ..config() };
+    let (outcome, _) = trained(opened(), mito, folder.path(), &Interrupt::default());
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.card.trained_on.validated_by, Some(ValidatedBy::Drug));
+    let validation = outcome.history.last().unwrap().validation.unwrap();
+    assert_eq!(validation.by, ValidatedBy::Drug);
+    let written = std::fs::read_to_string(folder.path().join("model.json")).unwrap();
+    assert!(written.contains(r#""validated_by": "drug""#), "{written}");
+    let mut card = serde_json::to_value(&outcome.card).unwrap();
+    card["trained_on"].as_object_mut().unwrap().remove("validated_by");
+    let old: Card = serde_json::from_value(card).unwrap();
+    assert_eq!(old.trained_on.validated_by, None, "cards of before are read");
 }
 
 #[test]

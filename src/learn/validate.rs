@@ -1,10 +1,12 @@
-//! Validation during training: drugs that are not trained on ask for their mechanism among other compounds.
+//! Validation during training: rows that are not trained on ask what the protocol will ask afterwards.
 
 use std::collections::HashMap;
 
 use super::dataset::{Dataset, Sample};
 use super::progress::Validation;
 use crate::analysis::ranking::{average_precision, chance};
+use crate::analysis::split::Protocol;
+use crate::model::card::ValidatedBy;
 
 /// Videos of each trained drug in the gallery.
 const PER_DRUG: usize = 6;
@@ -16,17 +18,43 @@ pub struct ValidationSet {
     pub samples: Vec<Sample>,
     /// How many of them are queries.
     pub queries: usize,
+    /// What they ask for.
+    pub by: ValidatedBy,
 }
 
 impl ValidationSet {
-    /// All validation rows, and some of each trained drug, spread over its rows.
-    pub fn of(data: &Dataset) -> Self {
-        let asks = |sample: &&Sample| !sample.label.moas.is_empty() && !sample.item.control;
-        let mut samples: Vec<Sample> = data.validation.iter().filter(asks).cloned().collect();
+    /// All validation rows, and some of each trained drug, spread over its rows. They ask what the protocol asks: for the
+    /// drug under mito, for mechanisms that are not trained on under moa-disjoint, otherwise for the mechanism among other
+    /// compounds; also where the rows leave nothing to find for the first two.
+    pub fn of(data: &Dataset, protocol: Protocol) -> Self {
+        let by = match protocol {
+            Protocol::Mito => ValidatedBy::Drug,
+            Protocol::DrugDisjoint | Protocol::ScaffoldDisjoint => ValidatedBy::Moa,
+            Protocol::MoaDisjoint => ValidatedBy::UnseenMoa,
+        };
+        let own = Self::asking(&data.train, &data.validation, by);
+        let finds = |query: usize| own.gallery(query).any(|i| own.is_right(query, i));
+        if by == ValidatedBy::Moa || (0..own.queries).any(finds) {
+            return own;
+        }
+        Self::asking(&data.train, &data.validation, ValidatedBy::Moa)
+    }
+
+    fn asking(train: &[Sample], validation: &[Sample], by: ValidatedBy) -> Self {
+        let asks = |sample: &&Sample| {
+            !sample.item.control
+                && match by {
+                    ValidatedBy::Drug => sample.item.compound.is_some(),
+                    ValidatedBy::Moa => !sample.label.moas.is_empty(),
+                    // Labels are the mechanisms that are trained on.
+                    ValidatedBy::UnseenMoa => !sample.item.moas.is_empty() && sample.label.moas.is_empty(),
+                }
+        };
+        let mut samples: Vec<Sample> = validation.iter().filter(asks).cloned().collect();
         let queries = samples.len();
-        samples.extend(data.validation.iter().filter(|sample| !asks(sample)).cloned());
+        samples.extend(validation.iter().filter(|sample| !asks(sample)).cloned());
         let mut by_drug: HashMap<Option<usize>, Vec<&Sample>> = HashMap::new();
-        for sample in &data.train {
+        for sample in train {
             by_drug.entry(sample.item.compound).or_default().push(sample);
         }
         let mut drugs: Vec<_> = by_drug.into_iter().collect();
@@ -35,7 +63,30 @@ impl ValidationSet {
             let count = own.len().min(PER_DRUG);
             samples.extend((0..count).map(|i| own[i * own.len() / count].clone()));
         }
-        Self { samples, queries }
+        Self { samples, queries, by }
+    }
+
+    /// What a query may find: what `evaluate` leaves it.
+    fn gallery(&self, query: usize) -> impl Iterator<Item = usize> {
+        let own = &self.samples[query].item;
+        (0..self.samples.len()).filter(move |&i| {
+            let item = &self.samples[i].item;
+            let is_same_drug = item.compound == own.compound;
+            match self.by {
+                ValidatedBy::Drug => !(is_same_drug && item.replicate == own.replicate),
+                ValidatedBy::Moa => !is_same_drug,
+                ValidatedBy::UnseenMoa => !is_same_drug && i < self.queries,
+            }
+        })
+    }
+
+    fn is_right(&self, query: usize, found: usize) -> bool {
+        let (query, found) = (&self.samples[query], &self.samples[found]);
+        match self.by {
+            ValidatedBy::Drug => found.item.compound == query.item.compound,
+            ValidatedBy::Moa => found.label.moas.iter().any(|moa| query.label.moas.contains(moa)),
+            ValidatedBy::UnseenMoa => found.item.moas.iter().any(|moa| query.item.moas.contains(moa)),
+        }
     }
 
     /// Mean average precision over the queries by cosine, `embeddings` `[sample, dim]`. `None` without any query that
@@ -49,14 +100,10 @@ impl ValidationSet {
             })
             .collect();
         let (mut sum, mut by_chance, mut n) = (0.0, 0.0, 0);
-        for (query, vector) in self.samples.iter().take(self.queries).zip(&unit) {
-            let is_other = |&i: &usize| self.samples[i].item.compound != query.item.compound;
-            let others = || (0..self.samples.len()).filter(is_other);
-            let shares =
-                |i: usize| self.samples[i].label.moas.iter().any(|moa| query.label.moas.contains(moa));
-            let relevant: Vec<bool> = others().map(shares).collect();
+        for (query, vector) in unit.iter().enumerate().take(self.queries) {
+            let relevant: Vec<bool> = self.gallery(query).map(|i| self.is_right(query, i)).collect();
             let cosine = |i: usize| f64::from(unit[i].iter().zip(vector).map(|(a, b)| a * b).sum::<f32>());
-            let scores: Vec<f64> = others().map(cosine).collect();
+            let scores: Vec<f64> = self.gallery(query).map(cosine).collect();
             if let Some(precision) = average_precision(&scores, &relevant) {
                 sum += precision;
                 by_chance += chance(relevant.iter().filter(|&&r| r).count(), relevant.len());
@@ -64,7 +111,12 @@ impl ValidationSet {
             }
         }
         let mean = |sum: f64| sum / f64::from(n);
-        (n > 0).then(|| Validation { score: mean(sum), chance: mean(by_chance), queries: n as usize })
+        (n > 0).then(|| Validation {
+            score: mean(sum),
+            chance: mean(by_chance),
+            queries: n as usize,
+            by: self.by,
+        })
     }
 }
 
@@ -74,19 +126,63 @@ mod tests {
     use crate::analysis::items::Item;
     use crate::learn::sampler::Label;
 
-    fn sample(compound: usize, moa: usize) -> Sample {
-        let item = Item { compound: Some(compound), ..Item::default() };
-        Sample { item, label: Label { drug: None, moas: vec![moa] }, group: 0 }
+    /// `seen` says whether the mechanism is trained on.
+    fn sample(compound: usize, moa: usize, replicate: usize, seen: bool) -> Sample {
+        let item = Item { compound: Some(compound), moas: vec![moa], replicate, ..Item::default() };
+        Sample {
+            item,
+            label: Label { drug: None, moas: if seen { vec![moa] } else { Vec::new() } },
+            group: 0,
+        }
     }
 
     #[test]
     fn a_drug_s_own_videos_do_not_count_as_found() {
         // Queries 0 and 1 of one drug look alike; the other drug of their mechanism is farther than one of another.
-        let samples = vec![sample(0, 0), sample(0, 0), sample(1, 0), sample(2, 1)];
-        let set = ValidationSet { samples, queries: 2 };
+        let samples = [(0, 0), (0, 0), (1, 0), (2, 1)].map(|(drug, moa)| sample(drug, moa, 0, true)).to_vec();
+        let set = ValidationSet { samples, queries: 2, by: ValidatedBy::Moa };
         let embeddings = [1.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.5];
         let found = set.measure(&embeddings, 2).unwrap();
         assert_eq!((found.score, found.chance, found.queries), (0.5, 0.75, 2));
+        assert_eq!(found.by, ValidatedBy::Moa);
         assert_eq!(ValidationSet { queries: 0, ..set }.measure(&embeddings, 2), None);
+    }
+
+    #[test]
+    fn under_mito_a_cell_asks_for_its_drug_in_other_replicates() {
+        let validation = [sample(0, 0, 0, true), sample(1, 0, 0, true)];
+        let train =
+            [sample(0, 0, 0, true), sample(0, 0, 1, true), sample(1, 0, 1, true), sample(2, 1, 1, true)];
+        let set = ValidationSet::asking(&train, &validation, ValidatedBy::Drug);
+        assert_eq!((set.queries, set.samples.len()), (2, 6));
+        // The cell of its own drug and replicate is nearest and counts for nothing; of the others one of another drug, the
+        // same mechanism, comes first for the first query, and nothing wrong for the second.
+        let [near, far] = [[1.0, 0.0], [0.0, 1.0]];
+        let embeddings = [near, far, near, [0.5, -1.0], [0.8, 1.0], [-1.0, 0.0]].concat();
+        let found = set.measure(&embeddings, 2).unwrap();
+        assert_eq!((found.score, found.queries, found.by), (0.75, 2, ValidatedBy::Drug));
+    }
+
+    #[test]
+    fn under_moa_disjoint_unseen_mechanisms_ask_among_themselves() {
+        let validation =
+            [sample(0, 7, 0, false), sample(1, 7, 0, false), sample(2, 8, 0, false), sample(3, 0, 0, true)];
+        let train = [sample(4, 0, 0, true), sample(5, 1, 0, true)];
+        let set = ValidationSet::asking(&train, &validation, ValidatedBy::UnseenMoa);
+        assert_eq!((set.queries, set.samples.len()), (3, 6));
+        // What is trained on is nearest and not in the gallery; compound 2 has no other of its mechanism to find.
+        let [near, off] = [[1.0, 0.0], [1.0, 0.3]];
+        let embeddings = [near, off, [0.0, 1.0], near, near, near].concat();
+        let found = set.measure(&embeddings, 2).unwrap();
+        assert_eq!((found.score, found.chance, found.queries), (1.0, 0.75, 2));
+    }
+
+    #[test]
+    fn names_of_what_was_asked_are_those_of_files() {
+        let word = |by: ValidatedBy| serde_json::to_string(&by).unwrap();
+        let all = [ValidatedBy::Drug, ValidatedBy::Moa, ValidatedBy::UnseenMoa].map(word);
+        assert_eq!(all, ["\"drug\"", "\"moa\"", "\"unseen-moa\""]);
+        let old: Validation = serde_json::from_str(r#"{"map": 0.5, "chance": 0.1, "queries": 3}"#).unwrap();
+        assert_eq!(old.by, ValidatedBy::Moa, "histories of before are read");
     }
 }

@@ -52,6 +52,30 @@ pub struct DrugClass {
     pub moas: Vec<String>,
 }
 
+/// What was asked to choose among the epochs of a training: what its protocol will ask, as far as the rows allow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValidatedBy {
+    /// The drug of a cell, among cells of all drugs; cells of its own drug are of other replicates.
+    Drug,
+    /// The mechanism of a compound that is not trained on, among other compounds. What trainings that do not say asked.
+    #[default]
+    Moa,
+    /// A mechanism that is not trained on, among other compounds of such mechanisms.
+    UnseenMoa,
+}
+
+impl ValidatedBy {
+    /// For people, after a score.
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Drug => "drug of unseen cells among cells of other replicates",
+            Self::Moa => "mechanism of unseen compounds among other compounds",
+            Self::UnseenMoa => "unseen mechanisms, each among other compounds of unseen mechanisms",
+        }
+    }
+}
+
 /// What a model was trained on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TrainedOn {
@@ -69,8 +93,11 @@ pub struct TrainedOn {
     pub seed: u64,
     /// Epochs trained, both stages.
     pub epochs: usize,
-    /// Mean average precision on the validation split, MoA, other compounds alone in the gallery.
+    /// Mean average precision on the validation split.
     pub validation_map: Option<f64>,
+    /// Of what; `None` where nothing was validated, or a program of before did not say.
+    #[serde(default)]
+    pub validated_by: Option<ValidatedBy>,
 }
 
 /// The card.
@@ -107,3 +134,6 @@ pub struct Card {
 
 /// Version of the card's format.
 pub const FORMAT: u32 = 1;
+
+/// The family of encoders whose cards these are: clips and molecules in a common space.
+pub const MOLCLIP: &str = "molclip";

@@ -13,7 +13,7 @@ const F32: u64 = 4;
 const KEPT: u64 = 2;
 
 /// Gradients and copies under way at the largest layer, in multiples of its output.
-const UNDER_WAY: u64 = 4;
+pub(super) const UNDER_WAY: u64 = 4;
 
 /// A layer of an encoder, for one video.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,11 +48,7 @@ impl Cost {
         let (channels, frames, size) = (input.channels.len(), input.frames, input.size);
         let layers = encoder.layers(channels, frames, size);
         let largest = layers.iter().map(output_bytes).max().unwrap_or_default();
-        let workspace = match encoder {
-            // A layer's gradient replaces what the layer kept; at the largest one, both are there.
-            EncoderConfig::Resnet3d50 { .. } | EncoderConfig::Resnet3d18 { .. } => largest,
-            EncoderConfig::Light(_) => UNDER_WAY * largest,
-        };
+        let workspace = encoder.entry().workspace * largest;
         Self { input: [channels, frames, size, size], features: encoder.features(), layers, workspace }
     }
 

@@ -87,7 +87,7 @@ impl MolClip {
                 .with_initializer(initializer)
                 .init(device)
         };
-        let width = sizes.molecule_width();
+        let width = sizes.encoder.entry().molecule_width;
         Self {
             video: VideoEncoder::new(&sizes.encoder, sizes.channels, device),
             neck,
@@ -130,15 +130,5 @@ impl MolClip {
     /// 1/τ, at most 100.
     pub fn inverse_temperature(&self) -> Tensor<1> {
         self.log_inverse_temperature.val().exp().clamp_max(MAX_INVERSE_TEMPERATURE)
-    }
-}
-
-impl Sizes {
-    /// Width of the molecule encoder: the paper's 512 for the large encoders, half for the light one.
-    pub const fn molecule_width(&self) -> usize {
-        match self.encoder {
-            EncoderConfig::Light(_) => 256,
-            EncoderConfig::Resnet3d18 { .. } | EncoderConfig::Resnet3d50 { .. } => 512,
-        }
     }
 }

@@ -90,36 +90,58 @@ fn choose_frames(n: usize, times: Option<&[f64]>, count: usize, interval: f64) -
     ((0..count).map(|k| nearest(start + k as f64 * spacing)).collect(), Some(spacing))
 }
 
-/// Where a role's samples are: channel, and sample of interleaved colour.
-fn pick_channels(recording: &Recording, roles: &[String]) -> Vec<(usize, usize)> {
-    const NAMES: [(&str, &[&str]); 2] = [
-        ("mitochondria", &["tmrm", "mito", "tom20", "cox8", "rhodamine"]),
-        ("nucleus", &["hoechst", "dapi", "dna", "nucle", "h2b"]),
-    ];
-    let shape = recording.shape();
-    let named = |role: &str| {
-        let words = NAMES.iter().find(|(name, _)| *name == role).map(|(_, words)| *words)?;
-        recording.series.channels.iter().take(shape.c).position(|channel| {
-            let name = channel.name.as_deref().unwrap_or_default().to_lowercase();
-            words.iter().any(|word| name.contains(word))
-        })
-    };
+/// What tells a role by the name of a channel, in lower case.
+struct RoleWords {
+    role: &'static str,
+    /// Anywhere in the name.
+    strong: &'static [&'static str],
+    /// As a word of its own, where no channel has a strong one: mtDNA is no nucleus.
+    weak: &'static [&'static str],
+}
+
+const ROLES: [RoleWords; 2] = [
+    RoleWords { role: "mitochondria", strong: &["tmrm", "mito", "tom20", "cox8", "rhodamine"], weak: &[] },
+    RoleWords { role: "nucleus", strong: &["hoechst", "dapi", "nucle", "h2b"], weak: &["dna"] },
+];
+
+/// The channel that is called after a role.
+fn named(role: &str, names: &[String]) -> Option<usize> {
+    let words = ROLES.iter().find(|words| words.role == role)?;
+    let is_strong = |name: &String| words.strong.iter().any(|word| name.contains(word));
+    let is_weak =
+        |name: &String| name.split(|c: char| !c.is_alphanumeric()).any(|word| words.weak.contains(&word));
+    names.iter().position(is_strong).or_else(|| names.iter().position(is_weak))
+}
+
+/// The role of each channel by its name, in lower case: the first channel that is called after a role has it.
+pub fn roles(names: &[String]) -> Vec<Option<&'static str>> {
+    let mut roles = vec![None; names.len()];
+    for words in &ROLES {
+        if let Some(place) = named(words.role, names) {
+            roles[place] = roles[place].or(Some(words.role));
+        }
+    }
     roles
-        .iter()
-        .enumerate()
-        .map(|(index, role)| {
-            if shape.s >= 3 {
-                // The Mito dataset: R = mitochondria, G = second stain, B = nucleus.
-                let sample = match role.as_str() {
-                    "mitochondria" => 0,
-                    "nucleus" => 2,
-                    _ => index.min(2),
-                };
-                return (0, sample);
-            }
-            (named(role).unwrap_or(index.min(shape.c - 1)), 0)
-        })
-        .collect()
+}
+
+/// Where a role's samples are: channel, and sample of interleaved colour. A channel is taken by its name, else by the
+/// role's place.
+fn pick_channels(recording: &Recording, roles: &[String]) -> Vec<(usize, usize)> {
+    let shape = recording.shape();
+    let channels = recording.series.channels.iter().take(shape.c);
+    let names: Vec<String> =
+        channels.map(|channel| channel.name.as_deref().unwrap_or_default().to_lowercase()).collect();
+    let pick = |(index, role): (usize, &String)| {
+        let channel = named(role, &names).unwrap_or(index.min(shape.c - 1));
+        // The Mito dataset: R = mitochondria, G = second stain, B = nucleus.
+        let sample = match role.as_str() {
+            "mitochondria" => 0,
+            "nucleus" => 2,
+            _ => index.min(2),
+        };
+        (channel, if shape.s < 3 { 0 } else { sample })
+    };
+    roles.iter().enumerate().map(pick).collect()
 }
 
 #[cfg(test)]
@@ -179,5 +201,28 @@ mod tests {
         let colour = recording(Shape { s: 3, ..FIVE }, None, None, &[]);
         assert_eq!(pick_channels(&colour, &roles), [(0, 0), (0, 2)]);
         assert_eq!(pick_channels(&recording(FIVE, None, None, &[]), &roles), [(0, 0), (0, 0)]);
+        let joined = recording(Shape { s: 3, ..shape }, None, None, &["dapi", "tmrm"]);
+        assert_eq!(pick_channels(&joined, &roles), [(1, 0), (0, 2)], "colour files side by side");
+        let joined = recording(Shape { s: 3, ..shape }, None, None, &["first", "second"]);
+        assert_eq!(pick_channels(&joined, &roles), [(0, 0), (1, 2)]);
+    }
+
+    #[test]
+    fn each_role_is_had_by_one_channel() {
+        let names = ["actin", "dapi", "tmrm", "mitotracker"].map(str::to_owned);
+        assert_eq!(roles(&names), [None, Some("nucleus"), Some("mitochondria"), None]);
+        assert_eq!(roles(&[]), []);
+    }
+
+    #[test]
+    fn a_nucleus_is_told_by_its_stain_before_it_is_told_by_dna() {
+        let nucleus = |names: &[&str]| {
+            let shape = Shape { c: names.len(), ..FIVE };
+            pick_channels(&recording(shape, None, None, names), &["x".into(), "nucleus".into()])[1].0
+        };
+        assert_eq!(nucleus(&["DNA damage (gH2AX)", "actin", "DAPI"]), 2);
+        assert_eq!(nucleus(&["actin", "tubulin", "SiR-DNA"]), 2);
+        assert_eq!(nucleus(&["mtDNA", "actin", "tubulin"]), 1, "by its place: mtDNA is no nucleus");
+        assert_eq!(nucleus(&["mtDNA", "actin", "dna"]), 2);
     }
 }

@@ -40,7 +40,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn_store::{ModuleSnapshot, SafetensorsStore};
 
-use super::card::{Card, FORMAT};
+use super::card::{Card, FORMAT, MOLCLIP};
 use crate::atomic_file::{self, NotWritten};
 use crate::regular_file;
 pub use pytorch::PytorchFile;
@@ -195,7 +195,7 @@ pub fn read_card(folder: &Path) -> Result<Card, WeightsError> {
 }
 
 /// The family that a folder's card names, without a look at the rest of it; cards of before there were several are
-/// `molclip`.
+/// of [`MOLCLIP`].
 ///
 /// # Errors
 /// The card cannot be read, or is no JSON.
@@ -204,7 +204,7 @@ pub fn read_family(folder: &Path) -> Result<String, WeightsError> {
     let bytes = read_at_most(&path, MAX_CARD)?;
     let value: serde_json::Value = serde_json::from_slice(&bytes)
         .map_err(|e| WeightsError::Card { path: path.clone(), problem: format!("{e}.") })?;
-    Ok(value["family"].as_str().unwrap_or("molclip").to_owned())
+    Ok(value["family"].as_str().unwrap_or(MOLCLIP).to_owned())
 }
 
 /// Loads the weights of a folder into a module built as its card says.

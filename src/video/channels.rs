@@ -1,7 +1,10 @@
 //! Recordings whose channels lie in files of their own, as screens of images are kept: read side by side as one.
 
+mod names;
+
 use std::path::Path;
 
+use self::names::differing;
 use super::{Address, Channel, Limits, Plane, Reader, Series, Shape, VideoError, formats};
 
 /// Opens the file of an address, or all of its files as the channels of one recording, in their order.
@@ -40,7 +43,12 @@ struct Channels {
 impl Channels {
     /// Joins the series that all files have. Later ones than the address names are left out where they do not agree.
     fn new(address: &Address, files: Vec<Box<dyn Reader>>) -> Result<Self, VideoError> {
-        let common = files.iter().map(|file| file.series().len()).min().unwrap_or_default();
+        let counts = || files.iter().map(|file| file.series().len());
+        let common = counts().min().unwrap_or_default();
+        if let Some((path, count)) = address.files().zip(counts()).find(|(_, count)| *count <= address.series)
+        {
+            return Err(no_series(path, address.series, count));
+        }
         let (mut series, mut places) = (Vec::new(), Vec::new());
         for number in 0..common {
             let parts: Vec<Part<'_>> = address
@@ -61,6 +69,16 @@ impl Channels {
         let one = files.iter().all(|file| file.format() == format);
         Ok(Self { files, format: if one { format } else { "files of several formats" }, series, places })
     }
+}
+
+/// A file has fewer series than were asked for.
+pub(super) fn no_series(path: &Path, series: usize, count: usize) -> VideoError {
+    VideoError::new(
+        path,
+        format!("series {series}"),
+        format!("the file has {count} series"),
+        format!("Choose a series from 0 to {}.", count.saturating_sub(1)),
+    )
 }
 
 impl Reader for Channels {
@@ -188,13 +206,17 @@ fn times(parts: &[Part<'_>]) -> Option<Vec<f64>> {
     }))
 }
 
-/// Channels are called by their stain, else as their file calls them, else as the file. A simulated one stays so.
+/// Channels are called by their stain, else as their file calls them, else by what tells their file from the others. A
+/// simulated one stays so.
 fn channels(parts: &[Part<'_>], stains: &[String]) -> Vec<Channel> {
     let stains: &[String] = if stains.len() == parts.len() { stains } else { &[] };
+    let stem = |part: &Part<'_>| {
+        part.path.file_stem().map_or_else(|| part.name(), |s| s.to_string_lossy().into_owned())
+    };
+    let stems: Vec<String> = parts.iter().map(stem).collect();
     let mut channels = Vec::new();
-    for (file, part) in parts.iter().enumerate() {
+    for ((file, part), differs) in parts.iter().enumerate().zip(differing(&stems)) {
         let of = part.series.shape.c;
-        let stem = || part.path.file_stem().map_or_else(|| part.name(), |s| s.to_string_lossy().into_owned());
         for channel in 0..of {
             let own = part.series.channels.get(channel).cloned().unwrap_or_default();
             let stain = stains.get(file).cloned();
@@ -209,8 +231,8 @@ fn channels(parts: &[Part<'_>], stains: &[String]) -> Vec<Channel> {
                     }
                 }
                 (Some(own), _) => own,
-                (None, _) if of == 1 => stem(),
-                (None, stain) => format!("{} {}", stain.unwrap_or_else(stem), channel + 1),
+                (None, _) if of == 1 => differs.to_owned(),
+                (None, stain) => format!("{} {}", stain.as_deref().unwrap_or(differs), channel + 1),
             };
             channels.push(Channel { name: Some(name), color: own.color });
         }
@@ -337,6 +359,9 @@ mod tests {
         assert_eq!(of(&[], files()), ["GFP", "b", "c 1", "c 2"]);
         assert_eq!(of(&["FKHR", "DNA", "both"], files()), ["FKHR", "DNA", "both 1", "both 2"]);
         assert_eq!(of(&["FKHR", "DNA"], files()), ["GFP", "b", "c 1", "c 2"], "not one for each file");
+        let well = address(&["mito_A01_dapi.tif", "mito_A01_tmrm.tif"], &[]);
+        let reader = joined(&well, vec![vec![series(1, 1, 1)], vec![series(1, 1, 2)]]).unwrap();
+        assert_eq!(names(&reader.series()[0]), ["dapi", "tmrm 1", "tmrm 2"], "what the files do not share");
         let simulated = vec![vec![named("TMRM (simulated)")], vec![named("DNA")], vec![series(1, 1, 1)]];
         assert_eq!(of(&["TMRM", "DNA", "x"], simulated), ["TMRM (simulated)", "DNA", "x"]);
     }
@@ -367,5 +392,8 @@ mod tests {
         assert_eq!(joined(&first, files()).unwrap().series().len(), 1);
         let second = Address { series: 1, ..first };
         assert!(joined(&second, files()).err().unwrap().to_string().contains("3 time points"));
+        let third = Address { series: 2, ..second };
+        let text = joined(&third, files()).err().unwrap().to_string();
+        assert!(text.starts_with("b.tif: series 2: the file has 2 series"), "{text}");
     }
 }

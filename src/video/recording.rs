@@ -35,25 +35,19 @@ impl Recording {
         Self::from_reader(address, reader)
     }
 
-    /// A recording in a file that is already open. Of several files the first one's edits count.
+    /// A recording in a file that is already open, or in several, with the edits of just these files.
     ///
     /// # Errors
     /// The file has no such series, the crop does not lie inside its frame, or the sidecar cannot be read.
     pub fn from_reader(address: &Address, reader: Arc<dyn Reader>) -> Result<Self, VideoError> {
         let count = reader.series().len();
         let Some(stored) = reader.series().get(address.series).cloned() else {
-            return Err(VideoError::new(
-                &address.path,
-                format!("series {}", address.series),
-                format!("the file has {count} series"),
-                format!("Choose a series from 0 to {}.", count.saturating_sub(1)),
-            ));
+            return Err(super::channels::no_series(Path::new(&address.paths()), address.series, count));
         };
         if let Some(crop) = address.crop {
             crop.check(&address.path, stored.shape)?;
         }
-        let mut sidecar = Sidecar::load(&address.path)?;
-        let edits = sidecar.series.remove(&address.series).unwrap_or_default();
+        let edits = Sidecar::load(&address.path)?.of(address);
         let mut recording = Self {
             id: 0,
             address: address.clone(),
@@ -89,10 +83,11 @@ impl Recording {
         names.into_iter().any(|name| name.to_lowercase().contains("simulated"))
     }
 
-    /// Writes the edits beside the file (of several, the first), keeping those of its other series.
+    /// Writes the edits beside the file (of several, the first), keeping those of its other series, and of recordings that
+    /// have other files besides.
     pub fn save_edits(&self) -> Result<(), VideoError> {
         let mut sidecar = Sidecar::load(&self.address.path)?;
-        sidecar.series.insert(self.address.series, self.edits.clone());
+        sidecar.set(&self.address, self.edits.clone());
         sidecar.save(&self.address.path)
     }
 

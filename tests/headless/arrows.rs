@@ -1,9 +1,12 @@
 //! Arrows between the folders of `src` point one way, and so do those within the window.
 
 mod app;
+mod paths;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+
+use self::paths::{module, paths, resolve};
 
 /// Which may use which others. No row names one of a row above it, so that there is no circle.
 type Arrows = [(&'static str, &'static [&'static str])];
@@ -91,7 +94,7 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         let name =
             entry.strip_prefix(root()).unwrap().with_extension("").to_string_lossy().replace('\\', "/");
-        let is_test = entry.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests"));
+        let is_test = entry.file_stem().is_some_and(|stem| stem == "tests");
         if ASIDE.contains(&name.as_str()) || is_test {
             continue;
         }
@@ -107,15 +110,6 @@ fn sources(folder: &Path, found: &mut Vec<(String, String)>) {
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
-}
-
-/// The folders that a text names after `crate::`.
-fn used(text: &str) -> BTreeSet<&str> {
-    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let after = code.flat_map(|line| line.split("crate::").skip(1));
-    after
-        .map(|rest| rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default())
-        .collect()
 }
 
 /// Fails where a list has an arrow that points up, and where it does not say what is there: no more, no less.
@@ -153,8 +147,11 @@ fn arrows_point_one_way() {
     for (name, text) in &files {
         let folder = name.split('/').next().unwrap();
         assert!(order.contains(&folder), "src/{name}.rs: {folder} is not in the list");
-        for used in used(text).into_iter().filter(|used| order.contains(used) && *used != folder) {
-            seen.entry((folder.to_owned(), used.to_owned())).or_default().insert(format!("src/{name}.rs"));
+        let module = module(name);
+        let found = paths(text);
+        let to = found.iter().filter_map(|path| resolve(&module, path)?.first().copied());
+        for to in to.filter(|to| order.contains(to) && *to != folder) {
+            seen.entry((folder.to_owned(), to.to_owned())).or_default().insert(format!("src/{name}.rs"));
         }
     }
     check(ARROWS, &seen);

@@ -37,14 +37,19 @@ fn names(recording: &Recording) -> Vec<Option<&str>> {
     recording.series.channels.iter().map(|channel| channel.name.as_deref()).collect()
 }
 
+fn ran(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_molclip")).args(arguments).env("NODEVICE_SELECT", "1").output().unwrap()
+}
+
+/// Runs a command that must succeed.
 fn molclip(arguments: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_molclip"))
-        .args(arguments)
-        .env("NODEVICE_SELECT", "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = ran(arguments);
+    assert!(output.status.success(), "{}", stderr(&output));
     output
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 fn json_of(output: &Output) -> Value {
@@ -84,6 +89,9 @@ fn a_part_of_the_picture_and_edits_are_those_of_all_files() {
     let again = open(&first, &second).unwrap();
     assert_eq!((names(&again)[1], again.series.pixel_size_um), (Some("nuclei"), Some(0.5)));
     assert!(folder.path().join("a.tif.molclip.json").exists(), "beside the first file");
+    let alone = Recording::open(&Address::of(&first), Limits::default()).unwrap();
+    assert_eq!(alone.edits, Edits::default(), "the first file alone was not edited");
+    assert_eq!(open(&first, &first).unwrap().edits, Edits::default(), "nor was another set");
 }
 
 #[test]
@@ -134,8 +142,10 @@ fn info_describes_several_files_as_one_recording() {
     assert_eq!((&series["axes"], &series["shape"]), (&json!("TZCYX"), &json!([1, 1, 2, 32, 40])));
     assert_eq!((&series["sum_first_plane"], &series["sum_last_plane"]), (&sums[0], &sums[1]));
     assert_eq!(series["sum"], sums[0].as_u64().unwrap() + sums[1].as_u64().unwrap());
-    assert_eq!(series["channels"][1]["name"], "B02_dna");
+    assert_eq!(series["channels"][1]["name"], "dna");
 }
+
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models/light-simulated");
 
 /// A training of seconds that says nothing of frames and encoder.
 const CONFIG: &str = r#"{
@@ -152,17 +162,65 @@ fn images_are_trained_on_and_embedded_as_one_frame() {
     fs::write(&config, CONFIG).unwrap();
     let printed = json_of(&molclip(&["train", &images, "--config", &config, "--print-config"]));
     assert_eq!((&printed["input"]["frames"], &printed["encoder"]["tubelet"]), (&json!(1), &json!([1, 4, 4])));
-    molclip(&["train", &images, "--config", &config, "--out", &model, "--compute", "cpu"]);
+    let text =
+        stderr(&molclip(&["train", &images, "--config", &config, "--out", &model, "--compute", "cpu"]));
+    assert!(text.contains("Trained on images of one frame"), "{text}");
     let card: Value =
         serde_json::from_slice(&fs::read(Path::new(&model).join("model.json")).unwrap()).unwrap();
     assert_eq!((&card["input"]["frames"], &card["input"]["interval_s"]), (&json!(1), &Value::Null));
     assert_eq!(card["moas"].as_array().unwrap().len(), 2);
     // A model of movies takes them too: the frame in all of its frames.
-    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/models/light-simulated");
-    for (model, name) in [(model.as_str(), "mine"), (shipped, "shipped")] {
+    for (model, name) in [(model.as_str(), "mine"), (SHIPPED, "shipped")] {
         let out = at(&format!("{name}.npy"));
         molclip(&["embed", &images, "--model", model, "--out", &out, "--compute", "cpu"]);
         let rows = fs::read_to_string(at(&format!("{name}.row_ids.csv"))).unwrap().lines().count();
         assert_eq!(rows, 13, "{name}: a header and every well");
     }
+}
+
+#[test]
+fn every_image_is_answered_by_a_model_of_movies() {
+    let folder = tempfile::tempdir().unwrap();
+    let (images, out) = (screen().to_str().unwrap().to_owned(), folder.path().join("answers.csv"));
+    let arguments = ["predict", &images, "--model", SHIPPED, "--out", out.to_str().unwrap(), "--json"];
+    let output = molclip(&[&arguments[..], &["--compute", "cpu"]].concat());
+    let text = stderr(&output);
+    assert!(!text.contains("left out") && !text.contains("at least 4"), "{text}");
+    let summary = json_of(&output)["summary"].take();
+    assert_eq!((&summary["videos"], &summary["flagged"]), (&json!(12), &json!(0)));
+    assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 13, "a header and every well");
+    let treatments = fs::read_to_string(folder.path().join("answers.treatments.csv")).unwrap();
+    assert!(treatments.contains("wortmannin") && treatments.contains("nocodazole"), "{treatments}");
+}
+
+#[test]
+fn images_are_evaluated_or_it_is_said_what_there_is_too_little_of() {
+    let images = screen().to_str().unwrap().to_owned();
+    let arguments = ["evaluate", &images, "--model", SHIPPED, "--compute", "cpu", "--json", "--protocol"];
+    let output = molclip(&[&arguments[..], &["mito"]].concat());
+    let text = stderr(&output);
+    assert!(!text.contains("left out") && !text.contains("at least 4"), "{text}");
+    let reports = json_of(&output);
+    assert!(reports.as_array().is_some_and(|reports| !reports.is_empty()), "{reports}");
+    for report in reports.as_array().unwrap() {
+        // One plate: nothing can be found on another.
+        assert_eq!((&report["n_query"], &report["simulated"]), (&json!(0), &json!(true)), "{report}");
+        assert!(report["baselines"]["chance"].is_object(), "{report}");
+    }
+    let output = ran(&[&arguments[..], &["drug-disjoint"]].concat());
+    let text = stderr(&output);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(1), 0), "{text}");
+    assert!(text.contains("leave no query. A mechanism needs at least three compounds."), "{text}");
+}
+
+#[test]
+fn a_configuration_without_an_experiment_is_that_of_movies_and_says_so() {
+    let output = molclip(&["train", "nowhere.csv", "--print-config"]);
+    assert_eq!(json_of(&output)["input"]["frames"], 16);
+    let text = stderr(&output);
+    assert!(text.contains("warning: nowhere.csv: ") && text.contains("configuration for movies"), "{text}");
+    let images = screen().to_str().unwrap().to_owned();
+    let output = molclip(&["train", &images, "--print-config"]);
+    assert_eq!(json_of(&output)["input"]["frames"], 1);
+    assert!(!stderr(&output).contains("warning"), "{}", stderr(&output));
 }

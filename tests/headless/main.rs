@@ -9,6 +9,7 @@ mod formats;
 mod frame;
 mod gpu;
 mod images;
+mod imported;
 mod model;
 mod outputs;
 mod project;

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 use eframe::egui::Theme;
 use egui_kittest::kittest::Queryable;
 use molclip::analysis::answers::{Call, Level};
+use molclip::app::answers::apart;
 use molclip::app::answers::structure::StructureQuestion;
 use molclip::app::answers::{
     AnswerCommand, Answering, Encoded, Options, PredictionsForm, Source, TableFormat,
@@ -48,19 +49,30 @@ fn encoded(window: &Window) -> &Encoded {
     answers(studio(window)).encoded.as_ref().unwrap()
 }
 
-/// A window with the experiment in it, all videos encoded by the shipped model.
-fn open(folder: &Path) -> Window {
+/// A window with the experiment in it, and the panel of answers.
+fn opened(folder: &Path) -> Window {
     let setup = Setup { config_dir: Some(folder.join("config")), ..setup(&[simulated()]) };
     let mut window = window_with(setup, Theme::Dark);
     window.set_size([1280.0, 1600.0].into());
     wait(&mut window, "the experiment opens", |s| s.state.screen.is_some());
     send(&mut window, Command::ShowAnswers);
+    window
+}
+
+fn encode(window: &mut Window) {
     let label = "Encode";
     window
         .get_by(|node| node.label().is_some_and(|text| text.starts_with(label) && text.ends_with("videos")))
         .click();
-    wait(&mut window, "the videos are encoded", |s| answers(s).encoded.is_some());
-    settle(&mut window);
+    wait(window, "the videos are encoded", |s| answers(s).encoded.is_some());
+    settle(window);
+}
+
+/// A window with the experiment in it, all videos encoded by the shipped model.
+fn open(folder: &Path) -> Window {
+    let mut window = opened(folder);
+    send(&mut window, Command::Answers(AnswerCommand::Source(Source::Shipped)));
+    encode(&mut window);
     window
 }
 
@@ -110,6 +122,35 @@ fn a_video_is_asked_about_and_says_what_its_treatment_does() {
             answers(s).answer.as_ref().is_some_and(|(question, _)| question.level == level)
         });
     }
+}
+
+#[test]
+fn without_a_choice_hand_made_features_answer_and_say_what_sets_a_drug_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut window = opened(folder.path());
+    window.get_by_label_contains("they beat the shipped network");
+    encode(&mut window);
+    let of = encoded(&window);
+    assert_eq!(of.source, Source::Family("biomarkers"));
+    assert_eq!(of.embedded.encoded.features.len(), of.embedded.encoded.dim);
+    let rows = |control: bool| {
+        let of = encoded(&window);
+        let subjects = of.subjects.subjects.iter().filter(move |subject| subject.control == control);
+        subjects.map(|subject| subject.row as u32).collect::<Vec<u32>>()
+    };
+    assert!(rows(true).iter().all(|&row| apart::of(of, row).is_none()), "a control is no treatment");
+    let stands_out = |row: &u32| {
+        let effects = apart::of(of, *row).unwrap().unwrap();
+        effects.effects.iter().any(molclip::analysis::effect::Effect::stands_out)
+    };
+    let row = rows(false).into_iter().find(stands_out).expect("a drug does something");
+    select(&mut window, row);
+    let (question, effects) = answers(studio(&window)).apart.as_ref().unwrap();
+    assert_eq!((question.row, effects.as_ref().unwrap().treated), (row, 3));
+    window.get_by_label("What sets it apart from DMSO");
+    let said = format!("n = 3 vs {} wells", effects.as_ref().unwrap().controls);
+    assert!(window.query_all_by_label_contains(&said).next().is_some(), "{said}");
+    assert!(window.query_by_label_contains("Nothing stands out").is_none());
 }
 
 #[test]

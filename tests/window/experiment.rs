@@ -162,7 +162,10 @@ fn a_saved_project_opens_again_as_it_was() {
     let folder = tempfile::tempdir().unwrap();
     let project = folder.path().join("screen.molclip");
     let mut window = open(folder.path(), &screen_of_four(folder.path()));
-    send(&mut window, Command::ExperimentPath(molclip::app::jobs::Choice::SaveProject, project.clone()));
+    send(
+        &mut window,
+        Command::ExperimentPath(molclip::app::forms::choice::Choice::SaveProject, project.clone()),
+    );
     wait(&mut window, "the project is made", |s| {
         s.state.project.as_ref().is_some_and(|(_, unnamed)| !unnamed)
     });
@@ -221,7 +224,10 @@ fn a_table_with_other_names_is_asked_about() {
     window.key_press(Key::Escape);
     window.run_steps(2);
     assert!(studio(&window).state.dialogs.import.is_none());
-    send(&mut window, Command::ExperimentPath(molclip::app::jobs::Choice::Experiment, table.clone()));
+    send(
+        &mut window,
+        Command::ExperimentPath(molclip::app::forms::choice::Choice::Experiment, table.clone()),
+    );
     wait(&mut window, "the columns are asked about again", |s| s.state.dialogs.import.is_some());
     window.run_steps(2);
     window.get_by_label("Import").click();

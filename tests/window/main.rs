@@ -4,6 +4,7 @@
 mod answers;
 mod disk;
 mod experiment;
+mod guests;
 mod map;
 mod panels;
 #[cfg(target_os = "linux")]

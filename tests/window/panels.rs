@@ -287,6 +287,7 @@ fn export(window: &mut Window, folder: &Path, name: &str, shortcut: Modifiers) -
     press_with(window, shortcut, Key::E);
     let form = window.state_mut().as_mut().unwrap().state.dialogs.export.as_mut().unwrap();
     form.path = path.display().to_string();
+    wait(window, "the disk says what is there", |s| s.state.dialogs.export.as_ref().unwrap().is_seen());
     window.run_steps(2);
     window.get_by_label("Write file").click();
     window.run_steps(2);

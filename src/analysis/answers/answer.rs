@@ -77,7 +77,8 @@ pub enum Call {
 pub struct MoaScore {
     /// Place in the library's [`Subjects::moas`](super::Subjects::moas).
     pub moa: usize,
-    /// Soft mean of its compounds' cosines.
+    /// Soft mean of its compounds' cosines: in the whitened space, or among discriminants where
+    /// [`Library::head`](super::Library::head) says so.
     pub similarity: f64,
     /// Calibrated probability, if its mechanism is in the library at all; `None` where too little is known.
     pub probability: Option<f64>,

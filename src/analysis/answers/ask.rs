@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::activity::Activity;
 use super::answer::{Answer, Call, Count, Exclude, MoaScore, NearDrug, Neighbour, Query, SURE};
 use super::calibration::probabilities;
+use super::cross_fit::Space;
 use super::library::{Library, Placed, place_in};
 use super::mechanism::by_moa;
 use super::novelty::Novelty;
@@ -29,7 +30,10 @@ pub struct Answers {
 /// What a question comes to.
 struct Asked {
     level: Level,
+    /// In the space of `home`.
     vector: Vec<f32>,
+    /// The library's compound that shall not have shaped the space.
+    home: Option<usize>,
     /// Own videos that it rests on, or was cut from.
     rows: Vec<usize>,
     compound: Option<usize>,
@@ -75,15 +79,8 @@ impl Answers {
                 own_hash: origin.model_hash,
             });
         }
-        let mut own = place_in(&library, subjects, raw, origin, options, progress)?;
-        own.notes.push(format!(
-            "{} answers. Probabilities and false alarms were measured on its own compounds; fewer videos to a well, or \
-             another way of imaging, make both worse.",
-            library.origin().name
-        ));
-        let own = Arc::new(own);
         let theirs = &library.subjects().compounds;
-        let same = own.subjects.compounds.par_iter().map(|compound| {
+        let same = subjects.compounds.par_iter().map(|compound| {
             let is = |other: &usize| {
                 let other = &theirs[*other];
                 (compound.skeleton.is_some() && compound.skeleton == other.skeleton)
@@ -91,8 +88,15 @@ impl Answers {
             };
             (0..theirs.len()).filter(is).collect()
         });
-        let same = same.collect();
-        Ok(Self { own, library, same })
+        let same: Vec<Vec<usize>> = same.collect();
+        let homes: Vec<Option<usize>> = same.iter().map(|same| same.first().copied()).collect();
+        let mut own = place_in(&library, subjects, raw, origin, &homes, options, progress)?;
+        own.notes.push(format!(
+            "{} answers. Probabilities and false alarms were measured on its own compounds; fewer videos to a well, or \
+             another way of imaging, make both worse.",
+            library.origin().name
+        ));
+        Ok(Self { own: Arc::new(own), library, same })
     }
 
     /// A library that is asked about itself.
@@ -121,7 +125,7 @@ impl Answers {
         Arc::ptr_eq(&self.own, &self.library.placed)
     }
 
-    /// The experiment's vectors in the space of comparison, `[subject, dim]`, of length 1.
+    /// The experiment's vectors in the space of comparison, whitened by all of the library, `[subject, dim]`, of length 1.
     pub fn vectors(&self) -> &[f32] {
         &self.own.vectors
     }
@@ -200,26 +204,13 @@ impl Answers {
             );
         }
 
-        let mut similarities = library.gallery.similarities(&asked.vector);
-        if !silent.is_empty() {
-            for (place, similarity) in similarities.iter_mut().enumerate() {
-                let treatment = &theirs.treatments[library.gallery.treatments[place]];
-                if left(treatment.compound) || !treatment.subjects.iter().any(|i| silent.contains(i)) {
-                    continue;
-                }
-                let heard: Vec<usize> =
-                    treatment.subjects.iter().copied().filter(|i| !silent.contains(i)).collect();
-                *similarity = if heard.is_empty() {
-                    f32::NEG_INFINITY
-                } else {
-                    let wells = theirs.wells(&heard);
-                    let rest = profile(library.vectors(), library.dim, wells.iter().map(Vec::as_slice));
-                    dot(&asked.vector, &rest)
-                };
-            }
-        }
-        let near = library.gallery.by_compound(&similarities);
-        let found = by_moa(theirs, &near, left);
+        let space = library.spaces.of(asked.home);
+        let (near, headed) = self.near(space, &asked.vector, &silent, left);
+        let in_space = by_moa(theirs, &near, left);
+        let found = match &headed {
+            Some(headed) => by_moa(theirs, headed, left),
+            None => in_space.clone(),
+        };
         let calibration = library.calibration(asked.level);
         // Nothing that is left out of the answer has a part in its calibration.
         let beta = calibration.beta_for(same.first().copied());
@@ -238,7 +229,7 @@ impl Answers {
         let novelty = calibration
             .novelty
             .as_ref()
-            .zip(found.first())
+            .zip(in_space.first())
             .map(|(conformal, best)| conformal.test(best.score, left));
         let call = call(asked.control, asked.activity.as_ref(), novelty.as_ref(), moas.first());
         if call == Call::Undecided {
@@ -262,7 +253,7 @@ impl Answers {
             let compound = theirs.subjects[place].compound;
             compound.is_some_and(|compound| !left(compound)) && !silent.contains(&place)
         };
-        let videos = nearest(&library.videos, &asked.vector, videos, may);
+        let videos = nearest(&space.videos, &asked.vector, videos, may);
         let simulated = self.simulated();
         Ok(Answer {
             level: asked.level,
@@ -276,6 +267,48 @@ impl Answers {
             simulated,
             notes,
         })
+    }
+
+    /// Similarities of the library's compounds, whose `silent` videos do not count, to a vector: in a space, and among its
+    /// discriminants where these rank mechanisms.
+    fn near(
+        &self,
+        space: &Space,
+        vector: &[f32],
+        silent: &BTreeSet<usize>,
+        left: impl Fn(usize) -> bool,
+    ) -> (Vec<f32>, Option<Vec<f32>>) {
+        let library = &*self.library;
+        let (theirs, dim) = (library.subjects(), library.dim);
+        let head = space.head.as_ref().map(|head| (head, head.place(vector, dim)));
+        let mut similarities = space.gallery.similarities(vector);
+        let mut headed = head.as_ref().map(|(head, query)| head.gallery.similarities(query));
+        if !silent.is_empty() {
+            for (place, &treatment) in space.gallery.treatments.iter().enumerate() {
+                let treatment = &theirs.treatments[treatment];
+                if left(treatment.compound) || !treatment.subjects.iter().any(|i| silent.contains(i)) {
+                    continue;
+                }
+                let heard: Vec<usize> =
+                    treatment.subjects.iter().copied().filter(|i| !silent.contains(i)).collect();
+                let wells = theirs.wells(&heard);
+                let rest = profile(&space.vectors, dim, wells.iter().map(Vec::as_slice));
+                let nearness = |a: &[f32], b: &[f32]| {
+                    if heard.is_empty() { f32::NEG_INFINITY } else { dot(a, b) }
+                };
+                similarities[place] = nearness(vector, &rest);
+                if let (Some((head, query)), Some(headed)) = (&head, &mut headed) {
+                    headed[place] = nearness(query, &head.place(&rest, dim));
+                }
+            }
+        }
+        let by_compound = |similarities: Vec<f32>| space.gallery.by_compound(&similarities);
+        (by_compound(similarities), headed.map(by_compound))
+    }
+
+    /// The library's compound whose fold did not shape the space of a question about an own compound.
+    fn home(&self, compound: Option<usize>) -> Option<usize> {
+        self.same_compounds(compound?).first().copied()
     }
 
     /// Videos of the library that may not answer, beside those of a whole compound: those asked about, and those of
@@ -310,7 +343,8 @@ impl Answers {
                 let subject = &subjects.subjects[place];
                 Ok(Asked {
                     level: Level::Video,
-                    vector: self.own.vectors[place * dim..(place + 1) * dim].to_vec(),
+                    vector: self.own.asked[place * dim..(place + 1) * dim].to_vec(),
+                    home: self.home(subject.compound),
                     rows: vec![place],
                     compound: subject.compound,
                     n: one,
@@ -335,9 +369,11 @@ impl Answers {
                             .to_owned(),
                     );
                 }
+                let home = self.home(whole.and_then(|whole| whole.compound));
                 Ok(Asked {
                     level: Level::Video,
-                    vector: self.outside(raw, replicate)?,
+                    vector: self.outside(raw, replicate, home)?,
+                    home,
                     rows: subject.into_iter().collect(),
                     compound: whole.and_then(|whole| whole.compound),
                     n: one,
@@ -397,7 +433,8 @@ impl Answers {
         };
         Asked {
             level,
-            vector: profile(&self.own.vectors, self.library.dim, wells.iter().map(Vec::as_slice)),
+            vector: profile(&self.own.asked, self.library.dim, wells.iter().map(Vec::as_slice)),
+            home: self.home(Some(compound)),
             n: Count { videos: rows.len(), wells: wells.len(), replicates: replicates.len(), doses },
             rows,
             compound: Some(compound),
@@ -407,8 +444,13 @@ impl Answers {
         }
     }
 
-    /// A raw vector in the space of comparison.
-    fn outside(&self, raw: &[f32], replicate: Option<usize>) -> Result<Vec<f32>, AnswersError> {
+    /// A raw vector in the space of a question about the library's compound `home`, or about none of its compounds.
+    fn outside(
+        &self,
+        raw: &[f32],
+        replicate: Option<usize>,
+        home: Option<usize>,
+    ) -> Result<Vec<f32>, AnswersError> {
         let library = &*self.library;
         if raw.len() != library.dim {
             return Err(AnswersError::OtherLength {
@@ -423,7 +465,7 @@ impl Answers {
         }
         let mut vector = raw.to_vec();
         self.own.centres.shift(&mut vector, replicate);
-        if let Some(whitening) = &library.whitening {
+        if let Some(whitening) = &library.spaces.of(home).whitening {
             whitening.apply(&mut vector);
         }
         normalise(&mut vector);

@@ -4,32 +4,27 @@
 //! The probability of a mechanism is `softmax(β·s)` over the mechanisms of the library, with β by maximum likelihood
 //! on the answers to compounds that were left out (temperature scaling: Guo et al., ICML 2017). It holds for a
 //! compound whose mechanism is in the library; whether it is, [`super::novelty`] says. What is reported of a compound
-//! uses a β that was fitted on other compounds.
+//! uses a β that was fitted on compounds of other folds, while those of its own neither asked nor answered.
 
-use rand::seq::SliceRandom;
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
-use super::mechanism::{Gallery, Near, by_moa};
-use super::novelty::{Conformal, Reference};
-use super::space::profile;
-use super::{Level, Options, Subjects};
+use super::folds::{FOLDS, Folds};
+use super::left_out::{Asking, LeftOut, leave_out, of_controls};
+use super::mechanism::{Near, Scored};
+use super::novelty::{Conformal, Outcomes, Rate};
+use super::{Level, Subjects};
 use crate::analysis::ranking::chance_within;
-use crate::random::stream;
 
 /// Fewest compounds, of mechanisms that have another, from which probabilities are fitted.
 const LEAST_COMPOUNDS: usize = 10;
 
-/// Most videos that are asked about, drawn at random; more change nothing but the time.
-const MOST_VIDEOS: usize = 4_000;
-
-/// Parts of a cross-fit.
-const FOLDS: usize = 5;
+/// Fewest compounds that the model never saw for figures of their own.
+const LEAST_UNSEEN: usize = 5;
 
 /// Bins of a reliability diagram.
 const BINS: usize = 10;
-
-/// Queries that are compared at once.
-const BLOCK: usize = 64;
 
 /// How far answers at one level can be trusted.
 #[derive(Debug, Clone)]
@@ -42,17 +37,32 @@ pub struct Calibration {
     pub reliability: Option<Reliability>,
     /// How "unlike anything known" does; `None` with too few compounds.
     pub novelty: Option<Conformal>,
+    /// The same figures of compounds that the model never saw alone; `None` of fewer than five, and where nobody knows
+    /// which it saw.
+    pub unseen: Option<Unseen>,
     /// Why something is missing.
     pub notes: Vec<String>,
-    cross: CrossFit,
+    betas: Betas,
 }
 
-/// β without the compounds of each part.
+/// How answers do on compounds that the model was not trained with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unseen {
+    /// Compounds that were asked about, of a mechanism that another one has.
+    pub compounds: usize,
+    /// As [`Calibration::reliability`].
+    pub reliability: Option<Reliability>,
+    /// As [`Conformal::false_alarms`]; `None` where novelty cannot be told.
+    pub false_alarms: Option<Rate>,
+    /// As [`Conformal::detected`].
+    pub detected: Option<Rate>,
+}
+
+/// β without the compounds of each fold.
 #[derive(Debug, Clone, Default)]
-struct CrossFit {
-    /// Part of each compound, ascending.
-    folds: Vec<(usize, usize)>,
-    betas: Vec<f64>,
+struct Betas {
+    folds: Option<Folds>,
+    of: Vec<Option<f64>>,
 }
 
 /// Accuracy on compounds that were left out, and β fitted on others.
@@ -98,41 +108,20 @@ pub struct Bin {
     pub accuracy: f64,
 }
 
-/// What the library says of one of its own, which does not answer for itself.
-#[derive(Debug, Clone)]
-pub(super) struct LeftOut {
-    /// Its compound.
-    pub compound: usize,
-    /// Its mechanisms that another compound has.
-    pub right: Vec<usize>,
-    /// Mechanisms from the nearest.
-    pub near: Vec<Near>,
-    /// Best score once all compounds of its mechanisms are gone; `None` if none is left.
-    pub without_moa: Option<f64>,
-}
-
 impl Calibration {
-    /// Asks about everything that answers.
-    pub(super) fn measure(
-        level: Level,
-        subjects: &Subjects,
-        gallery: &Gallery,
-        vectors: &[f32],
-        dim: usize,
-        options: &Options,
-    ) -> Self {
-        let answers = leave_out(level, subjects, gallery, vectors, dim, options);
+    /// Asks about everything that answers. `headed`: mechanisms are ranked by discriminants; `trained`: which compounds the
+    /// model was trained with, `None` where nobody knows.
+    pub(super) fn measure(level: Level, of: &Asking, headed: bool, trained: Option<&[bool]>) -> Self {
+        let Asking { subjects, spaces, options, .. } = *of;
+        let answers = leave_out(level, of, headed);
         let mut notes = Vec::new();
         let known: Vec<&LeftOut> = answers.iter().filter(|answer| !answer.right.is_empty()).collect();
         let fits = fit_for_probabilities(subjects, &known, &mut notes);
-        let beta = fits.then(|| fit(&known));
-        let cross = if fits { CrossFit::new(&known, options.seed) } else { CrossFit::default() };
-        let reliability = fits.then(|| assess(&known, &cross));
-        let references = known.iter().filter_map(|answer| {
-            Some(Reference { score: answer.near.first()?.score, compound: answer.compound })
-        });
-        let controls = of_controls(level, subjects, gallery, vectors, dim, options);
-        let novelty = Conformal::measure(subjects, references.collect(), &answers, &controls, options);
+        let beta = fits.then(|| fit(&known.iter().map(|answer| answer.scored()).collect::<Vec<_>>()));
+        let betas = if fits { Betas::fit(&known, &spaces.folds) } else { Betas::default() };
+        let reliability = beta.map(|beta| assess(&known, &betas, beta));
+        let outcomes = Outcomes::of(subjects, &answers, &spaces.folds, options.alpha);
+        let novelty = Conformal::measure(&answers, &outcomes, &of_controls(level, of), options.alpha);
         if novelty.is_none() {
             notes.push(format!(
                 "Too few compounds share a mechanism with another to tell what is unlike all of them at a false \
@@ -140,184 +129,98 @@ impl Calibration {
                 options.alpha
             ));
         }
-        Self { level, beta, reliability, novelty, notes, cross }
+        let unseen = trained.and_then(|trained| {
+            let new = |compound: usize| !trained[compound];
+            let asked: Vec<&LeftOut> = known.iter().copied().filter(|answer| new(answer.compound)).collect();
+            let compounds = count(&asked);
+            let rates = novelty.as_ref().map(|_| outcomes.rates(&answers, new));
+            (compounds >= LEAST_UNSEEN).then(|| Unseen {
+                compounds,
+                reliability: beta.map(|beta| assess(&asked, &betas, beta)),
+                false_alarms: rates.map(|rates| rates.0),
+                detected: rates.map(|rates| rates.1),
+            })
+        });
+        Self { level, beta, reliability, novelty, unseen, notes, betas }
     }
 
     /// β for a question about a compound of the library, which had no part in it; [`Self::beta`] for others.
     pub fn beta_for(&self, compound: Option<usize>) -> Option<f64> {
-        compound.and_then(|compound| self.cross.beta(compound)).or(self.beta)
+        compound.and_then(|compound| self.betas.get(compound)).or(self.beta)
     }
 }
 
-impl CrossFit {
-    fn new(known: &[&LeftOut], seed: u64) -> Self {
-        let folds = folds(known.iter().map(|answer| answer.compound), seed);
-        let others = |part: usize| -> Vec<&LeftOut> {
-            known.iter().copied().filter(|answer| fold(&folds, answer.compound) != Some(part)).collect()
+impl Betas {
+    /// For each fold from the answers to the others' compounds, without an answer by its own.
+    fn fit(known: &[&LeftOut], folds: &Folds) -> Self {
+        let one = |fold: usize| {
+            let others = known.iter().filter(|answer| folds.of(answer.compound) != fold);
+            let scored = others.filter_map(|answer| answer.nested.get(fold));
+            let scored: Vec<&[Scored]> =
+                scored.map(Vec::as_slice).filter(|scored| scored.iter().any(|(_, right)| *right)).collect();
+            (!scored.is_empty()).then(|| fit(&scored))
         };
-        let betas = (0..FOLDS).map(|part| fit(&others(part))).collect();
-        Self { folds, betas }
+        Self { folds: Some(folds.clone()), of: (0..FOLDS).map(one).collect() }
     }
 
-    fn beta(&self, compound: usize) -> Option<f64> {
-        self.betas.get(fold(&self.folds, compound)?).copied()
+    fn get(&self, compound: usize) -> Option<f64> {
+        self.of.get(self.folds.as_ref()?.of(compound)).copied().flatten()
     }
+}
+
+/// Compounds of some answers.
+fn count(answers: &[&LeftOut]) -> usize {
+    answers.iter().map(|answer| answer.compound).collect::<BTreeSet<usize>>().len()
 }
 
 /// True if there is enough to fit probabilities from; says why not.
 fn fit_for_probabilities(subjects: &Subjects, known: &[&LeftOut], notes: &mut Vec<String>) -> bool {
-    let mut compounds: Vec<usize> = known.iter().map(|answer| answer.compound).collect();
-    compounds.sort_unstable();
-    compounds.dedup();
-    let mut moas: Vec<usize> = known.iter().flat_map(|answer| answer.right.iter().copied()).collect();
-    moas.sort_unstable();
-    moas.dedup();
-    let enough = compounds.len() >= LEAST_COMPOUNDS && moas.len() >= 2;
+    let compounds = count(known);
+    let moas: BTreeSet<usize> = known.iter().flat_map(|answer| answer.right.iter().copied()).collect();
+    let enough = compounds >= LEAST_COMPOUNDS && moas.len() >= 2;
     if !enough {
         let all = subjects.compound_moas.iter().filter(|moas| !moas.is_empty()).count();
         notes.push(format!(
-            "No probabilities: of {all} compounds with a mechanism, {} answer and share it with another that does, in \
-             {} mechanisms; {LEAST_COMPOUNDS} compounds in 2 mechanisms are needed.",
-            compounds.len(),
+            "No probabilities: of {all} compounds with a mechanism, {compounds} answer and share it with another that \
+             does, in {} mechanisms; {LEAST_COMPOUNDS} compounds in 2 mechanisms are needed.",
             moas.len()
         ));
     }
     enough
 }
 
-/// The library's answers to its own compounds with a mechanism.
-fn leave_out(
-    level: Level,
-    subjects: &Subjects,
-    gallery: &Gallery,
-    vectors: &[f32],
-    dim: usize,
-    options: &Options,
-) -> Vec<LeftOut> {
-    let labelled = |compound: usize| !subjects.compound_moas[compound].is_empty();
-    let places = (0..gallery.treatments.len()).filter(|&place| labelled(gallery.compounds[place]));
-    let treatment = |place: usize| &subjects.treatments[gallery.treatments[place]];
-    // Vectors one after the other, and the compound of each.
-    let mut compounds = Vec::new();
-    let mut queries: Vec<f32> = Vec::new();
-    match level {
-        Level::Video => {
-            let all: Vec<usize> =
-                places.flat_map(|place| treatment(place).subjects.iter().copied()).collect();
-            for subject in some_of(all, options.seed) {
-                queries.extend(&vectors[subject * dim..(subject + 1) * dim]);
-                compounds.extend(subjects.subjects[subject].compound);
-            }
-        }
-        Level::Treatment => {
-            for place in places {
-                queries.extend(gallery.profile(place));
-                compounds.push(gallery.compounds[place]);
-            }
-        }
-        Level::Compound => {
-            let mut wells = vec![Vec::new(); subjects.compounds.len()];
-            for place in places {
-                wells[gallery.compounds[place]].extend(treatment(place).wells.iter().map(Vec::as_slice));
-            }
-            for (compound, wells) in wells.into_iter().enumerate().filter(|(_, wells)| !wells.is_empty()) {
-                queries.extend(profile(vectors, dim, wells));
-                compounds.push(compound);
-            }
-        }
-    }
-    let one = |compound: usize, similarities: &[f32]| {
-        let near = gallery.by_compound(similarities);
-        let own = &subjects.compound_moas[compound];
-        let found = by_moa(subjects, &near, |other| other == compound);
-        let akin = |other: usize| subjects.compound_moas[other].iter().any(|moa| own.contains(moa));
-        let without = by_moa(subjects, &near, |other| other == compound || akin(other));
-        let right = found.iter().map(|near| near.moa).filter(|moa| own.contains(moa)).collect();
-        LeftOut { compound, right, near: found, without_moa: without.first().map(|near| near.score) }
-    };
-    compounds
-        .par_chunks(BLOCK)
-        .zip(queries.par_chunks(BLOCK * dim))
-        .flat_map_iter(|(compounds, queries)| {
-            let similarities = gallery.similarities(queries);
-            let rows = similarities.chunks_exact(gallery.treatments.len().max(1));
-            let answers: Vec<LeftOut> =
-                compounds.iter().zip(rows).map(|(&compound, row)| one(compound, row)).collect();
-            answers
-        })
-        .collect()
-}
-
-/// Best scores of negative controls: videos, or wells.
-fn of_controls(
-    level: Level,
-    subjects: &Subjects,
-    gallery: &Gallery,
-    vectors: &[f32],
-    dim: usize,
-    options: &Options,
-) -> Vec<f64> {
-    let mut queries: Vec<f32> = Vec::new();
-    if level == Level::Video {
-        let all = (0..subjects.len()).filter(|&i| subjects.subjects[i].control).collect();
-        for subject in some_of(all, options.seed) {
-            queries.extend(&vectors[subject * dim..(subject + 1) * dim]);
-        }
-    } else {
-        for well in &subjects.control_wells {
-            queries.extend(profile(vectors, dim, [well.as_slice()]));
-        }
-    }
-    queries
-        .par_chunks(BLOCK * dim)
-        .flat_map_iter(|queries| {
-            let similarities = gallery.similarities(queries);
-            let best =
-                |row: &[f32]| Some(by_moa(subjects, &gallery.by_compound(row), |_| false).first()?.score);
-            let rows = similarities.chunks_exact(gallery.treatments.len().max(1));
-            rows.filter_map(best).collect::<Vec<f64>>()
-        })
-        .collect()
-}
-
-/// At most [`MOST_VIDEOS`], drawn at random, in their order.
-fn some_of(mut all: Vec<usize>, seed: u64) -> Vec<usize> {
-    if all.len() > MOST_VIDEOS {
-        all.shuffle(&mut stream(seed, &["videos asked about"]));
-        all.truncate(MOST_VIDEOS);
-        all.sort_unstable();
-    }
-    all
-}
-
 /// `softmax(β·s)` of mechanisms, in their order.
 pub(super) fn probabilities(near: &[Near], beta: f64) -> Vec<f64> {
-    let most = near.iter().map(|near| near.score).fold(f64::NEG_INFINITY, f64::max);
-    let weights: Vec<f64> = near.iter().map(|near| (beta * (near.score - most)).exp()).collect();
+    softmax(near.iter().map(|near| near.score), beta)
+}
+
+fn softmax(scores: impl Iterator<Item = f64> + Clone, beta: f64) -> Vec<f64> {
+    let most = scores.clone().fold(f64::NEG_INFINITY, f64::max);
+    let weights: Vec<f64> = scores.map(|score| (beta * (score - most)).exp()).collect();
     let sum: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / sum).collect()
 }
 
-/// −ln of the probability that a right mechanism gets.
-fn surprise(answer: &LeftOut, beta: f64) -> f64 {
-    let all = answer.near.iter().zip(probabilities(&answer.near, beta));
-    -all.filter(|(near, _)| answer.right.contains(&near.moa)).map(|(_, p)| p).sum::<f64>().max(1e-300).ln()
+/// −ln of the probability that the right mechanisms get.
+fn surprise(scored: &[Scored], probabilities: &[f64]) -> f64 {
+    let right = scored.iter().zip(probabilities).filter(|((_, right), _)| *right);
+    -right.map(|(_, p)| p).sum::<f64>().max(1e-300).ln()
 }
 
 /// β of the greatest likelihood, between 0.01 and 10,000: a coarse search, then golden sections.
 ///
 /// One answer of n + 2 is taken to be anything, as in Platt's fit (1999): without, β would grow without end where all
 /// answers are right, and the first wrong one would be called impossible.
-pub(super) fn fit(answers: &[&LeftOut]) -> f64 {
+pub(super) fn fit<T: AsRef<[Scored]> + Sync>(answers: &[T]) -> f64 {
     let anything = 1.0 / (answers.len() + 2) as f64;
-    let one = |answer: &LeftOut, beta: f64| {
-        let all = probabilities(&answer.near, beta);
+    let one = |scored: &[Scored], beta: f64| {
+        let all = softmax(scored.iter().map(|(score, _)| *score), beta);
         let chance = all.iter().map(|p| -p.max(1e-300).ln()).sum::<f64>() / all.len() as f64;
-        (1.0 - anything) * surprise(answer, beta) + anything * chance
+        (1.0 - anything) * surprise(scored, &all) + anything * chance
     };
     // Few answers are not worth waking anybody for.
     let all = || answers.par_iter().with_min_len(512);
-    let loss = |log: f64| all().map(|answer| one(answer, log.exp())).collect::<Vec<_>>();
+    let loss = |log: f64| all().map(|answer| one(answer.as_ref(), log.exp())).collect::<Vec<_>>();
     // Summed in order, so that the threads do not matter.
     let loss = |log: f64| loss(log).into_iter().sum::<f64>();
     let (from, to, steps) = (0.01_f64.ln(), 1e4_f64.ln(), 40);
@@ -338,42 +241,26 @@ pub(super) fn fit(answers: &[&LeftOut]) -> f64 {
     f64::midpoint(low, high).exp()
 }
 
-/// Part of a cross-fit for each compound: shuffled, then dealt out.
-pub(super) fn folds(compounds: impl IntoIterator<Item = usize>, seed: u64) -> Vec<(usize, usize)> {
-    let mut compounds: Vec<usize> = compounds.into_iter().collect();
-    compounds.sort_unstable();
-    compounds.dedup();
-    compounds.shuffle(&mut stream(seed, &["folds of compounds"]));
-    let mut folds: Vec<(usize, usize)> =
-        compounds.into_iter().enumerate().map(|(i, compound)| (compound, i % FOLDS)).collect();
-    folds.sort_unstable();
-    folds
-}
-
-/// The part of a compound, if it has one.
-pub(super) fn fold(folds: &[(usize, usize)], compound: usize) -> Option<usize> {
-    folds.binary_search_by_key(&compound, |(compound, _)| *compound).ok().map(|at| folds[at].1)
-}
-
-fn assess(known: &[&LeftOut], cross: &CrossFit) -> Reliability {
+/// `beta`: of compounds whose fold has none.
+fn assess(known: &[&LeftOut], betas: &Betas, beta: f64) -> Reliability {
     let n = known.len() as f64;
     let (mut top1, mut top3, mut chance1, mut chance3, mut nll) = (0.0, 0.0, 0.0, 0.0, 0.0);
     let mut firsts = Vec::new();
     for answer in known {
-        let beta = cross.beta(answer.compound).unwrap_or(1.0);
+        let probabilities = probabilities(&answer.near, betas.get(answer.compound).unwrap_or(beta));
         let right = |near: &Near| answer.right.contains(&near.moa);
         let hit = answer.near.first().is_some_and(right);
         top1 += f64::from(u8::from(hit)) / n;
         top3 += f64::from(u8::from(answer.near.iter().take(3).any(right))) / n;
         chance1 += chance_within(answer.right.len(), answer.near.len(), 1) / n;
         chance3 += chance_within(answer.right.len(), answer.near.len(), 3) / n;
-        nll += surprise(answer, beta) / n;
-        firsts.push((probabilities(&answer.near, beta).first().copied().unwrap_or(0.0), hit));
+        nll += surprise(&answer.scored(), &probabilities) / n;
+        firsts.push((probabilities.first().copied().unwrap_or(0.0), hit));
     }
     let bins = bins(&firsts);
     Reliability {
         n: known.len(),
-        compounds: cross.folds.len(),
+        compounds: count(known),
         moas: known.iter().map(|answer| answer.near.len()).max().unwrap_or(0),
         top1,
         top3,

@@ -6,15 +6,15 @@ use rayon::prelude::*;
 
 use super::activity::{Activity, Spaces, judge};
 use super::calibration::Calibration;
-use super::mechanism::Gallery;
-use super::space::{Centres, Whitening, Whitenings};
-use super::{AnswersError, Level, Options, Origin, Subjects};
+use super::cross_fit::{CrossFitted, Space, fits, place};
+use super::folds::{FOLDS, Folds};
+use super::head::{Head, HeadChoice, MOST_FEATURES, is_worth_a_try};
+use super::left_out::{Asking, choose_head};
+use super::mechanism::answering;
+use super::space::{Centres, Whitenings};
+use super::{AnswersError, HeadUse, Level, Options, Origin, Subjects};
 use crate::analysis::evaluate::normalise;
-use crate::analysis::search::{self, Similarity};
 use crate::progress::Progress;
-
-/// Vectors that are whitened between two looks at whether somebody cancelled.
-const AT_ONCE: usize = 4096;
 
 /// An experiment in the space of comparison.
 #[derive(Debug)]
@@ -22,8 +22,10 @@ pub(super) struct Placed {
     pub subjects: Arc<Subjects>,
     pub origin: Origin,
     pub centres: Centres,
-    /// Centred, whitened, of length 1: `[subject, dim]`.
+    /// Centred, whitened by the whole library, of length 1: `[subject, dim]`.
     pub vectors: Arc<[f32]>,
+    /// The same, each in the space that its own compound did not shape.
+    pub asked: Arc<[f32]>,
     pub activity: Vec<Activity>,
     pub notes: Vec<String>,
 }
@@ -33,17 +35,15 @@ pub(super) struct Placed {
 #[derive(Debug)]
 pub struct Library {
     pub(super) placed: Arc<Placed>,
-    pub(super) whitening: Option<Whitening>,
-    pub(super) gallery: Gallery,
-    /// The same vectors as `placed` holds, to search in.
-    pub(super) videos: search::Gallery,
+    pub(super) spaces: CrossFitted,
     pub(super) dim: usize,
+    head: Option<HeadChoice>,
     calibration: [Calibration; 3],
     notes: Vec<String>,
 }
 
 impl Library {
-    /// Measures space, activity and calibration. `raw`: the subjects' embeddings, `[subject, dim]`. Steps of `progress`
+    /// Measures spaces, activity and calibration. `raw`: the subjects' embeddings, `[subject, dim]`. Steps of `progress`
     /// are rounds over the videos.
     ///
     /// # Errors
@@ -58,32 +58,54 @@ impl Library {
     ) -> Result<Self, AnswersError> {
         check(&subjects, raw, dim)?;
         let n = subjects.len() as u64;
-        progress.set(0, 6 * n);
+        let rounds = |done: u64| progress.set(done * n, 13 * n);
+        let stopped = |_| AnswersError::Cancelled;
+        rounds(0);
         let mut notes = subjects.notes.clone();
         let centres = Centres::fit(&subjects, raw, dim, &mut notes);
         let centred = centres.apply(&subjects, raw, dim);
-        let whitenings = Whitenings::fit(&subjects, &centred, dim, options, progress)?;
+        let folds = Folds::deal(&subjects, options.seed);
+        let whitenings = Whitenings::fit(&subjects, &centred, dim, &folds, options, progress)?;
         if options.whiten && whitenings.whole.is_none() {
             notes
                 .push("Too few repetitions of treatments to whiten by: vectors are only centred.".to_owned());
         }
-        progress.set(2 * n, 6 * n);
+        rounds(2);
         let activity = judge(&subjects, &centred, dim, &Spaces::Own(&whitenings), options, progress)?;
-        progress.set(3 * n, 6 * n);
-        let whitening = whitenings.whole;
-        let vectors = place(centred, dim, whitening.as_ref(), progress)?;
-        let gallery = Gallery::new(&subjects, &vectors, dim, &activity, options, &mut notes);
-        let measure = |level| {
-            progress.add(n / 3);
-            progress.check().map_err(|_| AnswersError::Cancelled)?;
-            Ok(Calibration::measure(level, &subjects, &gallery, &vectors, dim, options))
+        rounds(3);
+        let treatments = answering(&subjects, &activity, options, &mut notes);
+        let (by_fold, whole) =
+            place_all(&subjects, &centred, dim, whitenings, &treatments, &mut notes, progress)?;
+        drop(centred);
+        let mut spaces = CrossFitted { folds, by_fold, whole };
+        let asked = spaces.asked(&subjects, dim);
+        rounds(9);
+        if options.head == HeadUse::Auto {
+            fit_heads(&subjects, &mut spaces, dim, &mut notes);
+        }
+        progress.check().map_err(stopped)?;
+        let asking = Asking { subjects: &subjects, spaces: &spaces, asked: &asked, dim, options };
+        let head = spaces.whole.head.as_ref().and_then(|_| choose_head(&asking));
+        let headed = head.is_some_and(|head| head.used);
+        if !headed {
+            spaces.by_fold.iter_mut().for_each(|space| space.head = None);
+            spaces.whole.head = None;
+        }
+        notes.extend(head.map(|head| head.to_string()));
+        rounds(10);
+        let trained = origin.trained(&subjects.compounds);
+        let asking = Asking { subjects: &subjects, spaces: &spaces, asked: &asked, dim, options };
+        let measure = |level| -> Result<Calibration, AnswersError> {
+            progress.check().map_err(stopped)?;
+            let measured = Calibration::measure(level, &asking, headed, trained.as_deref());
+            progress.add(n);
+            Ok(measured)
         };
         let calibration = [measure(Level::Video)?, measure(Level::Treatment)?, measure(Level::Compound)?];
-        progress.set(6 * n, 6 * n);
-        let videos = search::Gallery::new(Arc::clone(&vectors), dim, Similarity::UnitCosine)
-            .map_err(|_| AnswersError::Shape { videos: subjects.len(), dim, len: vectors.len() })?;
-        let placed = Placed { subjects, origin, centres, vectors, activity, notes: notes.clone() };
-        Ok(Self { placed: Arc::new(placed), whitening, gallery, videos, dim, calibration, notes })
+        rounds(13);
+        let vectors = Arc::clone(&spaces.whole.vectors);
+        let placed = Placed { subjects, origin, centres, vectors, asked, activity, notes: notes.clone() };
+        Ok(Self { placed: Arc::new(placed), spaces, dim, head, calibration, notes })
     }
 
     /// The videos.
@@ -101,7 +123,7 @@ impl Library {
         self.dim
     }
 
-    /// The vectors in the space of comparison, `[subject, dim]`, of length 1.
+    /// The vectors in the space of comparison, whitened by all, `[subject, dim]`, of length 1.
     pub fn vectors(&self) -> &[f32] {
         &self.placed.vectors
     }
@@ -119,19 +141,24 @@ impl Library {
         &self.placed.activity[treatment]
     }
 
+    /// Whether mechanisms are ranked by linear discriminants; `None` where none were fitted.
+    pub const fn head(&self) -> Option<&HeadChoice> {
+        self.head.as_ref()
+    }
+
     /// True where vectors are whitened.
     pub const fn is_whitened(&self) -> bool {
-        self.whitening.is_some()
+        self.spaces.whole.whitening.is_some()
     }
 
     /// Degrees of freedom of the scatter that vectors are whitened by; `None` where they are not.
     pub fn freedom(&self) -> Option<usize> {
-        self.whitening.as_ref().map(|whitening| whitening.freedom)
+        self.spaces.whole.whitening.as_ref().map(|whitening| whitening.freedom)
     }
 
     /// The treatments that answer, ascending.
     pub fn answering(&self) -> &[usize] {
-        &self.gallery.treatments
+        &self.spaces.whole.gallery.treatments
     }
 
     /// What a reader should know.
@@ -140,12 +167,82 @@ impl Library {
     }
 }
 
-/// Centres an experiment and whitens it by a library's scatter.
+/// The spaces of all folds, and the one of all compounds.
+fn place_all(
+    subjects: &Subjects,
+    centred: &Arc<[f32]>,
+    dim: usize,
+    whitenings: Whitenings,
+    answering: &[usize],
+    notes: &mut Vec<String>,
+    progress: &Progress,
+) -> Result<(Vec<Space>, Space), AnswersError> {
+    let whole = whitenings.whole.map(Arc::new);
+    let all = place(Arc::clone(centred), dim, whole.as_deref(), progress)?;
+    let space = |vectors, whitening| Space::new(subjects, vectors, dim, whitening, answering);
+    let mut by_fold = Vec::new();
+    let mut shared = 0;
+    if fits(subjects.len(), dim) {
+        for own in whitenings.folds {
+            by_fold.push(if let Some(own) = own.map(Arc::new) {
+                let vectors = place(Arc::clone(centred), dim, Some(&*own), progress)?;
+                space(vectors, Some(own))?
+            } else {
+                shared += 1;
+                space(Arc::clone(&all), whole.clone())?
+            });
+        }
+        if shared > 0 && whole.is_some() {
+            notes.push(format!(
+                "Too few repetitions are left to whiten {shared} of {FOLDS} folds of compounds by others alone: their \
+                 own repetitions have a part in it."
+            ));
+        }
+    } else {
+        notes.push(
+            "There are too many videos to compare each compound in a space that it did not shape: all are compared in \
+             one, so that error rates may be a little too low."
+                .to_owned(),
+        );
+    }
+    Ok((by_fold, space(all, whole)?))
+}
+
+/// Fits discriminants in all spaces, where the library has what it takes.
+fn fit_heads(subjects: &Subjects, spaces: &mut CrossFitted, dim: usize, notes: &mut Vec<String>) {
+    if spaces.by_fold.is_empty() || !is_worth_a_try(subjects, &spaces.whole.gallery) {
+        return;
+    }
+    if dim > MOST_FEATURES {
+        notes.push(format!(
+            "Linear discriminants were not tried: vectors are longer than {MOST_FEATURES} numbers."
+        ));
+        return;
+    }
+    let CrossFitted { folds, by_fold, whole } = spaces;
+    let fit = |space: &Space, gone: Option<usize>| {
+        let leave = |compound: usize| gone == Some(folds.of(compound));
+        Head::fit(subjects, &space.vectors, dim, &space.gallery, leave)
+    };
+    let heads = by_fold.par_iter().enumerate().map(|(fold, space)| fit(space, Some(fold)));
+    let (heads, of_all) = rayon::join(|| heads.collect::<Option<Vec<Head>>>(), || fit(whole, None));
+    // In all spaces or in none: their scores are compared with each other.
+    if let (Some(heads), Some(head)) = (heads, of_all) {
+        for (space, head) in by_fold.iter_mut().zip(heads) {
+            space.head = Some(head);
+        }
+        whole.head = Some(head);
+    }
+}
+
+/// Centres an experiment and whitens it by a library's scatter. `homes`: for each own compound the library's that is the
+/// same, if there is one.
 pub(super) fn place_in(
     library: &Library,
     subjects: Arc<Subjects>,
     raw: &[f32],
     origin: Origin,
+    homes: &[Option<usize>],
     options: &Options,
     progress: &Progress,
 ) -> Result<Placed, AnswersError> {
@@ -156,31 +253,33 @@ pub(super) fn place_in(
     let mut notes = subjects.notes.clone();
     let centres = Centres::fit(&subjects, raw, dim, &mut notes);
     let centred = centres.apply(&subjects, raw, dim);
-    let whitening = library.whitening.as_ref();
+    let whitening = library.spaces.whole.whitening.as_deref();
     progress.set(n, 3 * n);
     let activity = judge(&subjects, &centred, dim, &Spaces::Foreign(whitening), options, progress)?;
     progress.set(2 * n, 3 * n);
-    let vectors = place(centred, dim, whitening, progress)?;
-    progress.set(3 * n, 3 * n);
-    Ok(Placed { subjects, origin, centres, vectors, activity, notes })
-}
-
-/// Whitens centred vectors and brings them to length 1.
-fn place(
-    mut centred: Arc<[f32]>,
-    dim: usize,
-    whitening: Option<&Whitening>,
-    progress: &Progress,
-) -> Result<Arc<[f32]>, AnswersError> {
-    for chunk in Arc::make_mut(&mut centred).chunks_mut(AT_ONCE * dim) {
+    let vectors = place(Arc::clone(&centred), dim, whitening, progress)?;
+    let mut asked = Arc::clone(&vectors);
+    for (fold, space) in library.spaces.by_fold.iter().enumerate() {
         progress.check().map_err(|_| AnswersError::Cancelled)?;
-        if let Some(whitening) = whitening {
-            whitening.apply(chunk);
+        let is_of = |home: usize| library.spaces.folds.of(home) == fold;
+        let home = |place: usize| homes[subjects.subjects[place].compound?];
+        let members: Vec<usize> =
+            (0..subjects.len()).filter(|&place| home(place).is_some_and(is_of)).collect();
+        let mut own: Vec<f32> =
+            members.iter().flat_map(|&place| &centred[place * dim..(place + 1) * dim]).copied().collect();
+        if let Some(whitening) = &space.whitening {
+            whitening.apply(&mut own);
         }
-        chunk.par_chunks_exact_mut(dim).for_each(normalise);
-        progress.add((chunk.len() / dim) as u64);
+        own.par_chunks_exact_mut(dim).for_each(normalise);
+        if !members.is_empty() {
+            let asked = Arc::make_mut(&mut asked);
+            for (&place, vector) in members.iter().zip(own.chunks_exact(dim)) {
+                asked[place * dim..(place + 1) * dim].copy_from_slice(vector);
+            }
+        }
     }
-    Ok(centred)
+    progress.set(3 * n, 3 * n);
+    Ok(Placed { subjects, origin, centres, vectors, asked, activity, notes })
 }
 
 fn check(subjects: &Subjects, raw: &[f32], dim: usize) -> Result<(), AnswersError> {

@@ -13,16 +13,13 @@ const TILE: usize = 256;
 /// Vectors that are taken at once.
 const CHUNK: usize = 512;
 
-/// Adds `Σ d·dᵀ` to `sum` (`[dim, dim]`, both triangles), where `d` is the vector at place `row` of `values` less
-/// the one at `mean` of `means`, for each pair (row, mean).
+/// Adds `Σ x·xᵀ` over the vectors of `rows` (`[n, dim]`) to `sum` (`[dim, dim]`, both triangles).
 ///
 /// # Errors
 /// Somebody cancelled.
 pub(super) fn add_scatter(
     sum: &mut [f64],
-    pairs: &[(usize, usize)],
-    values: &[f32],
-    means: &[f32],
+    rows: &[f32],
     dim: usize,
     progress: &Progress,
 ) -> Result<(), AnswersError> {
@@ -33,21 +30,14 @@ pub(super) fn add_scatter(
             tiles.push((i, j, vec![0.0; (a.1 - a.0) * (b.1 - b.0)]));
         }
     }
-    for chunk in pairs.chunks(CHUNK) {
+    for chunk in rows.chunks(CHUNK * dim) {
         progress.check().map_err(|_| AnswersError::Cancelled)?;
-        let n = chunk.len();
-        let mut deviations = vec![0.0_f32; n * dim];
-        deviations.par_chunks_exact_mut(dim).zip(chunk).for_each(|(out, &(row, mean))| {
-            let (x, mean) = (&values[row * dim..(row + 1) * dim], &means[mean * dim..(mean + 1) * dim]);
-            for ((out, x), mean) in out.iter_mut().zip(x).zip(mean) {
-                *out = x - mean;
-            }
-        });
+        let n = chunk.len() / dim;
         // Operands are copied out: contiguous ones are the only ones the library multiplies safely.
         let strips: Vec<(DMatrix<f32>, DMatrix<f32>)> = edges
             .par_iter()
             .map(|&(from, to)| {
-                let strip = DMatrix::from_fn(to - from, n, |i, k| deviations[k * dim + from + i]);
+                let strip = DMatrix::from_fn(to - from, n, |i, k| chunk[k * dim + from + i]);
                 let across = strip.transpose();
                 (strip, across)
             })
@@ -110,6 +100,16 @@ impl Lower {
         };
         let blocks = (0..dim).into_par_iter().step_by(TILE).map(block).collect();
         Some(Self { dim, blocks })
+    }
+
+    /// `L⁻¹·diag(scale)`: vectors are multiplied by `scale` before.
+    pub fn after(mut self, scale: &[f64]) -> Self {
+        for block in &mut self.blocks {
+            for (mut column, scale) in block.column_iter_mut().zip(scale) {
+                column *= *scale as f32;
+            }
+        }
+        self
     }
 
     /// Replaces each vector `x` of `[n, dim]` by `L⁻¹·x`.
@@ -185,12 +185,11 @@ mod tests {
             let mut random =
                 |n: usize| -> Vec<f32> { (0..n * dim).map(|_| normal(&mut rng) as f32).collect() };
             let (values, means) = (random(n), random(2));
-            let pairs: Vec<(usize, usize)> = (0..n).map(|i| (n - 1 - i, i % 2)).collect();
+            let rows: Vec<f32> =
+                (0..n * dim).map(|at| values[at] - means[at / dim % 2 * dim + at % dim]).collect();
             let mut sum = vec![0.0; dim * dim];
-            add_scatter(&mut sum, &pairs, &values, &means, dim, &Progress::default()).unwrap();
-            let deviations = DMatrix::from_fn(dim, n, |i, k| {
-                f64::from(values[pairs[k].0 * dim + i]) - f64::from(means[pairs[k].1 * dim + i])
-            });
+            add_scatter(&mut sum, &rows, dim, &Progress::default()).unwrap();
+            let deviations = DMatrix::from_fn(dim, n, |i, k| f64::from(rows[k * dim + i]));
             let expected = &deviations * deviations.transpose();
             let far = sum.iter().zip(expected.as_slice()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
             assert!(far < 1e-4 * n as f64, "{n} {dim}: {far}");
@@ -199,8 +198,14 @@ mod tests {
             }
             let whole = DMatrix::from_row_slice(dim, dim, &sum).cholesky().unwrap().l();
             let lower = Lower::inverse(sum, dim).unwrap();
+            let scale: Vec<f64> = (0..dim).map(|i| 0.5 + (i % 3) as f64).collect();
             let mut own = values.clone();
-            lower.apply(&mut own);
+            own.iter_mut().enumerate().for_each(|(at, x)| *x /= scale[at % dim] as f32);
+            lower.clone().after(&scale).apply(&mut own);
+            let mut plain = values.clone();
+            lower.apply(&mut plain);
+            let far = own.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(far < 1e-4, "{n} {dim}: scaled before, {far}");
             for (own, x) in own.chunks_exact(dim).zip(values.chunks_exact(dim)) {
                 let x = nalgebra::DVector::from_iterator(dim, x.iter().map(|x| f64::from(*x)));
                 let expected = whole.solve_lower_triangular(&x).unwrap();
@@ -216,7 +221,7 @@ mod tests {
     fn a_cancelled_sum_stops() {
         let progress = Progress::default();
         progress.cancel();
-        let stopped = add_scatter(&mut [0.0], &[(0, 0)], &[1.0], &[0.0], 1, &progress);
+        let stopped = add_scatter(&mut [0.0], &[1.0], 1, &progress);
         assert!(matches!(stopped, Err(AnswersError::Cancelled)));
     }
 }

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::activity::Activity;
+use super::folds::{FOLDS, Folds};
 use super::space::profile;
 use super::{Options, Subjects};
 use crate::analysis::evaluate::products;
@@ -10,6 +11,14 @@ use crate::analysis::evaluate::products;
 /// Sharpness of the mean over a mechanism's compounds, `ln(mean(exp(10·s)))/10`: between the mean and the nearest.
 /// On a simulated screen it beat the nearest, the mean of the best two or three, and the plain mean.
 const SHARPNESS: f64 = 10.0;
+
+fn soften(similarity: f32) -> f64 {
+    (SHARPNESS * f64::from(similarity)).exp()
+}
+
+fn soft_mean(sum: f64, n: usize) -> f64 {
+    (sum / n as f64).ln() / SHARPNESS
+}
 
 /// How near a mechanism is.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -38,34 +47,37 @@ pub(super) struct Gallery {
     count: usize,
 }
 
+/// The treatments that answer, ascending: the active ones; all if none was judged, or if inactive ones shall answer too.
+pub(super) fn answering(
+    subjects: &Subjects,
+    activity: &[Activity],
+    options: &Options,
+    notes: &mut Vec<String>,
+) -> Vec<usize> {
+    let undecided = !activity.iter().any(Activity::is_decided);
+    if undecided && !activity.is_empty() {
+        notes.push("Activity could be judged for no treatment, so all of them answer.".to_owned());
+    }
+    let all = undecided || !options.active_only;
+    (0..subjects.treatments.len()).filter(|&i| all || activity[i].is_active()).collect()
+}
+
 impl Gallery {
-    /// The active treatments; all if none was judged, or if inactive ones shall answer too.
-    pub fn new(
-        subjects: &Subjects,
-        vectors: &[f32],
-        dim: usize,
-        activity: &[Activity],
-        options: &Options,
-        notes: &mut Vec<String>,
-    ) -> Self {
-        let undecided = !activity.iter().any(Activity::is_decided);
-        if undecided && !activity.is_empty() {
-            notes.push("Activity could be judged for no treatment, so all of them answer.".to_owned());
-        }
-        let all = undecided || !options.active_only;
-        let treatments: Vec<usize> =
-            (0..subjects.treatments.len()).filter(|&i| all || activity[i].is_active()).collect();
+    /// Of some treatments.
+    pub fn new(subjects: &Subjects, vectors: &[f32], dim: usize, treatments: &[usize]) -> Self {
         let profiles = treatments
             .par_iter()
             .flat_map_iter(|&i| profile(vectors, dim, subjects.treatments[i].wells.iter().map(Vec::as_slice)))
             .collect();
         let compounds = treatments.iter().map(|&i| subjects.treatments[i].compound).collect();
-        Self { treatments, compounds, profiles, dim, count: subjects.compounds.len() }
+        let (treatments, count) = (treatments.to_vec(), subjects.compounds.len());
+        Self { treatments, compounds, profiles, dim, count }
     }
 
-    /// The profile at a place of [`Self::treatments`].
-    pub fn profile(&self, place: usize) -> &[f32] {
-        &self.profiles[place * self.dim..(place + 1) * self.dim]
+    /// The same treatments with other profiles of length 1, `[treatment, dim]`.
+    pub fn with(&self, profiles: Vec<f32>, dim: usize) -> Self {
+        let (treatments, compounds) = (self.treatments.clone(), self.compounds.clone());
+        Self { treatments, compounds, profiles, dim, count: self.count }
     }
 
     /// Cosines of vectors of length 1, `[query, treatment]`.
@@ -96,7 +108,7 @@ pub(super) fn by_moa(subjects: &Subjects, near: &[f32], leave: impl Fn(usize) ->
         }
         for &moa in &subjects.compound_moas[compound] {
             let (sum, n, best) = &mut sums[moa];
-            *sum += (SHARPNESS * f64::from(similarity)).exp();
+            *sum += soften(similarity);
             *n += 1;
             if near.get(*best).is_none_or(|best| *best < similarity) {
                 *best = compound;
@@ -107,13 +119,36 @@ pub(super) fn by_moa(subjects: &Subjects, near: &[f32], leave: impl Fn(usize) ->
         .into_iter()
         .enumerate()
         .filter(|(_, (_, n, _))| *n > 0)
-        .map(|(moa, (sum, compounds, best))| Near {
-            moa,
-            score: (sum / compounds as f64).ln() / SHARPNESS,
-            compounds,
-            best,
-        })
+        .map(|(moa, (sum, compounds, best))| Near { moa, score: soft_mean(sum, compounds), compounds, best })
         .collect();
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     found
+}
+
+/// A mechanism's score, and whether it is one of those of the compound that was asked about.
+pub(super) type Scored = (f64, bool);
+
+/// The mechanisms' scores for a compound that does not answer, once those of a fold are gone too: by fold, the mechanisms
+/// in their order.
+pub(super) fn nested(subjects: &Subjects, near: &[f32], compound: usize, folds: &Folds) -> Vec<Vec<Scored>> {
+    let mut sums = vec![[(0.0_f64, 0_usize); FOLDS]; subjects.moas.len()];
+    for (other, &similarity) in near.iter().enumerate() {
+        if similarity > f32::NEG_INFINITY && other != compound {
+            for &moa in &subjects.compound_moas[other] {
+                let (sum, n) = &mut sums[moa][folds.of(other)];
+                *sum += soften(similarity);
+                *n += 1;
+            }
+        }
+    }
+    let own = &subjects.compound_moas[compound];
+    let without = |gone: usize| -> Vec<Scored> {
+        let score = |(moa, of): (usize, &[(f64, usize); FOLDS])| {
+            let left = of.iter().enumerate().filter(|(fold, _)| *fold != gone);
+            let (sum, n) = left.fold((0.0, 0), |(sum, n), (_, part)| (sum + part.0, n + part.1));
+            (n > 0).then(|| (soft_mean(sum, n), own.contains(&moa)))
+        };
+        sums.iter().enumerate().filter_map(score).collect()
+    };
+    (0..FOLDS).map(without).collect()
 }

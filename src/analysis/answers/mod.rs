@@ -4,11 +4,18 @@
 //! itself or another one as library. Vectors are raw embeddings; [`space`] says how they are made comparable,
 //! [`activity`] what is active, `mechanism` how near a mechanism is, [`calibration`] how far that can be trusted and
 //! [`novelty`] what is unlike all of it. The same input gives the same answers for any number of threads.
+//!
+//! Everything is cross-fitted by compound: compounds are dealt into five folds, and one that is asked about is compared in
+//! a space, and judged by numbers, that its fold did not shape.
 
 pub mod activity;
 pub mod answer;
 pub mod ask;
 pub mod calibration;
+mod cross_fit;
+mod folds;
+mod head;
+mod left_out;
 mod library;
 mod linear;
 mod mechanism;
@@ -19,10 +26,16 @@ pub mod subjects;
 pub use activity::{Activity, Verdict};
 pub use answer::{Answer, Call, Count, Exclude, MoaScore, NearDrug, Neighbour, Query, SURE};
 pub use ask::Answers;
-pub use calibration::{Bin, Calibration, Reliability};
+pub use calibration::{Bin, Calibration, Reliability, Unseen};
+pub use head::HeadChoice;
 pub use library::Library;
 pub use novelty::{Conformal, Novelty, Rate};
 pub use subjects::{Subjects, Treatment, Unit};
+
+use std::collections::BTreeSet;
+
+use crate::analysis::items::{Compound, plain};
+use crate::model::card::DrugClass;
 
 /// Nothing can be asked.
 #[derive(Debug, thiserror::Error)]
@@ -105,6 +118,38 @@ pub struct Origin {
     pub model_hash: String,
     /// True if model or videos are simulated.
     pub simulated: bool,
+    /// Drugs that the model was trained with: what is measured on them flatters it. `None` where nobody knows.
+    pub trained_with: Option<Vec<DrugClass>>,
+}
+
+impl Origin {
+    /// Which compounds the model was trained with; `None` where nobody knows.
+    pub fn trained(&self, compounds: &[Compound]) -> Option<Vec<bool>> {
+        Some(in_training(compounds, self.trained_with.as_ref()?))
+    }
+}
+
+/// Which compounds are among a model's training drugs: of one skeleton, or of one name.
+pub fn in_training(compounds: &[Compound], drugs: &[DrugClass]) -> Vec<bool> {
+    let skeletons: BTreeSet<&str> =
+        drugs.iter().map(|drug| drug.skeleton.as_str()).filter(|text| !text.is_empty()).collect();
+    let names: BTreeSet<String> =
+        drugs.iter().map(|drug| plain(&drug.name)).filter(|name| !name.is_empty()).collect();
+    let known = |compound: &Compound| {
+        compound.skeleton.as_deref().is_some_and(|of| skeletons.contains(of))
+            || !compound.names.is_disjoint(&names)
+    };
+    compounds.iter().map(known).collect()
+}
+
+/// Whether mechanisms may be ranked by linear discriminants of the library's.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum HeadUse {
+    /// Where that is better on the library's own compounds, see [`HeadChoice`].
+    #[default]
+    Auto,
+    /// In the whitened space, whatever would be better.
+    Never,
 }
 
 /// How answers are made.
@@ -112,8 +157,8 @@ pub struct Origin {
 pub struct Options {
     /// Whether vectors are whitened by the scatter of repetitions.
     pub whiten: bool,
-    /// Weight of the mean variance that is added to all directions before whitening.
-    pub lambda: f64,
+    /// Whether discriminants may rank mechanisms.
+    pub head: HeadUse,
     /// Shuffles for a p value of activity.
     pub permutations: usize,
     /// Whether only active treatments answer.
@@ -126,7 +171,14 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { whiten: true, lambda: 3.0, permutations: 10_000, active_only: true, alpha: 0.10, seed: 7 }
+        Self {
+            whiten: true,
+            head: HeadUse::Auto,
+            permutations: 10_000,
+            active_only: true,
+            alpha: 0.10,
+            seed: 7,
+        }
     }
 }
 

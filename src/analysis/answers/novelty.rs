@@ -2,18 +2,20 @@
 //! is compared with those of known compounds that were left out while their mechanism stayed.
 //!
 //! A compound of a known mechanism is called unlike all of them with probability α at most, as far as it comes from
-//! the same kind of library. How many compounds of an unknown mechanism are found is measured by leaving whole
-//! mechanisms out.
+//! the same kind of library. How often that happens is measured on compounds that had no part in the threshold: those of
+//! one fold are asked about, while they neither answer nor are compared with, and what is left of the library sets the
+//! threshold. How many compounds of an unknown mechanism are found is measured likewise, with whole mechanisms left out.
 
-use super::calibration::{LeftOut, fold, folds};
-use super::{Options, Subjects};
+use super::Subjects;
+use super::folds::{FOLDS, Folds};
+use super::left_out::LeftOut;
 
 /// How one vector compares with the known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Novelty {
     /// `(1 + #{known ≤ score})/(n + 1)`: small = unlike.
     pub p: f64,
-    /// Score of the nearest mechanism.
+    /// Score of the nearest mechanism in the whitened space.
     pub score: f64,
     /// Scores below this one are unlike anything known.
     pub threshold: f64,
@@ -57,7 +59,7 @@ pub struct Conformal {
     pub n: usize,
     /// Scores below this one are unlike anything known.
     pub threshold: f64,
-    /// Share of known compounds' answers that are called unlike, by scores of other compounds.
+    /// Share of known compounds' answers that are called unlike, by compounds of other folds.
     pub false_alarms: Rate,
     /// Share called unlike when all compounds of their mechanisms are left out.
     pub detected: Rate,
@@ -68,55 +70,87 @@ pub struct Conformal {
 }
 
 impl Conformal {
-    /// `None` if α cannot be reached with so few known scores.
+    /// `None` if α cannot be reached with so few known scores. `controls`: best scores of negative controls.
     pub(super) fn measure(
-        subjects: &Subjects,
-        mut references: Vec<Reference>,
         answers: &[LeftOut],
+        outcomes: &Outcomes,
         controls: &[f64],
-        options: &Options,
+        alpha: f64,
     ) -> Option<Self> {
+        let known =
+            |answer: &LeftOut| Some(Reference { score: answer.best.known?, compound: answer.compound });
+        let mut references: Vec<Reference> = answers.iter().filter_map(known).collect();
         references.sort_by(|a, b| a.score.total_cmp(&b.score).then(a.compound.cmp(&b.compound)));
-        let alpha = options.alpha;
-        let n = references.len();
         let threshold = threshold(&references, alpha)?;
-        let mut all = Self {
-            alpha,
-            n,
-            threshold,
-            false_alarms: Rate::default(),
-            detected: Rate::default(),
-            dmso: Rate::default(),
-            references,
-        };
-        let folds = folds(all.references.iter().map(|reference| reference.compound), options.seed);
-        all.false_alarms = Rate::of(all.references.iter().map(|known| {
-            let own = fold(&folds, known.compound);
-            all.p(known.score, |compound| fold(&folds, compound) == own) <= alpha
-        }));
-        all.detected = Rate::of(answers.iter().filter_map(|answer| {
-            let own = &subjects.compound_moas[answer.compound];
-            let gone = |other: usize| subjects.compound_moas[other].iter().any(|moa| own.contains(moa));
-            Some(all.p(answer.without_moa?, gone) <= alpha)
-        }));
-        all.dmso = Rate::of(controls.iter().map(|&score| all.p(score, |_| false) <= alpha));
-        Some(all)
+        let (false_alarms, detected) = outcomes.rates(answers, |_| true);
+        let dmso = Rate::of(controls.iter().map(|&score| p(&references, score, |_| false) <= alpha));
+        Some(Self { alpha, n: references.len(), threshold, false_alarms, detected, dmso, references })
     }
 
     /// Tests a score against the known scores of the compounds for which `leave` is false.
     pub(super) fn test(&self, score: f64, leave: impl Fn(usize) -> bool) -> Novelty {
-        let p = self.p(score, leave);
+        let p = p(&self.references, score, leave);
         Novelty { p, score, threshold: self.threshold, unlike: p <= self.alpha }
     }
+}
 
-    fn p(&self, score: f64, leave: impl Fn(usize) -> bool) -> f64 {
-        let (mut n, mut below) = (0, 0);
-        for known in self.references.iter().filter(|known| !leave(known.compound)) {
-            n += 1;
-            below += usize::from(known.score <= score);
-        }
-        (1 + below) as f64 / (1 + n) as f64
+/// Whether each answer is called unlike anything known, by compounds of other folds alone; `None` where that cannot be
+/// asked, or too few are left for α.
+pub(super) struct Outcomes {
+    /// While its mechanism stays.
+    known: Vec<Option<bool>>,
+    /// Once its mechanism is gone.
+    unknown: Vec<Option<bool>>,
+}
+
+impl Outcomes {
+    pub(super) fn of(subjects: &Subjects, answers: &[LeftOut], folds: &Folds, alpha: f64) -> Self {
+        let references: Vec<Vec<Reference>> = (0..FOLDS)
+            .map(|gone| {
+                let others = answers.iter().filter(|answer| folds.of(answer.compound) != gone);
+                let known = others.filter_map(|answer| {
+                    let score = answer.best.nested.get(gone).copied().flatten()?;
+                    Some(Reference { score, compound: answer.compound })
+                });
+                known.collect()
+            })
+            .collect();
+        let test = |fold: usize, score: f64, leave: &dyn Fn(usize) -> bool| {
+            // The smallest p there is.
+            let least = p(&references[fold], f64::NEG_INFINITY, leave);
+            (least <= alpha).then(|| p(&references[fold], score, leave) <= alpha)
+        };
+        let known = answers.iter().map(|answer| {
+            let fold = folds.of(answer.compound);
+            test(fold, answer.best.nested.get(fold).copied().flatten()?, &|_| false)
+        });
+        let unknown = answers.iter().map(|answer| {
+            let own = &subjects.compound_moas[answer.compound];
+            let gone = |other: usize| subjects.compound_moas[other].iter().any(|moa| own.contains(moa));
+            test(folds.of(answer.compound), answer.best.unknown?, &gone)
+        });
+        Self { known: known.collect(), unknown: unknown.collect() }
     }
+
+    /// False alarms and detections of the answers about some compounds.
+    pub(super) fn rates(&self, answers: &[LeftOut], keep: impl Fn(usize) -> bool) -> (Rate, Rate) {
+        let rate = |of: &[Option<bool>]| {
+            Rate::of(
+                answers.iter().zip(of).filter(|(answer, _)| keep(answer.compound)).filter_map(|(_, of)| *of),
+            )
+        };
+        (rate(&self.known), rate(&self.unknown))
+    }
+}
+
+/// `(1 + #{references ≤ score})/(1 + n)` over the compounds for which `leave` is false.
+fn p(references: &[Reference], score: f64, leave: impl Fn(usize) -> bool) -> f64 {
+    let (mut n, mut below) = (0, 0);
+    for known in references.iter().filter(|known| !leave(known.compound)) {
+        n += 1;
+        below += usize::from(known.score <= score);
+    }
+    (1 + below) as f64 / (1 + n) as f64
 }
 
 /// The score below which p ≤ α.

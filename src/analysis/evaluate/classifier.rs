@@ -113,9 +113,17 @@ impl Classified {
         out
     }
 
-    /// Accuracy and AUC with intervals over drugs, given each item's drug as a place among `drugs`.
-    pub fn scores(&self, drug: &[usize], drugs: usize, resamples: usize, seed: u64) -> [Option<Estimate>; 2] {
-        let draws = Draws::new(drugs, resamples, seed);
+    /// Accuracy and AUC with their intervals, given each item's drug as a place in `mechanisms`, the mechanism
+    /// of each drug.
+    pub fn scores(
+        &self,
+        drug: &[usize],
+        mechanisms: &[Option<usize>],
+        resamples: usize,
+        seed: u64,
+    ) -> [Option<Estimate>; 2] {
+        let draws = Draws::new(mechanisms, resamples, seed);
+        let drugs = mechanisms.len();
         let (mut right, mut all) = (vec![0.0; drugs], vec![0.0; drugs]);
         for (&drug, &correct) in drug.iter().zip(&self.correct) {
             all[drug] += 1.0;
@@ -224,7 +232,8 @@ mod tests {
             classifier.check(&items).unwrap();
             let queries: Vec<usize> = (0..items.len()).collect();
             let seen = Classified::of(&classifier, &queries, |item| &items.items[item].moas);
-            let [accuracy, auc] = seen.scores(&queries, queries.len(), 50, 1).map(Option::unwrap);
+            let [accuracy, auc] =
+                seen.scores(&queries, &vec![None; queries.len()], 50, 1).map(Option::unwrap);
             assert!((accuracy.value - case.accuracy).abs() < 1e-12, "{accuracy:?} {}", case.accuracy);
             assert!((auc.value - case.auc).abs() < 1e-12, "{auc:?} {}", case.auc);
             assert!(auc.lo <= auc.value && auc.value <= auc.hi);

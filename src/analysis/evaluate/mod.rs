@@ -30,7 +30,7 @@ use retrieval::Retrieval;
 use run::Run;
 use similarity::Similarity;
 
-pub use bootstrap::{DrugScore, Estimate, RESAMPLES};
+pub use bootstrap::{DrugScore, Estimate, RESAMPLES, Units};
 pub use classifier::Classifier;
 pub use features::{Centring, Features, Metric};
 pub use report::{Confusion, Metrics, MoaScore, Normalisation, Report};

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{DrugScore, Estimate};
+use super::bootstrap::{DrugScore, Estimate, Units};
 use super::retrieval::{Exclusion, Task};
 use crate::analysis::split::Protocol;
 
@@ -123,6 +123,10 @@ pub struct Report {
     /// What others reach on the same queries and galleries, by name; `chance` is the mean of all random
     /// rankings.
     pub baselines: BTreeMap<String, Metrics>,
+    /// What the intervals of all these scores but the classifier's were made from; the classifier's from the
+    /// drugs that it could judge, likewise.
+    #[serde(default)]
+    pub intervals: Units,
     /// Where the split is from: `table`, or `seed 7`.
     pub split_from: String,
     /// Compounds or mechanisms that the model was trained with although they must be new. Not empty = the
@@ -163,8 +167,11 @@ impl Report {
         );
         let _ = writeln!(
             out,
-            "{} queries, {} dropped, gallery of {}; 95 % intervals over drugs",
-            self.n_query, self.n_dropped, self.n_gallery
+            "{} queries, {} dropped, gallery of {}; 95 % intervals: {} resampled",
+            self.n_query,
+            self.n_dropped,
+            self.n_gallery,
+            self.intervals.text()
         );
         if !self.contaminated.is_empty() {
             let known = self.contaminated.join(", ");

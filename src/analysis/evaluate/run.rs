@@ -11,6 +11,7 @@ use super::{
     Centring, Classifier, Confusion, DrugScore, Evaluation, Features, Metrics, MoaScore, Normalisation,
     Report, TANIMOTO, Task,
 };
+use crate::analysis::items::Items;
 use crate::analysis::ranking::Found;
 
 /// Nearest items that vote for a mechanism.
@@ -21,6 +22,8 @@ pub(super) struct Run<'a> {
     evaluation: &'a Evaluation<'a>,
     retrieval: Retrieval<'a>,
     normalisation: Normalisation,
+    /// The mechanism that each compound is resampled with.
+    mechanisms: Vec<Option<usize>>,
     model: Vec<[Answer; CONDITIONS.len()]>,
     baselines: Vec<(&'a str, Vec<[Answer; CONDITIONS.len()]>)>,
 }
@@ -58,7 +61,7 @@ impl<'a> Run<'a> {
         if let Some(similarity) = Similarity::of_structures(items, queries, gallery) {
             baselines.push((TANIMOTO, retrieval.run(&similarity, 0)));
         }
-        Self { evaluation, retrieval, normalisation, model, baselines }
+        Self { evaluation, retrieval, normalisation, mechanisms: mechanisms(items), model, baselines }
     }
 
     pub fn reports(&self, left_out: &BTreeMap<String, usize>, notes: &[String]) -> Vec<Report> {
@@ -69,7 +72,7 @@ impl<'a> Run<'a> {
             let labels = |item| self.retrieval.labels(classifier.task, item);
             let seen = Classified::of(classifier, &self.retrieval.queries, labels);
             let (drug, drugs) = self.drugs(&seen.items);
-            let scores = seen.scores(&drug, drugs.len(), resamples, seed);
+            let scores = seen.scores(&drug, &self.mechanisms_of(&drugs), resamples, seed);
             (classifier, seen, scores)
         });
         let judged: Vec<_> = judged.collect();
@@ -114,7 +117,7 @@ impl<'a> Run<'a> {
         let of: Vec<usize> = queries.iter().map(|&query| self.retrieval.queries[query]).collect();
         let (drug, drugs) = self.drugs(&of);
         let asked = Asked { queries, drug, drugs };
-        let draws = Draws::new(asked.drugs.len(), resamples, seed);
+        let draws = Draws::new(&self.mechanisms_of(&asked.drugs), resamples, seed);
 
         let hits =
             |found: &Found| [found.average_precision, within(found, 1), within(found, 5), within(found, 10)];
@@ -142,6 +145,7 @@ impl<'a> Run<'a> {
             left_out.insert("no mechanism is known".to_owned(), unlabelled);
         }
         let mut notes = notes.to_vec();
+        notes.extend(plan.notes.iter().cloned());
         let of_all = |of: &[usize]| of.iter().filter(|&&item| items.items[item].simulated).count();
         let simulated = of_all(&self.retrieval.queries) + of_all(&self.retrieval.gallery);
         let rows = self.retrieval.queries.len() + self.retrieval.gallery.len();
@@ -165,6 +169,7 @@ impl<'a> Run<'a> {
             n_dropped: dropped.len(),
             metrics: asked.metrics(&draws, &model),
             baselines,
+            intervals: draws.units(),
             split_from: plan.split_from.clone(),
             contaminated: plan.contaminated.clone(),
             n_classified: 0,
@@ -185,6 +190,10 @@ impl<'a> Run<'a> {
         (of.iter().map(|item| drugs.partition_point(|&drug| drug < compound(item))).collect(), drugs)
     }
 
+    fn mechanisms_of(&self, drugs: &[usize]) -> Vec<Option<usize>> {
+        drugs.iter().map(|&drug| self.mechanisms.get(drug).copied().flatten()).collect()
+    }
+
     fn moas_of(&self, item: usize) -> Vec<&str> {
         let items = self.evaluation.items;
         items.items[item].moas.iter().map(|&moa| items.moas[moa].as_str()).collect()
@@ -194,6 +203,7 @@ impl<'a> Run<'a> {
         let [sums, queries] = asked.by_drug(model, 0);
         let score = |(&compound, (sum, n)): (&usize, (&f64, &f64))| DrugScore {
             compound: self.evaluation.items.compounds[compound].name.clone(),
+            moa: self.mechanisms[compound].map(|moa| self.evaluation.items.moas[moa].clone()),
             n_query: *n as usize,
             map: sum / n,
         };
@@ -274,6 +284,17 @@ impl Asked {
         });
         Metrics { map, cmc1, cmc5, cmc10, accuracy: None, auc: None }
     }
+}
+
+/// The first mechanism by the alphabet of each compound; `None` where none is known.
+fn mechanisms(items: &Items) -> Vec<Option<usize>> {
+    let mut first: Vec<Option<usize>> = vec![None; items.compounds.len()];
+    for item in &items.items {
+        let Some(first) = item.compound.and_then(|compound| first.get_mut(compound)) else { continue };
+        let all = item.moas.iter().copied().chain(*first);
+        *first = all.min_by_key(|&moa| items.moas[moa].to_lowercase());
+    }
+    first
 }
 
 fn within(found: &Found, k: usize) -> f64 {

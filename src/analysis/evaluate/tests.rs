@@ -235,6 +235,11 @@ fn baselines_stand_beside_on_the_same_queries() {
             assert_eq!(report.baselines["mean intensity"].map.unwrap().value, 1.0, "it knows the mechanism");
             let moas: Vec<&MoaScore> = report.per_moa.iter().collect();
             assert_eq!((moas.len(), moas[0].n_query, moas[0].n_drugs), (6, 36, 4));
+            assert_eq!(report.intervals.text(), "6 mechanisms and 24 drugs within them");
+            assert!(
+                report.text().contains("95 % intervals: 6 mechanisms and 24 drugs within them resampled")
+            );
+            assert!(report.per_drug.iter().all(|drug| drug.moa.is_some()));
             let mean = moas.iter().map(|moa| moa.map).sum::<f64>() / 6.0;
             assert!((mean - report.metrics.map.unwrap().value).abs() < 1e-12);
             let counted: usize = report.confusion["nearest"].counts.iter().flatten().sum();

@@ -4,29 +4,21 @@
 //! is said.
 
 pub mod contents;
+mod near;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::evaluate::{BLOCK, Features, normalise, products};
 use super::items::{Item, Items};
-use super::split::{Protocol, Split, well_of};
+use super::split::{Protocol, Split, scaffold, well_of};
 use crate::video::Address;
+
+pub use near::Near;
 
 /// Rows that a finding names at most.
 const NAMED: usize = 12;
-
-/// Near pairs that are listed at most.
-const PAIRS: usize = 200;
-
-/// Cosine similarity of feature vectors above which two recordings count as one.
-pub const NEAR: f32 = 0.9999;
-
-/// Fewest numbers of a vector for which a direction says that two recordings are one.
-const MIN_DIM: usize = 8;
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +36,8 @@ pub enum Severity {
 pub enum Leak {
     /// A compound that must be new is trained on.
     Compound,
+    /// A scaffold that must be new is trained on.
+    Scaffold,
     /// A mechanism that must be new is trained on.
     Moa,
     /// A mechanism that must be known is not trained on.
@@ -96,8 +90,8 @@ pub struct Check<'a> {
     pub protocol: Protocol,
     /// Hash of each item's decoded frames, or of its file; `None` where it was not computed.
     pub content: Option<&'a [Option<[u8; 32]>]>,
-    /// Vectors in which a copy is close to its original, such as thumbnails.
-    pub near: Option<Features<'a>>,
+    /// What recordings look like, to find copies that are not equal bit by bit.
+    pub near: Option<Near<'a>>,
 }
 
 /// Looks for leaks; errors first.
@@ -107,7 +101,7 @@ pub fn check(check: &Check) -> Vec<Finding> {
     wells(check, &mut findings);
     recordings(check, &mut findings);
     content(check, &mut findings);
-    near_duplicates(check, &mut findings);
+    near::duplicates(check, &mut findings);
     findings.sort_by_key(|finding| (finding.severity, finding.leak));
     findings
 }
@@ -175,6 +169,9 @@ fn new_is_new(check: &Check, findings: &mut Vec<Finding>) {
             findings.push(check.finding(Severity::Error, Leak::Compound, &of, text));
         }
     }
+    if check.protocol == Protocol::ScaffoldDisjoint {
+        scaffolds(check, &drugs, findings);
+    }
     for (moa, name) in items.moas.iter().enumerate() {
         let has = |&i: &usize| {
             let item = &items.items[i];
@@ -186,12 +183,31 @@ fn new_is_new(check: &Check, findings: &mut Vec<Finding>) {
             let text = format!("The mechanism {name} is in {}.", named(&parts));
             findings.push(check.finding(Severity::Error, Leak::Moa, &of, text));
         }
-        if check.protocol == Protocol::DrugDisjoint
+        if matches!(check.protocol, Protocol::DrugDisjoint | Protocol::ScaffoldDisjoint)
             && parts.contains(&Split::Query)
             && !parts.contains(&Split::Train)
         {
             let text = format!("The mechanism {name} is asked for, but not trained on.");
             findings.push(check.finding(Severity::Warning, Leak::UnknownMoa, &of, text));
+        }
+    }
+}
+
+/// Compounds of one scaffold on both sides, where none of them is there itself.
+fn scaffolds(check: &Check, drugs: &BTreeMap<usize, Vec<usize>>, findings: &mut Vec<Finding>) {
+    let groups = scaffold::groups(check.items);
+    let mut by_group: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+    for &compound in drugs.keys() {
+        by_group.entry(&groups[compound]).or_default().push(compound);
+    }
+    for compounds in by_group.into_values() {
+        let of: Vec<usize> = compounds.iter().flat_map(|compound| &drugs[compound]).copied().collect();
+        if straddles(check, &of) && !compounds.iter().any(|compound| straddles(check, &drugs[compound])) {
+            let names: Vec<&str> =
+                compounds.iter().map(|&compound| check.items.compounds[compound].name.as_str()).collect();
+            let text =
+                format!("One scaffold is in {}: that of {}.", named(&check.parts(&of)), names.join(", "));
+            findings.push(check.finding(Severity::Error, Leak::Scaffold, &of, text));
         }
     }
 }
@@ -296,57 +312,6 @@ fn content(check: &Check, findings: &mut Vec<Finding>) {
             (Severity::Warning, format!("{} rows in {} have the same content.", of.len(), named(&parts)))
         };
         findings.push(check.finding(severity, Leak::Content, &of, text));
-    }
-}
-
-fn near_duplicates(check: &Check, findings: &mut Vec<Finding>) {
-    let Some(features) = &check.near else { return };
-    let dim = features.dim;
-    if dim < MIN_DIM || features.values.len() != check.items.len() * dim {
-        let text = format!(
-            "Near duplicates cannot be told by {}: {dim} numbers per row, {} in all.",
-            features.name,
-            features.values.len()
-        );
-        findings.push(check.finding(Severity::Warning, Leak::Unchecked, &[], text));
-        return;
-    }
-    let of: Vec<usize> = (0..check.items.len()).filter(|&i| check.splits[i].is_some()).collect();
-    let mut values: Vec<f32> =
-        of.iter().flat_map(|&i| &features.values[i * dim..(i + 1) * dim]).copied().collect();
-    values.par_chunks_exact_mut(dim).for_each(normalise);
-    let starts: Vec<usize> = (0..of.len()).step_by(BLOCK).collect();
-    let pairs: Vec<Vec<(usize, usize)>> = starts
-        .into_par_iter()
-        .map_init(Vec::new, |like, start| {
-            let end = (start + BLOCK).min(of.len());
-            // Each pair once: what comes before was compared already.
-            let later = &values[start * dim..];
-            let width = of.len() - start;
-            like.clear();
-            like.resize((end - start) * width, 0.0);
-            products(&values[start * dim..end * dim], later, dim, like);
-            let mut near = Vec::new();
-            for (i, like) in like.chunks_exact(width).enumerate() {
-                let close = like.iter().enumerate().skip(i + 1).filter(|(_, like)| **like > NEAR);
-                near.extend(close.map(|(j, _)| (of[start + i], of[start + j])));
-            }
-            near
-        })
-        .collect();
-    let apart = |&(a, b): &(usize, usize)| check.splits[a] != check.splits[b];
-    let pairs: Vec<(usize, usize)> = pairs.into_iter().flatten().filter(apart).collect();
-    for &(a, b) in pairs.iter().take(PAIRS) {
-        let text =
-            format!("Two rows in {} are nearly the same by {}.", named(&check.parts(&[a, b])), features.name);
-        findings.push(check.finding(Severity::Warning, Leak::NearDuplicate, &[a, b], text));
-    }
-    if pairs.len() > PAIRS {
-        let mut rest: Vec<usize> = pairs[PAIRS..].iter().flat_map(|&(a, b)| [a, b]).collect();
-        rest.sort_unstable();
-        rest.dedup();
-        let text = format!("{} more pairs are nearly the same by {}.", pairs.len() - PAIRS, features.name);
-        findings.push(check.finding(Severity::Warning, Leak::NearDuplicate, &rest, text));
     }
 }
 

@@ -1,5 +1,6 @@
 //! Planted leaks.
 
+use super::super::evaluate::{BLOCK, Features};
 use super::*;
 use crate::analysis::testing::{Row, items};
 use crate::random::{normal, stream};
@@ -68,6 +69,25 @@ fn one_name_with_two_structures_is_one_compound_to_a_suspicious_mind() {
     let findings = check(&Check { items: &items, splits: &splits, protocol, content: None, near: None });
     assert_eq!((findings.len(), findings[0].leak, findings[0].n_rows), (1, Leak::Compound, 6));
     assert!(findings[0].text.contains("with different structures"));
+}
+
+#[test]
+fn a_scaffold_that_straddles_is_named_with_its_compounds() {
+    let rows = rows();
+    let mut items = items(&rows);
+    for (compound, smiles) in items.compounds.iter_mut().zip(["Cc1ccccc1", "CCCN", "NCc1ccccc1"]) {
+        compound.smiles = Some(smiles.to_owned());
+    }
+    let splits: Vec<Option<Split>> = rows.iter().map(|row| row.split).collect();
+    let found =
+        |protocol| check(&Check { items: &items, splits: &splits, protocol, content: None, near: None });
+    assert!(found(Protocol::DrugDisjoint).is_empty());
+    let findings = found(Protocol::ScaffoldDisjoint);
+    assert_eq!(
+        (findings.len(), findings[0].severity, findings[0].leak),
+        (1, Severity::Error, Leak::Scaffold)
+    );
+    assert_eq!(findings[0].text, "One scaffold is in train and query and gallery: that of c 0, c 2.");
 }
 
 #[test]
@@ -173,7 +193,7 @@ fn a_copy_with_a_little_noise_is_found_by_its_features() {
             splits: &splits,
             protocol: Protocol::Mito,
             content: None,
-            near: Some(Features::cosine("thumbnails", values, dim)),
+            near: Some(Near { features: Features::cosine("thumbnails", values, dim), least: 0.9999 }),
         };
         self::check(&check)
     };
@@ -182,4 +202,16 @@ fn a_copy_with_a_little_noise_is_found_by_its_features() {
     assert_eq!(pairs, [format!("r3 r{BLOCK}"), format!("r{} r{}", BLOCK - 1, n - 1)]);
     assert!(findings.iter().all(|f| f.leak == Leak::NearDuplicate));
     assert_eq!(near(&values[1..])[0].leak, Leak::Unchecked);
+    // What is equal is said once, as a leak of content.
+    let mut content: Vec<Option<[u8; 32]>> = vec![None; n];
+    (content[3], content[BLOCK]) = (Some([1; 32]), Some([1; 32]));
+    let findings = check(&Check {
+        items: &items,
+        splits: &splits,
+        protocol: Protocol::Mito,
+        content: Some(&content),
+        near: Some(Near { features: Features::cosine("thumbnails", &values, dim), least: 0.9999 }),
+    });
+    let leaks: Vec<Leak> = findings.iter().map(|finding| finding.leak).collect();
+    assert_eq!(leaks, [Leak::Content, Leak::NearDuplicate]);
 }

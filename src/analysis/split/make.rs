@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rand::RngExt as _;
 
-use super::{Protocol, Split};
+use super::{Protocol, Split, scaffold};
 use crate::analysis::items::{Item, Items};
 use crate::random::stream;
 
@@ -12,13 +12,13 @@ use crate::random::stream;
 /// the cells.
 const CELLS_HELD: f64 = 0.1;
 
-/// Part of the compounds of a mechanism that is held out (drug-disjoint).
+/// Part of the compounds of a mechanism that is held out (drug-disjoint, scaffold-disjoint).
 const COMPOUNDS_HELD: f64 = 0.3;
 
 /// Part of the mechanisms that is held out (moa-disjoint).
 const MOAS_HELD: f64 = 0.25;
 
-/// Part of the training compounds, or wells, that validates.
+/// Part of the training compounds, mechanisms, or wells, that validates.
 const VALIDATION: f64 = 0.25;
 
 /// What stays together when rows for validation are taken out of training.
@@ -26,6 +26,11 @@ const VALIDATION: f64 = 0.25;
 pub enum Part {
     /// All of a compound: measures new compounds.
     Compound,
+    /// All compounds of a scaffold: measures new scaffolds.
+    Scaffold,
+    /// All compounds of a mechanism: measures new mechanisms. All of a compound where too few mechanisms are left to learn
+    /// from.
+    Mechanism,
     /// A well: measures new cells of known compounds.
     Well,
 }
@@ -36,10 +41,12 @@ pub enum Part {
 ///   replicates where possible. A drug with fewer than three wells is trained on.
 /// - drug-disjoint: by compound within (first) mechanism, a third held out, two at least; mechanisms with
 ///   fewer than three compounds are trained on. Wells of held-out drugs go to query and gallery alternately.
+/// - scaffold-disjoint: as drug-disjoint, but all compounds of a scaffold, of whatever mechanism, go together. A scaffold
+///   whose loss would leave a mechanism without any compound is trained on.
 /// - moa-disjoint: by mechanism, a quarter held out, two at least, of those with two compounds. A compound
 ///   with held-out and other mechanisms is left out.
 ///
-/// Validation is taken from training by compound, under mito by well ([`take_validation`]). A well, or a
+/// Validation is taken from training by what must be new ([`Protocol::part`], [`take_validation`]). A well, or a
 /// field where no well is named, never straddles; where neither is named the cell is the unit. Controls are
 /// mostly trained on.
 pub fn make_split(items: &Items, protocol: Protocol, seed: u64) -> Vec<Option<Split>> {
@@ -49,11 +56,12 @@ pub fn make_split(items: &Items, protocol: Protocol, seed: u64) -> Vec<Option<Sp
         for wells in groups.values() {
             within_drug(wells, seed, &mut splits);
         }
-        take_validation(items, &mut splits, Part::Well, seed);
+        take_validation(items, &mut splits, protocol.part(), seed);
         return splits;
     }
     let fates = match protocol {
         Protocol::MoaDisjoint => by_moa(items, seed),
+        Protocol::ScaffoldDisjoint => by_scaffold(items, seed),
         _ => by_compound(items, seed),
     };
     for (&compound, wells) in &groups {
@@ -67,30 +75,37 @@ pub fn make_split(items: &Items, protocol: Protocol, seed: u64) -> Vec<Option<Sp
     for wells in wells_by_compound(items, |item| item.control).values() {
         within_drug(wells, seed, &mut splits);
     }
-    take_validation(items, &mut splits, Part::Compound, seed);
+    take_validation(items, &mut splits, protocol.part(), seed);
     splits
 }
 
 /// Takes items for validation out of those that are trained on; the others stay what they are.
 ///
-/// By compound: a quarter of each (first) mechanism's compounds, so that two at least are left. By well: an
+/// By compound, or scaffold: a quarter of each (first) mechanism's compounds, so that two at least are left. By
+/// mechanism: a quarter of the mechanisms, two at least, so that two at least are left. By well: an
 /// eighth of each compound's wells, likewise. Controls go by well always.
 pub fn take_validation(items: &Items, splits: &mut [Option<Split>], part: Part, seed: u64) {
     let trained: Vec<bool> = splits.iter().map(|split| *split == Some(Split::Train)).collect();
-    if part == Part::Compound {
-        for mut compounds in by_first_moa(items, &trained).into_values() {
+    let strata = || by_first_moa(items, &trained);
+    let wanted = |n: usize| share(n, VALIDATION).min(n.saturating_sub(2));
+    let by_compound = || -> BTreeSet<usize> {
+        let mut taken = BTreeSet::new();
+        for mut compounds in strata().into_values() {
             sort_at_random(&mut compounds, seed, "validation", |&compound| key(items, compound));
-            let most = compounds.len().saturating_sub(2);
-            let taken = share(compounds.len(), VALIDATION).min(most);
-            let taken: BTreeSet<usize> = compounds.into_iter().take(taken).collect();
-            for (i, item) in items.items.iter().enumerate() {
-                if trained[i]
-                    && !item.control
-                    && item.compound.is_some_and(|compound| taken.contains(&compound))
-                {
-                    splits[i] = Some(Split::Val);
-                }
-            }
+            compounds.truncate(wanted(compounds.len()));
+            taken.extend(compounds);
+        }
+        taken
+    };
+    let taken = match part {
+        Part::Well => BTreeSet::new(),
+        Part::Compound => by_compound(),
+        Part::Scaffold => scaffold::draw(items, &strata(), |_, n| wanted(n), 2, "validation", seed),
+        Part::Mechanism => whole_moas(items, &trained, seed).unwrap_or_else(by_compound),
+    };
+    for (i, item) in items.items.iter().enumerate() {
+        if trained[i] && !item.control && item.compound.is_some_and(|compound| taken.contains(&compound)) {
+            splits[i] = Some(Split::Val);
         }
     }
     let by_well = |i: usize| trained[i] && (part == Part::Well || items.items[i].control);
@@ -126,7 +141,7 @@ fn key(items: &Items, compound: usize) -> String {
     compound.skeleton.as_ref().or_else(|| compound.names.first()).unwrap_or(&compound.name).clone()
 }
 
-fn sort_at_random<T>(list: &mut Vec<T>, seed: u64, what: &str, key: impl Fn(&T) -> String) {
+pub(super) fn sort_at_random<T>(list: &mut Vec<T>, seed: u64, what: &str, key: impl Fn(&T) -> String) {
     let mut keyed: Vec<(u64, String, T)> = std::mem::take(list)
         .into_iter()
         .map(|entry| {
@@ -226,32 +241,66 @@ fn query_and_gallery(wells: &[Together], seed: u64, splits: &mut [Option<Split>]
     }
 }
 
+/// How many of `n` compounds are held out: of one mechanism, or of those that have none.
+fn compounds_held(is_moa: bool, n: usize) -> usize {
+    match (is_moa, n) {
+        // Two, so that one finds the other; the rest makes the mechanism known.
+        (true, ..3) => 0,
+        (true, _) => share(n, COMPOUNDS_HELD).max(2),
+        (false, _) => share(n, COMPOUNDS_HELD),
+    }
+}
+
 fn by_compound(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
     let mut fates = BTreeMap::new();
     for (moa, mut compounds) in by_first_moa(items, &vec![true; items.len()]) {
         sort_at_random(&mut compounds, seed, "compounds", |&compound| key(items, compound));
-        let n = compounds.len();
-        let held = match moa {
-            // Two, so that one finds the other; the rest makes the mechanism known.
-            Some(_) if n < 3 => 0,
-            Some(_) => share(n, COMPOUNDS_HELD).max(2),
-            None => share(n, COMPOUNDS_HELD),
-        };
+        let held = compounds_held(moa.is_some(), compounds.len());
         fates.extend(compounds.into_iter().take(held).map(|compound| (compound, Fate::Asked)));
     }
     fates
 }
 
-fn by_moa(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
-    let mut moas_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    let mut compounds_of: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
-    for item in items.items.iter().filter(|item| !item.control) {
+fn by_scaffold(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
+    let strata = by_first_moa(items, &vec![true; items.len()]);
+    let held = scaffold::draw(items, &strata, compounds_held, 1, "scaffolds", seed);
+    held.into_iter().map(|compound| (compound, Fate::Asked)).collect()
+}
+
+/// Compounds that are no controls: the mechanisms of each, and the compounds of each mechanism.
+type Labels = (BTreeMap<usize, BTreeSet<usize>>, BTreeMap<usize, BTreeSet<usize>>);
+
+fn labels(items: &Items, is_in: impl Fn(usize) -> bool) -> Labels {
+    let (mut moas_of, mut compounds_of) = Labels::default();
+    for (_, item) in items.items.iter().enumerate().filter(|(i, item)| is_in(*i) && !item.control) {
         let Some(compound) = item.compound else { continue };
         for &moa in &item.moas {
             moas_of.entry(compound).or_default().insert(moa);
             compounds_of.entry(moa).or_default().insert(compound);
         }
     }
+    (moas_of, compounds_of)
+}
+
+/// The compounds of some of the mechanisms that are trained on: of such whose compounds, two at least, have no other.
+/// `None` if there are not two of them, or fewer than two mechanisms would be left to learn from.
+fn whole_moas(items: &Items, trained: &[bool], seed: u64) -> Option<BTreeSet<usize>> {
+    let (moas_of, compounds_of) = labels(items, |i| trained[i]);
+    let is_apart = |compounds: &BTreeSet<usize>| {
+        compounds.len() > 1 && compounds.iter().all(|compound| moas_of[compound].len() == 1)
+    };
+    let apart = compounds_of.iter().filter(|(_, compounds)| is_apart(compounds));
+    let mut apart: Vec<(usize, &BTreeSet<usize>)> = apart.map(|(&moa, compounds)| (moa, compounds)).collect();
+    sort_at_random(&mut apart, seed, "validation", |(moa, _)| items.moas[*moa].to_lowercase());
+    let held = share(compounds_of.len(), VALIDATION).max(2);
+    if apart.len() < held || compounds_of.len() < held + 2 {
+        return None;
+    }
+    Some(apart.into_iter().take(held).flat_map(|(_, compounds)| compounds).copied().collect())
+}
+
+fn by_moa(items: &Items, seed: u64) -> BTreeMap<usize, Fate> {
+    let (moas_of, compounds_of) = labels(items, |_| true);
     let n = compounds_of.len();
     let mut eligible: Vec<usize> =
         compounds_of.into_iter().filter(|(_, compounds)| compounds.len() > 1).map(|(moa, _)| moa).collect();

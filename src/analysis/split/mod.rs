@@ -4,15 +4,18 @@
 //! ([`make_split`]). It is checked before it is used: a compound (or mechanism) that must be new is in no
 //! training row, and in no model's list of drugs.
 
+mod known;
 mod make;
+pub(crate) mod scaffold;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::items::{Items, plain};
+use super::items::{Item, Items, plain};
 use crate::model::card::DrugClass;
 
+pub use known::Known;
 pub(crate) use make::well_of;
 pub use make::{Part, make_split, take_validation};
 
@@ -65,6 +68,8 @@ pub enum Protocol {
     Mito,
     /// The compound: its mechanism is known from other drugs.
     DrugDisjoint,
+    /// The compound and its scaffold (Bemis and Murcko): its mechanism is known from drugs that are built otherwise.
+    ScaffoldDisjoint,
     /// The mechanism.
     MoaDisjoint,
 }
@@ -75,7 +80,18 @@ impl Protocol {
         match self {
             Self::Mito => "mito",
             Self::DrugDisjoint => "drug-disjoint",
+            Self::ScaffoldDisjoint => "scaffold-disjoint",
             Self::MoaDisjoint => "moa-disjoint",
+        }
+    }
+
+    /// What is taken out of training to validate on, so that it is as new as the queries will be.
+    pub const fn part(self) -> Part {
+        match self {
+            Self::Mito => Part::Well,
+            Self::DrugDisjoint => Part::Compound,
+            Self::ScaffoldDisjoint => Part::Scaffold,
+            Self::MoaDisjoint => Part::Mechanism,
         }
     }
 }
@@ -142,6 +158,8 @@ pub struct Plan {
     pub left_out: BTreeMap<String, usize>,
     /// Compounds or mechanisms that the model knows although they must be new.
     pub contaminated: Vec<String>,
+    /// What a reader should know.
+    pub notes: Vec<String>,
 }
 
 impl Plan {
@@ -186,6 +204,8 @@ impl Plan {
             let what = match (protocol, names.len()) {
                 (Protocol::MoaDisjoint, 1) => "1 mechanism is".to_owned(),
                 (Protocol::MoaDisjoint, n) => format!("{n} compounds or mechanisms are"),
+                (Protocol::ScaffoldDisjoint, 1) => "1 compound or its scaffold is".to_owned(),
+                (Protocol::ScaffoldDisjoint, n) => format!("{n} compounds or their scaffolds are"),
                 (_, 1) => "1 compound is".to_owned(),
                 (_, n) => format!("{n} compounds are"),
             };
@@ -218,13 +238,18 @@ impl Plan {
                             "A drug needs at least three wells, or cells where no wells are named."
                         }
                         Protocol::DrugDisjoint => "A mechanism needs at least three compounds.",
+                        Protocol::ScaffoldDisjoint => {
+                            "A mechanism needs at least three compounds, and not all of one scaffold."
+                        }
                         Protocol::MoaDisjoint => "There must be three mechanisms with two compounds each.",
                     },
                 });
             }
         }
+        let by_scaffold = protocol == Protocol::ScaffoldDisjoint;
         Ok(Self {
             protocol,
+            notes: by_scaffold.then(|| scaffold::note(items, &splits)).flatten().into_iter().collect(),
             splits,
             split: "query/gallery",
             split_from,
@@ -266,18 +291,14 @@ impl Plan {
         if self.protocol == Protocol::Mito {
             return Ok(());
         }
-        let skeletons: BTreeSet<&str> =
-            drugs.iter().map(|drug| drug.skeleton.as_str()).filter(|text| !text.is_empty()).collect();
-        let names: BTreeSet<String> = drugs.iter().map(|drug| plain(&drug.name)).collect();
+        let seen = Known::of(drugs, self.protocol);
         let moas: BTreeSet<String> = drugs.iter().flat_map(|drug| &drug.moas).map(|moa| plain(moa)).collect();
         let mut known = BTreeSet::new();
-        for &i in self.query.iter().chain(&self.gallery) {
-            let Some(compound) = items.compound(i) else { continue };
-            if compound.skeleton.as_deref().is_some_and(|of| skeletons.contains(of))
-                || compound.names.iter().any(|name| names.contains(name))
-            {
-                known.insert(compound.name.clone());
-            }
+        let asked = || self.query.iter().chain(&self.gallery).copied();
+        let compounds: BTreeSet<usize> = asked().filter_map(|i| items.items[i].compound).collect();
+        let compounds = compounds.into_iter().map(|compound| &items.compounds[compound]);
+        known.extend(compounds.filter(|compound| seen.has(compound)).map(|compound| compound.name.clone()));
+        for i in asked() {
             if self.protocol == Protocol::MoaDisjoint {
                 let of = items.items[i].moas.iter().map(|&moa| &items.moas[moa]);
                 known.extend(of.filter(|moa| moas.contains(&plain(moa))).cloned());
@@ -289,6 +310,10 @@ impl Plan {
         }
         let what = match (self.protocol, self.contaminated.len()) {
             (Protocol::MoaDisjoint, n) => format!("{n} compounds or mechanisms"),
+            (Protocol::ScaffoldDisjoint, 1) => "1 compound (or another of its scaffold) that is".to_owned(),
+            (Protocol::ScaffoldDisjoint, n) => {
+                format!("{n} compounds (or others of their scaffolds) that are")
+            }
             (_, 1) => "1 compound that is".to_owned(),
             (_, n) => format!("{n} compounds that are"),
         };
@@ -306,11 +331,15 @@ pub(super) fn straddling(items: &Items, splits: &[Option<Split>], protocol: Prot
     let mut compounds: BTreeSet<Option<usize>> = BTreeSet::new();
     let mut names: BTreeSet<&String> = BTreeSet::new();
     let mut moas: BTreeSet<usize> = BTreeSet::new();
+    let groups = if protocol == Protocol::ScaffoldDisjoint { scaffold::groups(items) } else { Vec::new() };
+    let group = |item: &Item| item.compound.and_then(|compound| groups.get(compound));
+    let mut scaffolds: BTreeSet<&String> = BTreeSet::new();
     for (i, (item, split)) in items.items.iter().zip(splits).enumerate() {
         if split.is_some_and(Split::is_seen) && !item.control {
             compounds.insert(item.compound);
             names.extend(items.compound(i).into_iter().flat_map(|compound| &compound.names));
             moas.extend(&item.moas);
+            scaffolds.extend(group(item));
         }
     }
     let mut found = BTreeSet::new();
@@ -319,7 +348,10 @@ pub(super) fn straddling(items: &Items, splits: &[Option<Split>], protocol: Prot
         if split.is_none_or(Split::is_seen) {
             continue;
         }
-        if compounds.contains(&item.compound) || compound.names.iter().any(|name| names.contains(name)) {
+        let is_known = compounds.contains(&item.compound)
+            || compound.names.iter().any(|name| names.contains(name))
+            || group(item).is_some_and(|group| scaffolds.contains(group));
+        if is_known {
             found.insert(compound.name.clone());
         }
         if protocol == Protocol::MoaDisjoint {

@@ -151,7 +151,8 @@ fn a_split_depends_on_its_seed_and_on_names_but_not_on_the_order_of_rows() {
     let one = items(&rows);
     let mut other = one.clone();
     other.items.reverse();
-    for protocol in [Protocol::Mito, Protocol::DrugDisjoint, Protocol::MoaDisjoint] {
+    let all = [Protocol::Mito, Protocol::DrugDisjoint, Protocol::ScaffoldDisjoint, Protocol::MoaDisjoint];
+    for protocol in all {
         let splits = make_split(&one, protocol, 7);
         let mut reversed = make_split(&other, protocol, 7);
         reversed.reverse();
@@ -216,4 +217,120 @@ fn a_model_that_knows_the_query_is_refused_or_marked() {
     assert!(plan.check_model(&own, &[drug("x", "")], false).unwrap_err().to_string().contains("m0"));
     plan.protocol = Protocol::Mito;
     plan.check_model(&own, &known, false).unwrap();
+}
+
+/// Pairs of one scaffold across and within mechanisms, drugs of their own, without a ring, and without a structure.
+fn with_structures(rows: &[Row]) -> Items {
+    let mut items = items(rows);
+    let smiles = [
+        "Cc1ccccc1",
+        "CCc1ccccc1",
+        "Cc1ccncc1",
+        "CCCCO",
+        "OCc1ccccc1",
+        "C1CCCCC1C",
+        "CC1CCCCC1C",
+        "CCOCC",
+        "Cc1ccc2ccccc2c1",
+        "C[C@H]1CCCN1",
+        "C[C@@H]1CCCN1C",
+    ];
+    for (compound, smiles) in items.compounds.iter_mut().zip(smiles) {
+        compound.skeleton = Some(crate::analysis::items::skeleton(smiles).unwrap());
+        compound.smiles = Some(smiles.to_owned());
+    }
+    items
+}
+
+#[test]
+fn compounds_of_one_scaffold_stay_on_one_side() {
+    let items = with_structures(&rows());
+    let groups = scaffold::groups(&items);
+    assert!(groups[0] == groups[1] && groups[0] == groups[4], "benzene, of two mechanisms");
+    assert!(groups[5] == groups[6] && groups[9] == groups[10], "stereo does not matter");
+    assert!(groups[3].starts_with("skeleton ") && groups[3] != groups[7], "no ring");
+    assert_eq!(groups[11], "name c11");
+    let mut asked_for = BTreeSet::new();
+    for seed in 0..8 {
+        let splits = make_split(&items, Protocol::ScaffoldDisjoint, seed);
+        no_well_straddles(&items, &splits);
+        let all = all(&items, &splits);
+        for together in [&[0, 1, 4][..], &[5, 6], &[9, 10]] {
+            let parts: BTreeSet<_> = together.iter().map(|&compound| &all[compound]).collect();
+            assert_eq!(parts.len(), 1, "seed {seed}: {together:?} are {parts:?}");
+        }
+        for moa in 0..3 {
+            let is_seen = |parts: &BTreeSet<Option<Split>>| parts.contains(&TRAIN) || parts.contains(&VAL);
+            assert!(all[4 * moa..4 * moa + 4].iter().any(is_seen), "seed {seed}, {moa}");
+        }
+        let plan = Plan::made(&items, Protocol::ScaffoldDisjoint, seed).unwrap();
+        asked_for.extend(plan.query.iter().filter_map(|&i| items.items[i].compound));
+        // Compound 12 has neither structure nor mechanism, 13 is the control.
+        assert!(plan.notes[0].starts_with("2 of 13 compounds have no structure"), "{:?}", plan.notes);
+    }
+    assert!(asked_for.len() > 6, "{asked_for:?}");
+    assert!(Plan::made(&items, Protocol::DrugDisjoint, 1).unwrap().notes.is_empty());
+}
+
+#[test]
+fn a_scaffold_that_straddles_or_that_a_model_knows_is_named() {
+    let mut rows = rows();
+    for row in &mut rows {
+        let held = matches!(row.compound, 4 | 7 | 8);
+        row.split = if held { [QUERY, GALLERY][row.replicate % 2] } else { TRAIN };
+    }
+    let mut own = with_structures(&rows);
+    let text = Plan::new(&own, Protocol::ScaffoldDisjoint, 1).unwrap_err().to_string();
+    let named =
+        "scaffold-disjoint: 1 compound or its scaffold is in the query or gallery and in training: c 4.";
+    assert!(text.starts_with(named), "{text}");
+    Plan::new(&own, Protocol::DrugDisjoint, 1).unwrap();
+    own.compounds[4].smiles = Some("C1CC1C".to_owned());
+    own.compounds[4].skeleton = Some(crate::analysis::items::skeleton("C1CC1C").unwrap());
+    let mut plan = Plan::new(&own, Protocol::ScaffoldDisjoint, 1).unwrap();
+    let drug = |smiles: &str| DrugClass {
+        name: "another".to_owned(),
+        skeleton: crate::analysis::items::skeleton(smiles).unwrap(),
+        smiles: smiles.to_owned(),
+        moas: Vec::new(),
+    };
+    plan.check_model(&own, &[drug("CCCCCCO"), drug("Cc1ccccc1")], false).unwrap();
+    let text = plan.check_model(&own, &[drug("CC1CC1N")], false).unwrap_err().to_string();
+    assert!(text.contains("1 compound (or another of its scaffold) that is in the query"), "{text}");
+    assert_eq!(plan.contaminated, ["c 4"]);
+    plan.protocol = Protocol::DrugDisjoint;
+    plan.check_model(&own, &[drug("CC1CC1N")], false).unwrap();
+}
+
+#[test]
+fn validation_is_as_new_as_the_queries() {
+    // Six mechanisms of four compounds, of which two of one scaffold.
+    let rows: Vec<Row> = (0..96)
+        .map(|i| Row { compound: i / 4, moas: vec![i / 16], well: format!("w{i}"), ..Row::default() })
+        .collect();
+    let mut items = items(&rows);
+    for (i, compound) in items.compounds.iter_mut().enumerate() {
+        let ring = "C".repeat(3 + i / 2);
+        let smiles = format!("C1{ring}C1{}", if i % 2 == 0 { "O" } else { "N" });
+        compound.skeleton = Some(crate::analysis::items::skeleton(&smiles).unwrap());
+        compound.smiles = Some(smiles);
+    }
+    let taken = |part: Part| -> BTreeSet<usize> {
+        let mut splits = vec![TRAIN; items.len()];
+        take_validation(&items, &mut splits, part, 5);
+        (0..24).filter(|&compound| parts(&items, &splits, compound).contains(&VAL)).collect()
+    };
+    let moas = taken(Part::Mechanism);
+    let of: BTreeSet<usize> = moas.iter().map(|compound| compound / 4).collect();
+    assert_eq!((moas.len(), of.len()), (8, 2), "whole mechanisms: {moas:?}");
+    let scaffolds = taken(Part::Scaffold);
+    assert_eq!(scaffolds.len(), 12);
+    assert!(scaffolds.iter().all(|compound| scaffolds.contains(&(compound ^ 1))), "{scaffolds:?}");
+    assert_eq!(taken(Part::Compound).len(), 6);
+    assert_eq!(taken(Part::Well).len(), 24, "cells of every compound");
+    // Of three mechanisms none can be spared.
+    let mut splits: Vec<_> = (0..96).map(|i| if i < 48 { TRAIN } else { None }).collect();
+    take_validation(&items, &mut splits, Part::Mechanism, 5);
+    let few = (0..12).filter(|&compound| parts(&items, &splits, compound).contains(&VAL));
+    assert_eq!(few.map(|compound| compound / 4).collect::<Vec<_>>(), [0, 1, 2], "one compound of each");
 }

@@ -1,6 +1,6 @@
 //! The jobs of answers: encoding an experiment, reading another as a gallery, a region while it plays.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,11 +13,12 @@ use crate::experiment::{Experiment, import};
 use crate::export::ExportError;
 use crate::gpu::ComputeThread;
 use crate::learn::encoder::{EncodeError, Encoder};
-use crate::learn::imported::Imported;
+use crate::learn::families::{self, Open};
+use crate::learn::imported::{Imported, card_of};
 use crate::learn::infer::MolClipEncoder;
 use crate::learn::pipeline::{self, Embedded};
 use crate::learn::region::Region;
-use crate::learn::{families, shipped};
+use crate::learn::shipped;
 use crate::progress::{Cancelled, Progress};
 use crate::video::Recording;
 
@@ -29,6 +30,8 @@ pub struct Task {
     pub experiment: Arc<Experiment>,
     /// Of its table.
     pub revision: u64,
+    /// Folder of models: one of them may have made vectors that the experiment keeps.
+    pub models: PathBuf,
     /// Who computes.
     pub device: Device,
 }
@@ -59,10 +62,20 @@ fn open(task: &Task) -> anyhow::Result<Arc<dyn Encoder>> {
             let table = task.experiment.embeddings.get(name);
             let table =
                 table.with_context(|| format!("the experiment keeps no embedding {name}; choose another"))?;
-            return Ok(Arc::new(Imported::new(name.clone(), Arc::clone(table))));
+            let imported = Imported::new(name.clone(), Arc::clone(table));
+            return Ok(Arc::new(match card_of(&table.model_hash, &[&task.models]) {
+                Some(card) => imported.of_model(&card),
+                None => imported,
+            }));
         }
         Source::Model(folder) => (Some(folder.as_path()), ""),
-        Source::Family(name) => (None, *name),
+        Source::Family(name) => {
+            // What needs no model needs no device either.
+            if let Some(Open::Built(build)) = families::named(name).map(|family| family.open) {
+                return Ok(build());
+            }
+            (None, *name)
+        }
         Source::Shipped => (None, ""),
     };
     let compute = task.device.open()?;
@@ -125,11 +138,8 @@ pub fn again(
 pub fn gallery(path: &Path, encoded: &Encoded, progress: &Progress) -> anyhow::Result<Gallery> {
     let experiment = Arc::new(import::open(path)?.experiment);
     let about = &encoded.embedded.about;
-    let kept = experiment.embeddings.values().find(|table| table.model_hash == about.hash);
-    let table = match kept {
-        Some(table) => Arc::clone(table),
-        None => Arc::new(pipeline::embed(&experiment, &*encoded.encoder, progress)?.table()),
-    };
+    let asked = &encoded.embedded.experiment;
+    let (table, _) = pipeline::gallery(&experiment, asked, &*encoded.encoder, progress)?;
     let library = pipeline::library(&experiment.name, &experiment, &table, about, progress)?;
     Ok(Gallery {
         path: path.to_owned(),

@@ -2,6 +2,7 @@
 //!
 //! Plain data; [`crate::app::panels::answers`] shows it, `apply::answers` changes it and starts the jobs.
 
+pub mod apart;
 pub mod export;
 pub mod job;
 pub mod models;
@@ -13,10 +14,11 @@ use std::sync::Arc;
 
 use self::pictures::Pictures;
 use self::structure::{StructureAnswer, StructureQuestion};
+pub use super::forms::predictions::{PredictionsForm, TableFormat};
 use super::screen::Screen;
-use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects};
+use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects, in_training};
+use crate::analysis::effect::Effects;
 use crate::experiment::{EmbeddingTable, Experiment};
-use crate::export::predictions::in_training;
 use crate::learn::encoder::Encoder;
 use crate::learn::pipeline::Embedded;
 use crate::learn::region;
@@ -210,6 +212,8 @@ pub struct Answering {
     pub asking: Option<Question>,
     /// The latest answer.
     pub answer: Option<(Question, Result<Arc<Answer>, String>)>,
+    /// What sets the treatment of the latest question's row apart from the controls; `None` where its numbers have no names.
+    pub apart: Option<(Question, Result<Arc<Effects>, String>)>,
     /// Structure to ask by.
     pub structure: StructureQuestion,
     /// Structure question on its way.
@@ -228,45 +232,6 @@ impl Answering {
     /// The encoding of the experiment on screen.
     pub fn of(&self, screen: &Screen) -> Option<&Arc<Encoded>> {
         self.encoded.as_ref().filter(|encoded| encoded.is_of(screen))
-    }
-}
-
-/// What is written, and where.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PredictionsForm {
-    /// Folder.
-    pub folder: String,
-    /// Tables as CSV, Parquet or XLSX.
-    pub tables: TableFormat,
-    /// Figures as SVG and PNG.
-    pub figures: bool,
-    /// Embeddings as Parquet.
-    pub embeddings: bool,
-}
-
-/// Ending of a table.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum TableFormat {
-    /// For spreadsheets.
-    #[default]
-    Xlsx,
-    /// For everything.
-    Csv,
-    /// For data frames.
-    Parquet,
-}
-
-impl TableFormat {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Xlsx, Self::Csv, Self::Parquet];
-
-    /// Ending of a file's name.
-    pub const fn ending(self) -> &'static str {
-        match self {
-            Self::Xlsx => "xlsx",
-            Self::Csv => "csv",
-            Self::Parquet => "parquet",
-        }
     }
 }
 
@@ -306,10 +271,23 @@ pub enum Message {
     Stopped,
     /// An answer.
     Answered(Question, Result<Answer, String>),
+    /// What sets the treatment of a question's row apart, where that can be said.
+    Apart(Question, Option<Result<Effects, String>>),
     /// An answer by structure.
     Structure(StructureQuestion, Result<StructureAnswer, String>),
     /// A region.
     Region(Place, Result<RegionAnswer, String>),
-    /// Vectors of another program, and what to call them.
-    Embedding(String, Arc<EmbeddingTable>),
+    /// Vectors of another program.
+    Embedding(Vectors),
+}
+
+/// Vectors of another program that were read for an experiment.
+#[derive(Debug)]
+pub struct Vectors {
+    /// Id of the experiment.
+    pub experiment: String,
+    /// What to call them.
+    pub name: String,
+    /// They, of rows that the experiment has.
+    pub table: Arc<EmbeddingTable>,
 }

@@ -1,5 +1,6 @@
 //! Answers: models on videos, questions, regions that follow the player.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,9 +8,11 @@ use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
 use crate::app::answers::{
-    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, Source, export, structure,
+    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, Source, Vectors, apart,
+    export, structure,
 };
-use crate::app::jobs::{Choice, Event};
+use crate::app::forms::choice::Choice;
+use crate::app::jobs::Event;
 use crate::app::panes::Pane;
 use crate::app::studio::Studio;
 use crate::experiment::{EmbeddingTable, Experiment};
@@ -71,6 +74,7 @@ impl Studio {
             source: chosen(&self.state.answers, &self.state.training, screen),
             experiment: Arc::new(screen.experiment().clone()),
             revision: screen.revision(),
+            models: self.state.training.kept.folder.clone(),
             device: self.device(),
         };
         let id = self.jobs.spawn("Encoding videos", true, move |progress, reply| {
@@ -128,6 +132,8 @@ impl Studio {
         let Some(encoded) = self.state.answers.encoded.clone() else { return };
         self.state.answers.asking = Some(question);
         self.jobs.spawn("Asking", true, move |_, reply| {
+            let effects = apart::of(&encoded, question.row);
+            reply.send(Event::Answers(Box::new(Message::Apart(question, effects))));
             let answer = job::ask(&encoded, question, NEIGHBOURS);
             reply.send(Event::Answers(Box::new(Message::Answered(question, answer))));
             Ok(())
@@ -199,6 +205,9 @@ impl Studio {
                 }
                 answers.answer = Some((question, answer.map(Arc::new)));
             }
+            Message::Apart(question, effects) => {
+                answers.apart = effects.map(|effects| (question, effects.map(Arc::new)));
+            }
             Message::Structure(question, answer) => {
                 answers.asking_structure = None;
                 let is_latest = answers.structure == question;
@@ -207,7 +216,7 @@ impl Studio {
                     self.ask_by_structure();
                 }
             }
-            Message::Embedding(name, table) => self.keep_imported(&name, table),
+            Message::Embedding(vectors) => self.keep_imported(vectors),
             Message::Region(place, answer) => {
                 answers.asking_region = None;
                 answers.region = Some((place, answer.map(Arc::new)));
@@ -219,10 +228,16 @@ impl Studio {
     fn keep_embeddings(&mut self, encoded: &Encoded) {
         let Some(screen) = self.state.screen.as_mut().filter(|screen| encoded.is_of(screen)) else { return };
         let table = encoded.embedded.table();
-        let name = encoded.embedded.about.name.clone();
-        if screen.experiment().embeddings.get(&name).is_some_and(|known| **known == table) {
-            return;
-        }
+        let about = &encoded.embedded.about;
+        let known = &screen.experiment().embeddings;
+        // Vectors of something else that has this name stay.
+        let name = match known.get(&about.name) {
+            Some(known) if **known == table => return,
+            Some(known) if known.model_hash != about.hash => {
+                free_name(&about.name, &screen.experiment().embeddings)
+            }
+            _ => about.name.clone(),
+        };
         screen.keep_embeddings(name, Arc::new(table));
         self.experiment_changed();
     }
@@ -232,21 +247,22 @@ impl Studio {
         let Some(screen) = &self.state.screen else { return };
         let experiment = Arc::new(screen.experiment().clone());
         self.jobs.spawn("Reading vectors", true, move |_, reply| {
-            let (name, table) = imported(&path, &experiment)?;
-            reply.send(Event::Answers(Box::new(Message::Embedding(name, table))));
+            let vectors = imported(&path, &experiment)?;
+            reply.send(Event::Answers(Box::new(Message::Embedding(vectors))));
             Ok(())
         });
     }
 
     /// Keeps vectors under a name that is free, and asks them from now on.
-    fn keep_imported(&mut self, name: &str, table: Arc<EmbeddingTable>) {
-        let Some(screen) = &mut self.state.screen else { return };
-        let known = &screen.experiment().embeddings;
-        let all = screen.table().len();
-        let rows = table.row_ids.iter().filter(|row_id| screen.table().row_of(row_id).is_some()).count();
-        let numbered = (2_u32..).map(|n| format!("{name} {n}"));
-        let free = std::iter::once(name.to_owned()).chain(numbered).find(|name| !known.contains_key(name));
-        let name = free.unwrap_or_default();
+    fn keep_imported(&mut self, vectors: Vectors) {
+        let Vectors { experiment, name, table } = vectors;
+        let Some(screen) = self.state.screen.as_mut().filter(|screen| screen.experiment().id == experiment)
+        else {
+            log::warn!("{name}: the experiment that the vectors were read for was closed meanwhile.");
+            return;
+        };
+        let name = free_name(&name, &screen.experiment().embeddings);
+        let (rows, all) = (table.row_ids.len(), screen.table().len());
         log::info!("{name}: vectors of {rows} of {all} rows. Map and Answers can use them now.");
         screen.keep_embeddings(name.clone(), table);
         self.state.answers.source = Some(Source::Embedding(name));
@@ -280,20 +296,35 @@ impl Studio {
     }
 }
 
-/// Vectors of a file, and what to call them.
+/// A name that no embedding has.
+fn free_name(name: &str, known: &BTreeMap<String, Arc<EmbeddingTable>>) -> String {
+    let numbered = (2_u32..).map(|n| format!("{name} {n}"));
+    let mut names = std::iter::once(name.to_owned()).chain(numbered);
+    names.find(|name| !known.contains_key(name)).unwrap_or_default()
+}
+
+/// Vectors of a file for the rows of an experiment; those of other rows are left out.
 ///
 /// # Errors
 /// The file cannot be read, or none of its rows is in the experiment.
-fn imported(path: &Path, experiment: &Experiment) -> anyhow::Result<(String, Arc<EmbeddingTable>)> {
-    let table = embeddings::read(path)?;
-    if !table.row_ids.iter().any(|row_id| experiment.table.row_of(row_id).is_some()) {
-        let first = table.row_ids.first().map_or("", String::as_str);
+fn imported(path: &Path, experiment: &Experiment) -> anyhow::Result<Vectors> {
+    let all = embeddings::read(path)?;
+    let mut table = EmbeddingTable { row_ids: Vec::new(), values: Vec::new(), ..all };
+    for (row_id, vector) in all.row_ids.iter().zip(all.values.chunks_exact(table.dim)) {
+        if experiment.table.row_of(row_id).is_some() {
+            table.row_ids.push(row_id.clone());
+            table.values.extend_from_slice(vector);
+        }
+    }
+    if table.row_ids.is_empty() {
+        let first = all.row_ids.first().map_or("", String::as_str);
         anyhow::bail!(
             "{}: none of its {} rows is in the experiment; its first row_id is {first:?}. Name the rows as in the column row_id",
             path.display(),
-            table.row_ids.len()
+            all.row_ids.len()
         );
     }
     let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
-    Ok((name.unwrap_or_else(|| "vectors".to_owned()), Arc::new(table)))
+    let name = name.unwrap_or_else(|| "vectors".to_owned());
+    Ok(Vectors { experiment: experiment.id.clone(), name, table: Arc::new(table) })
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::project::ViewState;
+use crate::app::forms::choice::Choice;
 use crate::app::forms::import::{ImportForm, is_certain, to_json};
 use crate::app::forms::join::JoinForm;
-use crate::app::jobs::{Choice, Event, OpenedExperiment};
+use crate::app::jobs::{Event, OpenedExperiment};
 use crate::app::panes::{self, Pane};
 use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Look, Screen};
@@ -198,7 +199,8 @@ impl Studio {
 
     /// Takes over what the join form shows.
     pub(in crate::app) fn join(&mut self) {
-        let Some((table, report)) = self.state.dialogs.join.take().and_then(JoinForm::result) else { return };
+        let (Some(form), Some(screen)) = (self.state.dialogs.join.take(), &self.state.screen) else { return };
+        let Some((table, report)) = form.result(screen) else { return };
         let what = report.what.clone();
         log::info!("Joined {what}: {} rows.", report.matched);
         let all = self.state.report.get_or_insert_with(|| Report { rows: table.len(), ..Report::default() });

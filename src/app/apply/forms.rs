@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use crate::app::forms::Waiting;
 use crate::app::forms::export::{ExportForm, Kind, names};
+use crate::app::forms::path_box::PathBox;
 use crate::app::jobs::Event;
 use crate::app::studio::Studio;
 use crate::experiment::import::{Limits, Mapping, Source, guess};
@@ -48,18 +50,20 @@ impl Studio {
     /// Looks whether the export form's file would replace another.
     pub(in crate::app) fn see_export(&mut self) {
         let Some(form) = self.state.dialogs.export.as_mut().filter(|form| form.is_unseen()) else { return };
-        form.looking = true;
-        let path = form.path.trim().to_owned();
-        self.jobs.spawn("Looking for an existing file", true, move |_, reply| {
+        let what = form.path.trim().to_owned();
+        let path = what.clone();
+        let job = self.jobs.spawn("Looking for an existing file", true, move |_, reply| {
             let there = Path::new(&path).exists();
             reply.send(Event::Seen(path, there));
             Ok(())
         });
+        form.looking = Some(Waiting { job, what });
     }
 
     pub(in crate::app) fn take_seen(&mut self, path: String, there: bool) {
-        if let Some(form) = &mut self.state.dialogs.export {
-            form.looking = false;
+        if let Some(form) = &mut self.state.dialogs.export
+            && form.looking.take_if(|looking| looking.what == path).is_some()
+        {
             form.seen = Some((path, there));
         }
     }
@@ -67,24 +71,25 @@ impl Studio {
     /// Looks for what was typed into the path box.
     pub(in crate::app) fn open_typed(&mut self, text: String) {
         let Some(path_box) = &mut self.state.dialogs.path_box else { return };
-        if path_box.checking.as_ref() == Some(&text) {
+        if path_box.checking.as_ref().is_some_and(|checking| checking.what == text) {
             return;
         }
-        path_box.checking = Some(text.clone());
-        path_box.error = None;
-        self.jobs.spawn("Looking for a recording", true, move |_, reply| {
+        let what = text.clone();
+        let job = self.jobs.spawn("Looking for a recording", true, move |_, reply| {
             let found = find(&text);
             reply.send(Event::Typed(text, found));
             Ok(())
         });
+        path_box.checking = Some(Waiting { job, what });
+        path_box.error = None;
     }
 
     /// Opens what was typed, or says in the box why that cannot be done.
     pub(in crate::app) fn take_typed(&mut self, text: &str, found: Result<Address, String>) {
         let path_box = self.state.dialogs.path_box.as_mut();
-        let Some(path_box) = path_box.filter(|asking| asking.checking.as_deref() == Some(text)) else {
-            return;
-        };
+        let is_asked =
+            |asking: &&mut PathBox| asking.checking.as_ref().is_some_and(|asked| asked.what == text);
+        let Some(path_box) = path_box.filter(is_asked) else { return };
         match found {
             Ok(address) => {
                 self.state.dialogs.path_box = None;
@@ -100,9 +105,9 @@ impl Studio {
     /// Reads another sheet of the workbook that is being imported.
     pub(in crate::app) fn read_sheet(&mut self, sheet: String) {
         let Some(form) = &mut self.state.dialogs.import else { return };
-        form.reading = Some(sheet.clone());
+        let what = sheet.clone();
         let path = form.source.path.clone();
-        self.jobs.spawn("Reading a sheet", true, move |_, reply| {
+        let job = self.jobs.spawn("Reading a sheet", true, move |_, reply| {
             let read = Source::read_sheet(&path, Some(&sheet), &Limits::default());
             let read = read.map_err(|e| e.to_string()).map(|source| {
                 let mapping = guess(&source);
@@ -111,6 +116,7 @@ impl Studio {
             reply.send(Event::Sheet(path, sheet, read));
             Ok(())
         });
+        form.reading = Some(Waiting { job, what });
     }
 
     /// Puts a sheet into the form, unless another was chosen meanwhile.
@@ -121,8 +127,10 @@ impl Studio {
         read: Result<Box<(Source, Mapping)>, String>,
     ) {
         let form = self.state.dialogs.import.as_mut().filter(|form| form.source.path == path);
-        let Some(form) = form.filter(|form| form.reading.as_deref() == Some(sheet)) else { return };
-        form.reading = None;
+        let Some(form) = form else { return };
+        if form.reading.take_if(|reading| reading.what == sheet).is_none() {
+            return;
+        }
         match read {
             Ok(read) => {
                 (form.source, form.mapping) = *read;

@@ -1,5 +1,6 @@
 //! How recordings look: contrast, planes, zoom.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,21 +91,22 @@ impl Studio {
 
     /// Reads the look-up tables that views were shown with last, each once. Until then they are grey.
     pub(in crate::app) fn read_luts(&mut self) {
-        let unread: Vec<PathBuf> =
-            self.state.views.iter().flat_map(View::unread_luts).map(Path::to_owned).collect();
-        for path in unread {
-            if self.reading_luts.insert(path.clone()) {
-                self.read_lut(path, None);
-            }
+        let files = self.state.views.iter().flat_map(View::unread_luts);
+        let new = files.filter(|path| !self.reading_luts.contains_key(*path));
+        let new: HashSet<PathBuf> = new.map(Path::to_owned).collect();
+        for path in new {
+            let job = self.read_lut(path.clone(), None);
+            self.reading_luts.insert(path, job);
         }
     }
 
-    fn read_lut(&mut self, path: PathBuf, chosen: Option<(u64, usize)>) {
+    /// The job that reads it.
+    fn read_lut(&mut self, path: PathBuf, chosen: Option<(u64, usize)>) -> u64 {
         self.jobs.spawn("Reading a look-up table", true, move |_, reply| {
             let table = lut::load(&path).map(Arc::new);
             reply.send(Event::Lut(path, table, chosen));
             Ok(())
-        });
+        })
     }
 
     /// Takes in a look-up table, and shows a channel with it that it was chosen for.
@@ -114,19 +116,19 @@ impl Studio {
         table: Result<Lut, VideoError>,
         chosen: Option<(u64, usize)>,
     ) {
+        if chosen.is_none() {
+            self.reading_luts.remove(path);
+        }
         let table = match table {
             Ok(table) => table,
             Err(e) => {
                 log::error!("{e}");
-                if chosen.is_some() {
-                    return;
+                if chosen.is_none() {
+                    self.do_without_lut(path);
                 }
-                lut::table(&LutName::Grays, None).unwrap_or_default()
+                return;
             }
         };
-        if chosen.is_none() {
-            self.reading_luts.remove(path);
-        }
         for view in &self.state.views {
             view.luts.put(path, Arc::clone(&table));
         }
@@ -137,6 +139,15 @@ impl Studio {
                 channel.lut = LutName::File(path.to_owned());
             }
         });
+    }
+
+    /// Grey stands in for a look-up table that cannot be read, except in views that have it from before.
+    pub(in crate::app) fn do_without_lut(&self, path: &Path) {
+        let name = LutName::File(path.to_owned());
+        let grey = lut::table(&LutName::Grays, None).unwrap_or_default();
+        for view in self.state.views.iter().filter(|view| !view.luts.has(&name)) {
+            view.luts.put(path, Arc::clone(&grey));
+        }
     }
 
     pub(in crate::app) fn set_roi(&mut self, index: usize, roi: Option<Crop>) {

@@ -3,27 +3,31 @@
 mod answers;
 mod experiment;
 mod export;
+mod follow;
 mod forms;
 mod look;
 mod map;
 mod metadata;
 mod project;
 mod screen;
+#[cfg(test)]
+mod tests;
 mod training;
 mod undo;
 mod views;
 
 use eframe::egui::{Context, ViewportCommand};
 
-use super::answers::PredictionsForm;
 use super::command::Command;
 use super::forms::RowsForm;
 use super::forms::attach::AttachForm;
+use super::forms::choice::Choice;
 use super::forms::export::Kind;
 use super::forms::import::ImportForm;
 use super::forms::path_box::PathBox;
+use super::forms::predictions::PredictionsForm;
 use super::forms::simulate::SimulateForm;
-use super::jobs::{Choice, Event, Opened};
+use super::jobs::{Event, Opened};
 use super::panes::{self, Pane};
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
@@ -185,7 +189,9 @@ impl Studio {
             Command::ShowAnswers => self.show_answers(),
             Command::ExportPredictions => {
                 if let Some(screen) = &self.state.screen {
-                    self.state.dialogs.export_predictions = Some(PredictionsForm::first(&self.state, screen));
+                    let named = self.state.project.as_ref().filter(|(_, unnamed)| !unnamed);
+                    let form = PredictionsForm::first(named.map(|(path, _)| path.as_path()), screen);
+                    self.state.dialogs.export_predictions = Some(form);
                 }
             }
             Command::Answers(command) => self.apply_to_answers(command),
@@ -223,15 +229,14 @@ impl Studio {
                 Event::Opened(opened) => {
                     let Opened { address, recording, saved, stats, generation } = *opened;
                     match generation {
-                        Some(generation) => self.add_played(&address, recording, stats, generation),
+                        Some(generation) => self.add_played(&address, recording, saved, stats, generation),
                         None => self.add_view(&address, recording, saved, stats),
                     }
                 }
-                Event::Stats(view, stats, done) => {
-                    if let Some(view) = self.state.views.iter_mut().find(|v| v.id == view) {
+                Event::Stats(recording, stats) => {
+                    if let Some(view) = self.state.views.iter_mut().find(|v| v.recording.id == recording) {
                         view.display.follow(&stats);
                         view.stats = Some(stats);
-                        view.scanning = (done < 1.0).then_some(done);
                     }
                     if self.state.settings.link_contrast {
                         self.share_contrast(self.state.active);
@@ -270,7 +275,7 @@ impl Studio {
                     self.state.dialogs.import = Some(ImportForm::new(source, mapping));
                 }
                 Event::Sheet(path, sheet, read) => self.take_sheet(&path, &sheet, read),
-                Event::SavedAs(project) => self.saved_as(*project),
+                Event::SavedAs(id, project) => self.saved_as(&id, *project),
                 Event::Map(message) => self.take_map(*message),
                 Event::Training(message) => self.take_training(*message),
                 Event::Answers(message) => self.take_answers(*message),

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::app::jobs::{Choice, Event};
+use crate::app::forms::choice::Choice;
+use crate::app::jobs::Event;
 use crate::app::keeping::Kept;
 use crate::app::map;
 use crate::app::panes::{self, Pane};
@@ -110,15 +111,25 @@ impl Studio {
         let Some(screen) = &self.state.screen else { return };
         let (experiment, view) = (screen.experiment().clone(), self.view_state());
         let origin = self.kept.origin.clone();
+        let id = experiment.id.clone();
         self.jobs.spawn("Saving the experiment", false, move |_, reply| {
             let project = Project::create_from(&path, &experiment, &view, origin)?;
-            reply.send(Event::SavedAs(Box::new(project)));
+            reply.send(Event::SavedAs(id, Box::new(project)));
             Ok(())
         });
     }
 
-    /// The experiment has a name now.
-    pub(in crate::app) fn saved_as(&mut self, project: Project) {
+    /// The experiment of this id has a name now, if it is still the one on screen.
+    pub(in crate::app) fn saved_as(&mut self, id: &str, project: Project) {
+        if self.state.screen.as_ref().is_none_or(|screen| screen.experiment().id != id) {
+            log::info!("Saved: {}. It was closed meanwhile: open it to go on.", project.path().display());
+            // Its lock is released on disk.
+            self.jobs.spawn("Clearing up", true, move |_, _| {
+                drop(project);
+                Ok(())
+            });
+            return;
+        }
         let unnamed = self.state.project.as_ref().is_some_and(|(_, unnamed)| *unnamed);
         self.abandon(unnamed);
         log::info!("Saved: {}. Changes are saved as you make them.", project.path().display());
@@ -165,7 +176,9 @@ impl Studio {
         self.leave_experiment();
     }
 
-    /// Writes what waits and takes the experiment off the screen; false if that failed, with the experiment still there.
+    /// Writes what waits and takes the experiment off the screen; false if that failed, with the experiment still there. It
+    /// waits for the disk: until the last state is written nobody knows whether the experiment may go, and the same project
+    /// may be opened next, which its lock would make read-only.
     pub(in crate::app) fn end_experiment(&mut self) -> bool {
         self.experiment_changed();
         if let Some(autosaver) = &mut self.kept.autosaver

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 
 use crate::analysis::items::Items;
 use crate::analysis::split::Split;
-use crate::app::jobs::{Choice, Event};
+use crate::app::forms::choice::Choice;
+use crate::app::jobs::Event;
 use crate::app::panes::Pane;
 use crate::app::screen::scale::Scale;
 use crate::app::studio::Studio;
@@ -133,7 +134,7 @@ impl Studio {
     /// Throws a training that was stopped away. One that cannot be is still there afterwards.
     fn forget_training(&mut self, folder: PathBuf) {
         self.state.training.kept.unfinished.retain(|unfinished| unfinished.folder != folder);
-        self.jobs.spawn("Throwing a training away", true, move |_, reply| {
+        self.jobs.spawn("Throwing a training away", false, move |_, reply| {
             if let Err(e) = kept::forget(&folder) {
                 log::error!("{e}");
             }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::app::jobs::{Choice, Event, Opened, Reply};
+use crate::app::forms::choice::Choice;
+use crate::app::jobs::{Event, Opened, Reply};
 use crate::app::settings::SavedView;
 use crate::app::state::{MAX_VIEWS, Undo};
 use crate::app::studio::Studio;
@@ -75,7 +76,8 @@ impl Studio {
     pub(in crate::app) fn show_saved(&mut self, saved: Vec<SavedView>) {
         self.show_only(Vec::new());
         self.playing.order = saved.iter().map(|s| s.address.clone()).collect();
-        self.open_saved(saved.into_iter().map(|s| (s.address.clone(), Some(s))).collect());
+        let wanted = saved.into_iter().map(|s| (s.address.clone(), Some(s))).collect();
+        self.open_on_job(at_most(wanted, self.free()), Some(self.playing.generation));
     }
 
     /// Puts the views into the order of the rows that they show.
@@ -92,6 +94,7 @@ impl Studio {
         &mut self,
         address: &Address,
         recording: Recording,
+        saved: Option<SavedView>,
         first_look: Option<stats::MovieStats>,
         generation: u64,
     ) {
@@ -100,8 +103,9 @@ impl Studio {
         }
         // Brightness can be compared from row to row only while the contrast stays.
         let link = self.state.settings.link_contrast;
-        let display = self.playing.display.clone().filter(|_| link && self.state.views.is_empty());
-        self.add_view(address, recording, None, first_look);
+        let is_new = saved.is_none() && self.state.views.is_empty();
+        let display = self.playing.display.clone().filter(|_| link && is_new);
+        self.add_view(address, recording, saved, first_look);
         if let (Some(display), Some(view)) = (display, self.state.views.last_mut())
             && display.channels.len() == view.display.channels.len()
         {
@@ -195,21 +199,22 @@ impl Studio {
 
     /// Starts the statistics of a view.
     pub(in crate::app) fn scan(&mut self, index: usize) {
-        let Some(view) = self.state.views.get_mut(index) else { return };
-        view.scanning = Some(0.0);
-        view.stats = None;
-        let (id, recording) = (view.id, Arc::clone(&view.recording));
-        let name = format!("Histogram of {}", self.state.name_of(&self.state.views[index]));
-        self.jobs.spawn(name, true, move |progress, reply| {
+        let Some(view) = self.state.views.get(index) else { return };
+        let recording = Arc::clone(&view.recording);
+        let name = format!("Histogram of {}", self.state.name_of(view));
+        let job = self.jobs.spawn(name, true, move |progress, reply| {
             progress.set_total(1000);
             let found = stats::scan(&recording, SCAN_BYTES, |stats, done| {
                 progress.add(((done * 1000.0) as u64).saturating_sub(progress.done()));
-                reply.send(Event::Stats(id, Arc::new(stats.clone()), done.min(0.999) as f32));
+                reply.send(Event::Stats(recording.id, Arc::new(stats.clone())));
                 !progress.is_cancelled()
             })?;
-            reply.send(Event::Stats(id, Arc::new(found), 1.0));
+            reply.send(Event::Stats(recording.id, Arc::new(found)));
             Ok(())
         });
+        let view = &mut self.state.views[index];
+        view.stats = None;
+        view.scanning = Some(job);
     }
 
     pub(in crate::app) fn close(&mut self, index: usize) {
@@ -228,7 +233,8 @@ impl Studio {
 
     /// Shows another series of a view's file.
     pub(in crate::app) fn show_series(&mut self, index: usize, series: usize) {
-        let Some(view) = self.state.views.get(index) else { return };
+        let Some(view) = self.state.views.get_mut(index) else { return };
+        view.wanted_series = Some(series);
         let (id, recording) = (view.id, Arc::clone(&view.recording));
         // Edits of the series are read from beside the file.
         let name = format!("Opening another series of {}", recording.address.label());
@@ -241,9 +247,14 @@ impl Studio {
         });
     }
 
-    /// Puts another series in the place of the one that a view shows, if the view is still there.
+    /// Puts another series in the place of the one that a view shows, if the view is still there and none was asked for
+    /// since.
     pub(in crate::app) fn take_series(&mut self, id: u64, recording: Recording) {
-        let Some(index) = self.state.views.iter().position(|view| view.id == id) else { return };
+        let wanted = Some(recording.address.series);
+        let mut views = self.state.views.iter();
+        let Some(index) = views.position(|view| view.id == id && view.wanted_series == wanted) else {
+            return;
+        };
         self.state.settings.remember(&recording.address);
         let before = std::mem::replace(&mut self.state.views[index], View::new(id, recording));
         self.cache.forget(before.recording.id);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::Waiting;
 use crate::app::settings::Overlays;
 use crate::app::view::View;
 use crate::video::timeline::Speed;
@@ -65,8 +66,8 @@ pub struct ExportForm {
     pub path: String,
     /// What the latest look at the disk found: a path, trimmed, and whether something is there.
     pub seen: Option<(String, bool)>,
-    /// The disk is being looked at.
-    pub looking: bool,
+    /// The path that is looked for now, trimmed.
+    pub looking: Option<Waiting>,
 }
 
 impl ExportForm {
@@ -87,19 +88,23 @@ impl ExportForm {
             compress: true,
             path: String::new(),
             seen: None,
-            looking: false,
+            looking: None,
         }
     }
 
     /// True if a file would be replaced, as far as is known.
     pub fn replaces(&self) -> bool {
-        self.seen.as_ref().is_some_and(|(path, there)| *there && path == self.path.trim())
+        self.is_seen() && self.seen.as_ref().is_some_and(|(_, there)| *there)
     }
 
-    /// True for a name that the disk was not asked about yet, and that nobody asks about now.
+    /// True once it is known whether something is at just this path: nothing is replaced without a word.
+    pub fn is_seen(&self) -> bool {
+        self.seen.as_ref().is_some_and(|(seen, _)| seen == self.path.trim())
+    }
+
+    /// True for a name that the disk has to be asked about, while it is not asked about another.
     pub fn is_unseen(&self) -> bool {
-        let path = self.path.trim();
-        !self.looking && !path.is_empty() && self.seen.as_ref().is_none_or(|(seen, _)| seen != path)
+        self.looking.is_none() && !self.path.trim().is_empty() && !self.is_seen()
     }
 }
 
@@ -121,6 +126,30 @@ pub fn names(kind: Kind, recording: &Path, frame: usize) -> impl Iterator<Item =
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_known_of_one_path_says_nothing_of_another() {
+        let mut form = ExportForm {
+            view: 0,
+            kind: Kind::Png,
+            part: Part::Whole,
+            frames: (0, 0),
+            scale: 1.0,
+            overlays: Overlays::default(),
+            fps: 10.0,
+            compress: true,
+            path: "a.png ".into(),
+            seen: None,
+            looking: None,
+        };
+        assert!(form.is_unseen() && !form.is_seen() && !form.replaces());
+        form.seen = Some(("a.png".into(), true));
+        assert!(!form.is_unseen() && form.is_seen() && form.replaces());
+        form.path = "b.png".into();
+        assert!(form.is_unseen() && !form.is_seen() && !form.replaces());
+        form.looking = Some(Waiting { job: 1, what: "b.png".into() });
+        assert!(!form.is_unseen() && !form.is_seen(), "it is being asked");
+    }
 
     #[test]
     fn files_are_named_after_the_recording_and_numbered_where_taken() {

@@ -1,5 +1,6 @@
 //! A table on its way in: what each of its columns means.
 
+use super::Waiting;
 use crate::experiment::import::units::{Unit, quantity};
 use crate::experiment::import::{Mapping, Source, Target};
 
@@ -9,8 +10,8 @@ pub struct ImportForm {
     pub source: Source,
     /// What its columns become.
     pub mapping: Mapping,
-    /// The sheet that a job reads now.
-    pub reading: Option<String>,
+    /// The sheet that is read now.
+    pub reading: Option<Waiting>,
     /// Why another sheet could not be read.
     pub error: Option<String>,
 }

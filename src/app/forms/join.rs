@@ -32,9 +32,9 @@ impl JoinForm {
         Self { source, mapping, key, filled: Filled::Keep, tried: None }
     }
 
-    /// The joined table and what was left over, if the form was tried.
-    pub fn result(self) -> Option<(Table, JoinReport)> {
-        self.tried?.1.ok()
+    /// The joined table and what was left over, if the form was tried with the table that is on screen.
+    pub fn result(self, screen: &Screen) -> Option<(Table, JoinReport)> {
+        self.tried.filter(|(revision, _)| *revision == screen.revision())?.1.ok()
     }
 
     /// Tries the join, unless that was done for this table.

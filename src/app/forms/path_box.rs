@@ -1,6 +1,7 @@
 //! A line to type a path into.
 
-use crate::app::jobs::Choice;
+use super::Waiting;
+use super::choice::Choice;
 
 /// What has been typed, and what it is for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub struct PathBox {
     pub text: String,
     /// Why it is shown instead of a file dialog, if it is.
     pub note: Option<String>,
-    /// What a job looks for on disk now, see [`Self::typed`].
-    pub checking: Option<String>,
+    /// What is looked for on disk now, see [`Self::typed`].
+    pub checking: Option<Waiting>,
     /// What is wrong with the path.
     pub error: Option<String>,
 }

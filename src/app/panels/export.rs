@@ -58,8 +58,8 @@ pub fn show(ctx: &Context, state: &AppState, open: &mut Option<ExportForm>, out:
         }
         ui.separator();
         ui.horizontal(|ui| {
-            let named = Path::new(form.path.trim()).file_name().is_some();
-            if ui.add_enabled(named, egui::Button::new("Write file")).clicked() {
+            let ready = Path::new(form.path.trim()).file_name().is_some() && form.is_seen();
+            if ui.add_enabled(ready, egui::Button::new("Write file")).clicked() {
                 done = true;
                 out.send(Command::Export(Box::new(form.clone())));
             }

@@ -65,7 +65,8 @@ fn sheets(ui: &mut Ui, form: &ImportForm, out: &mut Outbox) {
     if form.source.sheets.len() < 2 {
         return;
     }
-    let now = form.reading.as_ref().or(form.source.sheet.as_ref()).map_or("", String::as_str);
+    let reading = form.reading.as_ref().map(|reading| &reading.what);
+    let now = reading.or(form.source.sheet.as_ref()).map_or("", String::as_str);
     ui.horizontal(|ui| {
         ui.label("Sheet");
         let combo = ComboBox::from_id_salt("sheet").selected_text(now).show_ui(ui, |ui| {

@@ -10,6 +10,7 @@ use std::borrow::Cow;
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -132,8 +133,14 @@ pub struct Screen {
     /// Their textures.
     pub textures: RefCell<Textures>,
     derived: Derived,
-    /// Grows with each change of the table, so that what was made from an older one can be told.
     revision: u64,
+}
+
+/// Counts tables of all experiments.
+static REVISIONS: AtomicU64 = AtomicU64::new(1);
+
+fn next_revision() -> u64 {
+    REVISIONS.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Screen {
@@ -156,7 +163,7 @@ impl Screen {
             thumbnails,
             textures: RefCell::default(),
             derived: Derived::default(),
-            revision: 0,
+            revision: next_revision(),
         }
     }
 
@@ -170,7 +177,8 @@ impl Screen {
         &self.experiment.table
     }
 
-    /// Number of changes of the table so far.
+    /// A number of this table alone, so that what was made from an older one, or from that of another experiment, can be
+    /// told. It grows with each change.
     pub fn revision(&self) -> u64 {
         self.revision
     }
@@ -182,7 +190,7 @@ impl Screen {
 
     /// Puts another table in place, and gives the old one back.
     pub fn set_table(&mut self, table: Table) -> Table {
-        self.revision += 1;
+        self.revision = next_revision();
         self.derived = Derived::default();
         let before = std::mem::replace(&mut self.experiment.table, table);
         // A first tag or note must be seen, although empty columns are hidden.
@@ -196,11 +204,12 @@ impl Screen {
         self.experiment.embeddings.insert(name, table);
     }
 
-    /// Replaces the whole experiment (relocated paths).
+    /// Puts an experiment in place that was made from this one (relocated paths). Embeddings that were kept since stay.
     pub fn set_experiment(&mut self, experiment: Experiment) {
-        self.revision += 1;
+        self.revision = next_revision();
         self.derived = Derived::default();
-        self.experiment = experiment;
+        let embeddings = std::mem::take(&mut self.experiment.embeddings);
+        self.experiment = Experiment { embeddings, ..experiment };
     }
 
     /// Changes what is seen.

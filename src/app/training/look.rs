@@ -1,12 +1,12 @@
 //! What there is to learn from: rows, their split, and what leaks across it.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::analysis::items::{Items, plain};
+use crate::analysis::items::Items;
 use crate::analysis::leakage::contents::{Contents, Hashes};
 use crate::analysis::leakage::{self, Check, Finding, Leak, Severity};
-use crate::analysis::split::{Protocol, ProtocolError, Split};
+use crate::analysis::split::{Known, Protocol, ProtocolError, Split};
 use crate::app::screen::Screen;
 use crate::experiment::Experiment;
 use crate::learn::config::Config;
@@ -141,17 +141,12 @@ impl SplitLook {
     }
 }
 
-/// Names of compounds that must be new to the training, and that a model to start from knows.
+/// Names of compounds that must be new to the training, and that a model to start from knows by name or skeleton. Its
+/// scaffolds are not looked up, as that takes too long for every frame of the window: `evaluate` does.
 pub fn known_to<'a>(card: &Card, items: &'a Items, split: &SplitLook) -> Vec<&'a str> {
-    let skeletons: HashSet<&str> =
-        card.drugs.iter().map(|drug| drug.skeleton.as_str()).filter(|text| !text.is_empty()).collect();
-    let names: HashSet<String> = card.drugs.iter().map(|drug| plain(&drug.name)).collect();
+    let known = Known::of(&card.drugs, Protocol::DrugDisjoint);
     let compounds = split.unseen.iter().filter_map(|&place| items.compounds.get(place));
-    let known = compounds.filter(|compound| {
-        compound.skeleton.as_deref().is_some_and(|of| skeletons.contains(of))
-            || compound.names.iter().any(|name| names.contains(name))
-    });
-    known.map(|compound| compound.name.as_str()).collect()
+    compounds.filter(|compound| known.has(compound)).map(|compound| compound.name.as_str()).collect()
 }
 
 /// Looks at the rows, with items that are known already. At the first look a split column that knows drugs from both

@@ -52,7 +52,7 @@ pub fn check(file: &[u8], bounds: &Bounds) -> Result<Checked, ParquetError> {
     }
     let rows = usize::try_from(rows).unwrap_or(usize::MAX);
     let bytes = bounds.bytes.min(most_bytes(file.len()));
-    let cells = bounds.cells.min(FREE_CELLS.max(file.len().saturating_mul(CELLS_RATIO)));
+    let cells = most_cells(file.len()).min(bounds.cells);
     let flat = columns.iter().filter(|column| column.is_flat).count();
     if rows > bounds.rows || columns.len() > bounds.columns || rows.saturating_mul(flat) > cells {
         return Err(ParquetError::TooLarge(format!("{rows} rows, {} columns", columns.len())));
@@ -88,6 +88,11 @@ pub fn check(file: &[u8], bounds: &Bounds) -> Result<Checked, ParquetError> {
     };
     let leaves = leaves.into_iter().enumerate().map(|(place, leaf)| (leaf.name, values(place))).collect();
     Ok(Checked { rows, columns, leaves, arrow_schema: footer.arrow_schema })
+}
+
+/// Most values that a file of this size may stand for.
+pub fn most_cells(file: usize) -> usize {
+    FREE_CELLS.max(file.saturating_mul(CELLS_RATIO))
 }
 
 /// Most bytes that a file of this size may stand for.

@@ -80,16 +80,16 @@ pub fn read(mut file: Vec<u8>, bounds: &Bounds) -> Result<Table, ParquetError> {
     quietly(|| unpack_columns(&file, &checked))
 }
 
-/// Reads a column that holds a vector a row: lists of numbers, all of one length. The vectors one after the other, and
-/// their length.
+/// As [`read`], and beside it a column that holds a vector a row: lists of numbers, all of one length. The vectors one
+/// after the other, and their length.
 ///
 /// # Errors
 /// As [`read`]; there is no such column, a list is missing, or two differ in length.
-pub fn read_vectors(
+pub fn read_with_vectors(
     mut file: Vec<u8>,
     column: &str,
     bounds: &Bounds,
-) -> Result<(Vec<f32>, usize), ParquetError> {
+) -> Result<(Table, Vec<f32>, usize), ParquetError> {
     let checked = checked(&mut file, bounds)?;
     let damaged = |why: &str| ParquetError::damaged(format!("column {column}"), why);
     let place = checked.columns.iter().position(|root| root.name == column);
@@ -99,7 +99,8 @@ pub fn read_vectors(
     let (Some((_, count)), None) = (values.next(), values.next()) else {
         return Err(damaged("it holds no lists of numbers"));
     };
-    if *count > bounds.cells as u64 {
+    // Missing numbers take no room in a file, and 4 bytes each in memory.
+    if *count > bounds.cells.min(check::most_cells(file.len())) as u64 {
         return Err(ParquetError::TooLarge(format!("{count} numbers in column {column}")));
     }
     let lists = quietly(|| unpack_lists(&file, place))?;
@@ -107,7 +108,8 @@ pub fn read_vectors(
     if dim == 0 || lists.len() != checked.rows || lists.iter().any(|list| list.len() != dim) {
         return Err(damaged("its lists are empty, missing, or of different lengths"));
     }
-    Ok((lists.concat(), dim))
+    let table = quietly(|| unpack_columns(&file, &checked))?;
+    Ok((table, lists.concat(), dim))
 }
 
 /// Checks a file and hides the second schema.

@@ -16,8 +16,8 @@ use crate::export::pair::{Stamp, row_hash};
 use crate::regular_file;
 
 /// Reads embeddings: a Parquet table with the columns `row_id` and `embedding` (lists of numbers), or an npy or safetensors
-/// file with the rows' names from `NAME.row_ids.csv` beside it or, for files of other programs and of older versions, from
-/// the folder's `row_ids.csv`. A table that names no model gets the hash of its numbers instead.
+/// file with the rows' names from `NAME.row_ids.csv` beside it (of another program: a column `row_id`) or, for files of older
+/// versions, from the folder's `row_ids.csv`. A table that names no model gets the hash of its numbers instead.
 ///
 /// # Errors
 /// A file that cannot be read or is damaged; half of a pair; files of two runs; a row named twice; numbers that are not
@@ -44,7 +44,8 @@ fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
         return Err(wrong(format!("it has more than {} GiB", MOST >> 30)));
     }
     let bounds = Bounds { bytes: MOST as usize, rows: MAX_ROWS, columns: 10_000, cells: 1 << 30 };
-    let table = parquet::read(bytes.clone(), &bounds).map_err(|e| wrong(e.to_string()))?;
+    let (table, values, dim) =
+        parquet::read_with_vectors(bytes, "embedding", &bounds).map_err(|e| wrong(e.to_string()))?;
     let text = |name: &str| -> Option<Vec<String>> {
         let column = table.columns.iter().find(|column| column.name() == name)?;
         let texts = column.as_materialized_series().str().ok()?.iter().map(|text| text.map(str::to_owned));
@@ -56,8 +57,6 @@ fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
     if let Some(twice) = row_ids.iter().find(|row_id| !seen.insert(row_id.as_str())) {
         return Err(wrong(format!("it names the row {twice} twice")));
     }
-    let (values, dim) =
-        parquet::read_vectors(bytes, "embedding", &bounds).map_err(|e| wrong(e.to_string()))?;
     let models: HashSet<String> = text("model").into_iter().flatten().collect();
     if models.len() > 1 {
         return Err(wrong(format!("its rows are of {} models", models.len())));
@@ -79,7 +78,8 @@ fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsEr
     let carried = if format == Format::Safetensors { carried(path)? } else { None };
     let (place, rows) = if own.exists() {
         let rows = rows::read(&own)?;
-        if rows.stamp.is_none() {
+        // One that names no model is of another program, which knows nothing of run ids.
+        if rows.stamp.is_none() && (carried.is_some() || !rows.model.is_empty()) {
             let problem = format!("it has no columns {RUN} and {ROWS}");
             return Err(EmbeddingsError::Rows { path: own, problem });
         }

@@ -179,6 +179,12 @@ fn files_of_older_versions_are_read_with_the_table_that_they_shared() {
     let path = old(folder.path(), "old.npy", &table(1.0));
     std::fs::copy(folder.path().join("row_ids.csv"), beside(&path)).unwrap();
     assert!(refused(&path).contains("it has no columns run_id and row_hash"), "{}", refused(&path));
+    // Another program knows nothing of run ids, and names no model.
+    let quoted = IDS.map(|id| format!("\"{}\"", id.replace('"', "\"\"")));
+    std::fs::write(beside(&path), format!("row_id\n{}\n", quoted.join("\n"))).unwrap();
+    let found = read(&path).unwrap();
+    assert_eq!((found.row_ids, found.values), (table(1.0).row_ids, table(1.0).values));
+    assert!(found.model_hash.starts_with("vectors "));
 }
 
 #[test]

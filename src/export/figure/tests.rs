@@ -387,7 +387,7 @@ fn a_retrieval_strip_says_of_each_neighbour_whether_its_mechanism_is_the_querys(
 
 #[test]
 fn scores_stand_beside_their_bars_and_the_model_comes_first() {
-    use crate::analysis::evaluate::{Estimate, Exclusion, Metrics, Normalisation, Report, Task};
+    use crate::analysis::evaluate::{Estimate, Exclusion, Metrics, Normalisation, Report, Task, Units};
     use crate::analysis::split::Protocol;
     let metrics = |value: f64| Metrics {
         map: Some(Estimate { value, lo: 0.8 * value, hi: 1.2 * value }),
@@ -412,6 +412,7 @@ fn scores_stand_beside_their_bars_and_the_model_comes_first() {
         n_dropped: 3,
         metrics: metrics(0.42),
         baselines: baselines.iter().map(|&(name, map)| (name.to_owned(), metrics(map))).collect(),
+        intervals: Units::default(),
         split_from: "seed 1".to_owned(),
         contaminated: vec!["FCCP".to_owned()],
         n_classified: 114,

@@ -22,7 +22,7 @@ use super::pair::{Stamp, write_together};
 use grid::Format;
 
 pub use summary::Summary;
-pub use tables::{Source, in_training, tables};
+pub use tables::{Source, tables};
 
 /// A table cannot be made or written.
 #[derive(Debug, thiserror::Error)]

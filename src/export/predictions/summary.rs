@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Tables;
 use super::tables::{Source, verdict};
-use crate::analysis::answers::{Answers, Calibration, Level, Rate, Verdict};
+use crate::analysis::answers::{Answers, Calibration, Level, Rate, Unseen, Verdict};
 
 /// How many treatments are active and what was called, and how far that can be trusted.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -98,15 +98,54 @@ pub struct Trust {
     pub detected: Option<f64>,
     /// Part of DMSO called so.
     pub dmso: Option<f64>,
+    /// The same of compounds that the model never saw; `None` of fewer than five, and where nobody knows which it saw.
+    pub unseen: Option<NewTrust>,
     /// Why something is missing.
     pub notes: Vec<String>,
+}
+
+/// Errors on compounds that the model was not trained with; fields as those of [`Trust`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct NewTrust {
+    /// Answers that were checked; 0 where there are no probabilities.
+    pub n: usize,
+    /// Their compounds.
+    pub compounds: usize,
+    /// See [`Trust::accuracy`].
+    pub accuracy: Option<f64>,
+    /// See [`Trust::chance`].
+    pub chance: Option<f64>,
+    /// See [`Trust::ece`].
+    pub ece: Option<f64>,
+    /// See [`Trust::false_alarms`].
+    pub false_alarms: Option<f64>,
+    /// See [`Trust::detected`].
+    pub detected: Option<f64>,
+}
+
+fn share(rate: Rate) -> Option<f64> {
+    (rate.n > 0).then_some(rate.share)
+}
+
+impl NewTrust {
+    fn of(unseen: &Unseen) -> Self {
+        let measured = unseen.reliability.as_ref();
+        Self {
+            n: measured.map_or(0, |measured| measured.n),
+            compounds: unseen.compounds,
+            accuracy: measured.map(|measured| measured.top1),
+            chance: measured.map(|measured| measured.chance1),
+            ece: measured.map(|measured| measured.ece),
+            false_alarms: unseen.false_alarms.and_then(share),
+            detected: unseen.detected.and_then(share),
+        }
+    }
 }
 
 impl Trust {
     fn of(calibration: &Calibration) -> Self {
         let measured = calibration.reliability.as_ref();
         let novelty = calibration.novelty.as_ref();
-        let rate = |rate: Rate| (rate.n > 0).then_some(rate.share);
         Self {
             n: measured.map_or(0, |measured| measured.n),
             compounds: measured.map_or(0, |measured| measured.compounds),
@@ -114,9 +153,10 @@ impl Trust {
             chance: measured.map(|measured| measured.chance1),
             ece: measured.map(|measured| measured.ece),
             alpha: novelty.map(|novelty| novelty.alpha),
-            false_alarms: novelty.and_then(|novelty| rate(novelty.false_alarms)),
-            detected: novelty.and_then(|novelty| rate(novelty.detected)),
-            dmso: novelty.and_then(|novelty| rate(novelty.dmso)),
+            false_alarms: novelty.and_then(|novelty| share(novelty.false_alarms)),
+            detected: novelty.and_then(|novelty| share(novelty.detected)),
+            dmso: novelty.and_then(|novelty| share(novelty.dmso)),
+            unseen: calibration.unseen.as_ref().map(NewTrust::of),
             notes: calibration.notes.clone(),
         }
     }
@@ -203,6 +243,23 @@ impl Summary {
             let percent = |part: Option<f64>| {
                 part.map_or("unknown".to_owned(), |part| format!("{:.0} %", 100.0 * part))
             };
+            let new = trust.unseen.as_ref().filter(|new| new.compounds < trust.compounds);
+            if let Some((new, accuracy, chance)) = new.and_then(|new| Some((new, new.accuracy?, new.chance?)))
+            {
+                line(
+                    "trust, new",
+                    format!(
+                        "on compounds that the model never saw: likeliest mechanism right for {:.0} % of {} compounds × \
+                         doses ({} compounds; chance {:.0} %), false alarms {}, detected {}",
+                        100.0 * accuracy,
+                        new.n,
+                        new.compounds,
+                        100.0 * chance,
+                        percent(new.false_alarms),
+                        percent(new.detected)
+                    ),
+                );
+            }
             if let (Some(accuracy), Some(chance), Some(ece)) = (trust.accuracy, trust.chance, trust.ece) {
                 line(
                     "trust",

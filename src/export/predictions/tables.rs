@@ -8,8 +8,8 @@ use rayon::prelude::*;
 use super::grid::Grid;
 use super::lines::{self, Treated, Video};
 use super::{PredictionsError, Tables};
-use crate::analysis::answers::{Answer, Answers, Call, Exclude, Query, Subjects, Verdict};
-use crate::analysis::items::{Compound, plain};
+use crate::analysis::answers::{Answer, Answers, Call, Exclude, Query, Subjects, Verdict, in_training};
+use crate::analysis::items::Compound;
 use crate::experiment::Experiment;
 use crate::learn::pipeline::{Classified, Embedded, ranked};
 use crate::model::card::DrugClass;
@@ -182,19 +182,6 @@ fn by_treatment(
     grid.text("flag", |line| lines[line].flag.clone());
     provenance(&mut grid, answers, source);
     Ok(grid.finish()?)
-}
-
-/// Which compounds are among a model's training drugs: of one skeleton, or of one name.
-pub fn in_training(compounds: &[Compound], drugs: &[DrugClass]) -> Vec<bool> {
-    let skeletons: BTreeSet<&str> =
-        drugs.iter().map(|drug| drug.skeleton.as_str()).filter(|text| !text.is_empty()).collect();
-    let names: BTreeSet<String> =
-        drugs.iter().map(|drug| plain(&drug.name)).filter(|name| !name.is_empty()).collect();
-    let known = |compound: &Compound| {
-        compound.skeleton.as_deref().is_some_and(|of| skeletons.contains(of))
-            || !compound.names.is_disjoint(&names)
-    };
-    compounds.iter().map(known).collect()
 }
 
 /// Videos, wells and replicates of a treatment.

@@ -37,8 +37,9 @@ fn screen(with_dmso: bool, with_moas: bool) -> (Experiment, EmbeddingTable) {
             ("plate", format!("p{}", well % 2)),
             (
                 "well",
+                // Names that say no place: with DMSO in one row nobody could tell a drug's row from the drug.
                 format!(
-                    "{}{:02}",
+                    "{}.{:02}",
                     char::from(b'A' + (compound % 16) as u8),
                     1 + well + 8 * usize::from(dose > 1.0)
                 ),
@@ -80,7 +81,12 @@ fn screen(with_dmso: bool, with_moas: bool) -> (Experiment, EmbeddingTable) {
 fn answers(experiment: &Experiment, embeddings: &EmbeddingTable) -> Answers {
     let subjects = Arc::new(Subjects::of(experiment, embeddings));
     let raw = subjects.gather(embeddings);
-    let origin = Origin { name: "screen".to_owned(), model_hash: "abc".to_owned(), simulated: false };
+    let origin = Origin {
+        name: "screen".to_owned(),
+        model_hash: "abc".to_owned(),
+        simulated: false,
+        trained_with: Some(training()),
+    };
     let options = Options { permutations: 2_000, ..Options::default() };
     Answers::new(subjects, &raw, DIM, origin, None, &options, &Progress::default()).unwrap()
 }
@@ -353,6 +359,17 @@ fn rows_say_what_the_answers_say_and_call_no_mechanism_of_what_is_like_dmso() {
     assert_eq!(summary.activity.values().sum::<usize>(), 32);
     let measured = answers.library().calibration(Level::Treatment).reliability.as_ref().unwrap();
     assert_eq!(summary.calibration["treatment"].ece, Some(measured.ece));
+    let unseen = answers.library().calibration(Level::Treatment).unseen.as_ref().unwrap();
+    let new = summary.calibration["treatment"].unseen.as_ref().unwrap();
+    assert_eq!((new.compounds, new.n), (unseen.compounds, unseen.reliability.as_ref().unwrap().n));
+    let seen = answers.library().answering().iter().filter(|treatment| **treatment / 2 == 3).count();
+    let expected = (measured.compounds - usize::from(seen > 0), measured.n - seen);
+    assert!(seen > 0 && (new.compounds, new.n) == expected, "drug 3 was trained with: {seen} {new:?}");
+    assert_eq!(new.false_alarms, unseen.false_alarms.map(|rate| rate.share));
+    let json = serde_json::to_value(&summary).unwrap();
+    let unseen = &json["calibration"]["treatment"]["unseen"];
+    assert_eq!(unseen["accuracy"].as_f64(), new.accuracy);
+    assert!(summary.text().contains("on compounds that the model never saw: likeliest mechanism right for"));
     let text = summary.text();
     assert!(text.starts_with("408 videos, 32 compounds × doses, simulated\n"), "{text}");
     assert!(text.contains(&format!("{inactive} DMSO-like")) && text.contains("false alarms"), "{text}");
@@ -402,6 +419,8 @@ fn what_is_undecided_is_left_empty_with_a_note() {
     assert_eq!(summary.undecided.values().sum::<usize>(), 32);
     assert!(summary.text().contains("undecided, 32 ×: There is no DMSO"), "{}", summary.text());
     assert_eq!(summary.calibration["treatment"].ece, None);
+    let json = serde_json::to_value(&summary).unwrap();
+    assert!(json["calibration"]["treatment"]["unseen"].is_null(), "too few, which is null and not 0");
     assert_eq!(summary.answering_compounds_in_training, None, "nobody knows");
     assert!(summary.text().contains("No probabilities"), "{}", summary.text());
 }

@@ -14,6 +14,7 @@ use crate::learn::run::Event;
 use crate::learn::sampler::{Label, Stage, batches};
 use crate::learn::store::LoadError;
 use crate::learn::validate::ValidationSet;
+use crate::model::card::ValidatedBy;
 use crate::model::input::View;
 
 /// The rows of a training, and how batches are made of them.
@@ -33,7 +34,7 @@ impl MolClipExamples {
         Self {
             maker: InputMaker::new(data.spec.clone(), compute),
             stages: stages.into_iter().filter(|(_, epochs)| *epochs > 0).collect(),
-            validation: ValidationSet::of(&data),
+            validation: ValidationSet::of(&data, config.protocol),
             data,
             config,
         }
@@ -42,6 +43,11 @@ impl MolClipExamples {
     /// The rows.
     pub const fn data(&self) -> &Dataset {
         &self.data
+    }
+
+    /// What a validation asks; `None` where nothing can be validated.
+    pub fn validated_by(&self) -> Option<ValidatedBy> {
+        (self.validation.queries > 0).then_some(self.validation.by)
     }
 
     /// How a row is varied in a place of its batch.
@@ -67,6 +73,14 @@ impl Examples for MolClipExamples {
         let Config { batch_drugs, batch_videos, seed, .. } = self.config;
         let labels: Vec<&Label> = self.data.train.iter().map(|sample| &sample.label).collect();
         batches(&labels, self.stages[stage].0, batch_drugs, batch_videos, seed, epoch)
+    }
+
+    fn nothing_to_learn(&self, stage: usize) -> String {
+        let (what, column, epochs) = match self.stages[stage].0 {
+            Stage::Drug => ("compound", "compound", "drug_epochs"),
+            Stage::Moa => ("mechanism of action", "moa", "moa_epochs"),
+        };
+        format!("the training rows name no {what}. Fill in the column {column}, or set {epochs} to 0")
     }
 
     fn batch(&self, stage: usize, epoch: usize, rows: &[usize]) -> Result<Batch, LoadError> {

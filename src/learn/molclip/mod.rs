@@ -14,6 +14,7 @@ use super::config::{Config, Molecules};
 use super::dataset::Dataset;
 use super::infer;
 use super::interrupt::Interrupt;
+use super::near;
 use super::progress::Course;
 use super::run::{Event, Outcome, Run, TrainError};
 use super::session::{Session, Setup, Trained};
@@ -84,7 +85,7 @@ pub fn train(
     let (model, card) = match trained.model.take() {
         None => infer::load(trained.folder(), &compute, &thread)?,
         Some(model) => {
-            let card = card_of(name, &config, &experiment.name, data, fingerprint, &trained);
+            let card = card_of(name, &config, &experiment.name, &examples, fingerprint, &trained);
             let card = weights::save(trained.folder(), &model, &card)?;
             trained.close(&card.hash)?;
             (model, card)
@@ -96,12 +97,13 @@ pub fn train(
 /// Ends a training whose scores would say nothing, now that it is known what the rows show.
 fn look_for_leaks(run: &Run, data: &Dataset, report: &mut dyn FnMut(Event)) -> Result<(), TrainError> {
     let content: Vec<_> = run.items.items.iter().map(|item| data.contents.get(&item.row).copied()).collect();
+    let looks = near::table(&run.items, |row| data.near.get(&row).map(Vec::as_slice));
     let findings = leakage::check(&leakage::Check {
         items: &run.items,
         splits: &run.splits,
         protocol: run.config.protocol,
         content: Some(&content),
-        near: None,
+        near: Some(near::compared(&looks)),
     });
     let leaks: Vec<&str> = findings
         .iter()
@@ -163,10 +165,11 @@ fn card_of(
     name: String,
     config: &Config,
     experiment: &str,
-    data: &Dataset,
+    examples: &MolClipExamples,
     fingerprint: String,
     trained: &Trained<MolClip>,
 ) -> Card {
+    let data = examples.data();
     let mut rows = data.train.iter().chain(&data.validation);
     Card {
         format: FORMAT,
@@ -188,6 +191,7 @@ fn card_of(
             seed: config.seed,
             epochs: trained.history.len(),
             validation_map: trained.best,
+            validated_by: trained.best.and(examples.validated_by()),
         },
         training: serde_json::to_value(config).unwrap_or_default(),
         notes: Vec::new(),

@@ -9,6 +9,7 @@ use super::*;
 use crate::learn::config::Schedule;
 use crate::learn::objective::{Parts, StepError};
 use crate::learn::store::LoadError;
+use crate::model::card::ValidatedBy;
 use crate::random::stream;
 
 /// Points to learn from; those after them are held out.
@@ -36,6 +37,7 @@ fn point(index: usize) -> [f32; 2] {
 struct Points {
     fail_at: usize,
     asked: AtomicUsize,
+    count: usize,
 }
 
 impl Examples for Points {
@@ -47,9 +49,13 @@ impl Examples for Points {
     }
 
     fn batches(&self, _: usize, epoch: usize) -> Vec<Vec<usize>> {
-        let mut rows: Vec<usize> = (0..POINTS).collect();
+        let mut rows: Vec<usize> = (0..self.count).collect();
         rows.shuffle(&mut stream(5, &["line", &epoch.to_string()]));
         rows.chunks(BATCH).map(<[usize]>::to_vec).collect()
+    }
+
+    fn nothing_to_learn(&self, stage: usize) -> String {
+        format!("there are no points for stage {stage}. Draw some")
     }
 
     fn batch(&self, _: usize, _: usize, rows: &[usize]) -> Result<Vec<[f32; 2]>, LoadError> {
@@ -74,7 +80,7 @@ impl Examples for Points {
         let left: f32 = held_out.iter().zip(outputs).map(|(y, output)| (y - output).powi(2)).sum();
         let all: f32 = held_out.iter().map(|y| (y - mean).powi(2)).sum();
         let score = f64::from(1.0 - left / all);
-        Some(Validation { score, chance: 0.0, queries: outputs.len() })
+        Some(Validation { score, chance: 0.0, queries: outputs.len(), by: ValidatedBy::default() })
     }
 }
 
@@ -158,9 +164,9 @@ impl Objective for Line {
     }
 }
 
-/// A training in a folder, which saves after each step.
-fn session(folder: &Path, fail_at: usize) -> Session<Line> {
-    let setup = Setup {
+/// How a training in a folder goes, which saves after each step.
+fn setup(folder: &Path) -> Setup {
+    Setup {
         course: Course {
             learning_rate: 0.05,
             warmup_epochs: 0.5,
@@ -176,9 +182,12 @@ fn session(folder: &Path, fail_at: usize) -> Session<Line> {
         parts: 1,
         most_parts: 2,
         checkpoint_every: Duration::ZERO,
-    };
-    let points = Points { fail_at, asked: AtomicUsize::new(0) };
-    Session::new(Arc::new(points), [0.0; 2], setup).unwrap()
+    }
+}
+
+fn session(folder: &Path, fail_at: usize) -> Session<Line> {
+    let points = Points { fail_at, asked: AtomicUsize::new(0), count: POINTS };
+    Session::new(Arc::new(points), [0.0; 2], setup(folder)).unwrap()
 }
 
 /// Bits of what a training ends with.
@@ -281,4 +290,13 @@ fn full_memory_makes_the_objective_anew_in_more_parts_until_it_cannot() {
         }
     });
     assert!(matches!(failed.err(), Some(TrainError::OutOfMemory)));
+}
+
+#[test]
+fn a_stage_without_a_batch_is_refused_in_the_words_of_its_examples() {
+    let folder = tempfile::tempdir().unwrap();
+    let points = Points { fail_at: NEVER, asked: AtomicUsize::new(0), count: 0 };
+    let refused = Session::<Line>::new(Arc::new(points), [0.0; 2], setup(folder.path())).err().unwrap();
+    let text = "no batch can be made: there are no points for stage 0. Draw some";
+    assert_eq!(refused.to_string(), text);
 }

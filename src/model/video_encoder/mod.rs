@@ -2,7 +2,7 @@
 //!
 //! Images are videos of one frame; profiles have one value per channel. Training knows this interface alone: an
 //! encoder joins by an [`EncoderConfig`], a [`VideoEncoder`] and a line in [`ENCODERS`]. Each says itself which of its sizes
-//! can be built, what its layers are and how many features it has.
+//! can be built, what its layers are and how many features it has; nobody beyond this module asks which one it is.
 
 mod kernel;
 pub mod light;
@@ -14,7 +14,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::cost::Layer;
+use super::cost::{Layer, UNDER_WAY};
 use light::{Light, LightConfig};
 use resnet3d::{Depth, ResNet3d};
 
@@ -38,6 +38,15 @@ pub enum EncoderConfig {
     Light(LightConfig),
 }
 
+/// How an encoder is usually trained.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recipe {
+    /// On a laptop: `AdamW`, and metric losses that do not let few features collapse.
+    Light,
+    /// As `MitoReID`.
+    Paper,
+}
+
 /// An encoder that can be chosen.
 #[derive(Debug)]
 pub struct Entry {
@@ -51,7 +60,16 @@ pub struct Entry {
     pub input: (usize, f64),
     /// Its usual sizes for recordings of so many frames.
     pub usual: fn(usize) -> EncoderConfig,
+    /// Its usual training.
+    pub recipe: Recipe,
+    /// Width of the molecule encoder beside it: 512 in the paper, half for an encoder of few features.
+    pub molecule_width: usize,
+    /// Bytes that training takes in passing, in multiples of the largest layer's output, beyond what the layers keep.
+    pub workspace: u64,
 }
+
+/// A layer's gradient replaces what the layer kept; at the largest one, both are there.
+const REPLACED: u64 = 1;
 
 /// All encoders, the lightest first.
 pub const ENCODERS: [Entry; 3] = [
@@ -61,6 +79,9 @@ pub const ENCODERS: [Entry; 3] = [
         about: "Matrix products alone; trains on a small screen in minutes on a laptop",
         input: (64, 0.4),
         usual: |frames| EncoderConfig::Light(LightConfig::usual(frames)),
+        recipe: Recipe::Light,
+        molecule_width: 256,
+        workspace: UNDER_WAY,
     },
     Entry {
         name: "resnet3d-18",
@@ -68,6 +89,9 @@ pub const ENCODERS: [Entry; 3] = [
         about: "MitoReID's small variant; for a GPU, or an evening on the processor",
         input: (112, 0.2),
         usual: |_| EncoderConfig::Resnet3d18 { width: resnet3d::WIDTH },
+        recipe: Recipe::Paper,
+        molecule_width: 512,
+        workspace: REPLACED,
     },
     Entry {
         name: "resnet3d-50",
@@ -75,6 +99,9 @@ pub const ENCODERS: [Entry; 3] = [
         about: "MitoReID's encoder; for a GPU",
         input: (112, 0.2),
         usual: |_| EncoderConfig::Resnet3d50 { width: resnet3d::WIDTH },
+        recipe: Recipe::Paper,
+        molecule_width: 512,
+        workspace: REPLACED,
     },
 ];
 
@@ -103,6 +130,25 @@ impl EncoderConfig {
     /// The usual sizes of an encoder by its name, for recordings of so many frames.
     pub fn named(name: &str, frames: usize) -> Option<Self> {
         Entry::named(name).map(|entry| (entry.usual)(frames))
+    }
+
+    /// The same with another width: channels of the first layer.
+    #[must_use]
+    pub fn with_width(mut self, wanted: usize) -> Self {
+        match &mut self {
+            Self::Resnet3d50 { width } | Self::Resnet3d18 { width } => *width = wanted,
+            Self::Light(config) => config.dim = wanted,
+        }
+        self
+    }
+
+    /// Depth and width of a network that weights of PyTorch fit; `None` for an encoder that PyTorch does not have.
+    pub const fn resnet3d(&self) -> Option<(Depth, usize)> {
+        match self {
+            Self::Resnet3d50 { width } => Some((Depth::Fifty, *width)),
+            Self::Resnet3d18 { width } => Some((Depth::Eighteen, *width)),
+            Self::Light(_) => None,
+        }
     }
 
     /// What cannot be built for videos of `frames` frames of `size` × `size` pixels, as a whole sentence.

@@ -67,3 +67,16 @@ fn sizes_are_written_as_they_always_were_and_nothing_else_is_read() {
         assert!(serde_json::from_str::<EncoderConfig>(wrong).is_err(), "{wrong}");
     }
 }
+
+#[test]
+fn an_encoder_of_another_width_is_of_the_same_kind() {
+    for (name, depth) in
+        [("light", None), ("resnet3d-18", Some(Depth::Eighteen)), ("resnet3d-50", Some(Depth::Fifty))]
+    {
+        let usual = EncoderConfig::named(name, 16).unwrap();
+        let narrow = usual.clone().with_width(16);
+        assert_eq!(narrow.name(), name);
+        assert!(narrow.features() < usual.features(), "{name}");
+        assert_eq!(narrow.resnet3d(), depth.map(|depth| (depth, 16)), "{name}");
+    }
+}

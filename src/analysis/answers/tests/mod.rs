@@ -1,5 +1,6 @@
 //! Screens with a planted truth.
 
+mod cross_fit;
 mod planted;
 mod reference;
 mod rules;
@@ -32,6 +33,11 @@ pub(super) struct Plan {
     pub effect: f64,
     /// Mechanism dealt to each drug, `None`: in their order.
     pub labels: Option<Vec<usize>>,
+    /// The first so many drugs of each mechanism do nothing but what the mechanism does, as if a model knew them; the
+    /// others do little of it, and much of their own.
+    pub known: usize,
+    /// Length of what each drug does of its own in four directions that all share.
+    pub nuisance: f64,
 }
 
 impl Default for Plan {
@@ -47,6 +53,8 @@ impl Default for Plan {
             dmso_wells: 10,
             effect: 1.5,
             labels: None,
+            known: 0,
+            nuisance: 0.0,
         }
     }
 }
@@ -97,8 +105,17 @@ impl Plan {
                 let mut moas = Vec::new();
                 if drug < drugs {
                     let shared = random(&["mechanism", &moa.to_string()], 99, self.effect);
-                    let own = random(&["drug", &drug.to_string()], self.seed, 0.3 * self.effect);
-                    effect = shared.iter().zip(own).map(|(a, b)| a + b).collect();
+                    let (of_moa, of_own) = match drug % self.drugs_per_moa {
+                        _ if self.known == 0 => (1.0, 0.3),
+                        place if place < self.known => (1.0, 0.0),
+                        _ => (0.25, 0.75),
+                    };
+                    let own = random(&["drug", &drug.to_string()], self.seed, of_own * self.effect);
+                    effect = shared.iter().zip(own).map(|(a, b)| of_moa * a + b).collect();
+                    // Four of 24 numbers of a vector, brought to the length of all.
+                    let scale = self.nuisance * (DIM as f64 / 4.0).sqrt();
+                    let apart = random(&["apart", &drug.to_string()], self.seed, scale);
+                    effect[10..14].iter_mut().zip(apart).for_each(|(x, apart)| *x += apart);
                     moas.push(self.labels.as_ref().map_or(moa, |labels| labels[drug]));
                 }
                 add(drug + 1, replicate, &format!("W{drug}"), moas, &effect);
@@ -116,18 +133,35 @@ impl Plan {
 
     pub fn library(&self, options: &Options) -> Arc<Library> {
         let (subjects, raw) = self.draw();
-        let library = Library::new(subjects, &raw, DIM, origin("h"), options, &Progress::default());
-        Arc::new(library.unwrap())
+        library_of(origin("h"), options, subjects, &raw)
+    }
+
+    /// The library of a model that was trained with the drugs that it knows.
+    pub fn library_with_known(&self, options: &Options) -> Arc<Library> {
+        let (subjects, raw) = self.draw();
+        let is_known = |&drug: &usize| drug % self.drugs_per_moa < self.known;
+        let drugs = (0..self.moas * self.drugs_per_moa).filter(is_known).map(|drug| DrugClass {
+            name: format!("{} {}", self.name, drug + 1),
+            skeleton: String::new(),
+            smiles: String::new(),
+            moas: Vec::new(),
+        });
+        let origin = Origin { trained_with: Some(drugs.collect()), ..origin("h") };
+        library_of(origin, options, subjects, &raw)
     }
 }
 
-pub(super) fn origin(hash: &str) -> Origin {
-    Origin { name: "screen".to_owned(), model_hash: hash.to_owned(), simulated: false }
+fn library_of(origin: Origin, options: &Options, subjects: Arc<Subjects>, raw: &[f32]) -> Arc<Library> {
+    Arc::new(Library::new(subjects, raw, DIM, origin, options, &Progress::default()).unwrap())
 }
 
-/// Few shuffles.
+pub(super) fn origin(hash: &str) -> Origin {
+    Origin { name: "screen".to_owned(), model_hash: hash.to_owned(), ..Origin::default() }
+}
+
+/// Few shuffles, in the whitened space alone.
 pub(super) fn quick() -> Options {
-    Options { permutations: 1000, ..Options::default() }
+    Options { permutations: 1000, head: HeadUse::Never, ..Options::default() }
 }
 
 pub(super) fn itself(plan: &Plan, options: &Options) -> Answers {

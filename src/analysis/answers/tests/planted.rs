@@ -105,8 +105,9 @@ fn probabilities_of_shuffled_mechanisms_stay_near_chance() {
 #[test]
 fn whitening_helps_where_repetitions_scatter_along_few_directions() {
     let plan = Plan { effect: 1.2, ..Plan::default() };
-    let plain = Options { whiten: false, ..Options::default() };
-    let [without, with] = [plain, Options::default()].map(|options| {
+    let whitened = Options { head: HeadUse::Never, ..Options::default() };
+    let plain = Options { whiten: false, ..whitened.clone() };
+    let [without, with] = [plain, whitened].map(|options| {
         let library = plan.library(&options);
         assert_eq!(library.is_whitened(), options.whiten);
         library.calibration(Level::Video).reliability.as_ref().map_or(0.0, |found| found.top1)

@@ -6,84 +6,19 @@ use std::sync::Arc;
 use rand::RngExt;
 use serde::Deserialize;
 
-use super::super::activity::{Null, benjamini_hochberg, mean_average_precision};
-use super::super::calibration::{LeftOut, bins, brier, fit, probabilities};
-use super::super::mechanism::Near;
+use super::super::calibration::{bins, brier, fit, probabilities};
+use super::super::left_out::{Best, LeftOut};
+use super::super::mechanism::{Near, Scored};
 use super::super::*;
 use super::origin;
-use crate::analysis::evaluate::normalise;
 use crate::analysis::items::{Compound, Item};
 use crate::progress::Progress;
 use crate::random::{normal, stream};
 
 #[derive(Deserialize)]
-struct ActivityCase {
-    dim: usize,
-    controls: usize,
-    sizes: Vec<usize>,
-    vectors: Vec<f32>,
-    mean_ap: Vec<f64>,
-    nulls: Vec<NullCase>,
-    p: Vec<f64>,
-    q: Vec<f64>,
-}
-
-#[derive(Deserialize)]
-struct NullCase {
-    wells: usize,
-    controls: usize,
-    mean: f64,
-    at: Vec<f64>,
-    p: Vec<f64>,
-}
-
-fn activity() -> ActivityCase {
-    serde_json::from_str(include_str!("../../../../tests/fixtures/answers/activity.json")).unwrap()
-}
-
-#[test]
-fn mean_average_precision_is_that_of_copairs() {
-    let mut case = activity();
-    case.vectors.chunks_exact_mut(case.dim).for_each(normalise);
-    let (dmso, mut rest) = case.vectors.split_at(case.controls * case.dim);
-    for (&size, expected) in case.sizes.iter().zip(&case.mean_ap) {
-        let (wells, after) = rest.split_at(size * case.dim);
-        let own = mean_average_precision(wells, dmso, case.dim);
-        assert!((own - expected).abs() < 1e-6, "{own} {expected}");
-        rest = after;
-    }
-    assert!(rest.is_empty());
-}
-
-#[test]
-fn q_values_are_those_of_statsmodels() {
-    let case = activity();
-    for (own, expected) in benjamini_hochberg(&case.p).iter().zip(&case.q) {
-        assert!((own - expected).abs() < 1e-12, "{own} {expected}");
-    }
-    assert!(benjamini_hochberg(&[]).is_empty());
-}
-
-#[test]
-fn the_null_is_that_of_shuffled_pairs() {
-    for case in activity().nulls {
-        let null = Null::draw(case.wells, case.controls, 20_000, 5);
-        let mean = null.0.iter().sum::<f64>() / null.0.len() as f64;
-        assert!((mean - case.mean).abs() < 0.005, "{mean} {}", case.mean);
-        let chance = crate::analysis::ranking::chance(case.wells - 1, case.wells - 1 + case.controls);
-        assert!((mean - chance).abs() < 0.005, "{mean} {chance}");
-        for (&at, &p) in case.at.iter().zip(&case.p) {
-            // Five standard errors of both draws.
-            let error = 5.0 * (p * (1.0 - p) * (1.0 / 20_000.0 + 1.0 / 40_000.0)).sqrt();
-            assert!((null.p(at) - p).abs() < error + 1e-4, "{} {p} at {at}", null.p(at));
-        }
-    }
-}
-
-#[derive(Deserialize)]
 struct WhiteningCase {
     dim: usize,
-    weight: f64,
+    shrinkage: f64,
     freedom: usize,
     treatment: Vec<i64>,
     replicate: Vec<usize>,
@@ -92,7 +27,7 @@ struct WhiteningCase {
 }
 
 #[test]
-fn centring_and_whitening_are_those_of_numpy() {
+fn centring_and_whitening_are_those_of_numpy_and_scikit_learn() {
     let text = include_str!("../../../../tests/fixtures/answers/whitening.json");
     let case: WhiteningCase = serde_json::from_str(text).unwrap();
     let subjects =
@@ -107,10 +42,17 @@ fn centring_and_whitening_are_those_of_numpy() {
     let compounds = vec![Compound::default(); 9];
     let replicates = vec!["1".to_owned(), "2".to_owned()];
     let subjects = Arc::new(Subjects::new(subjects.collect(), compounds, Vec::new(), replicates));
-    let options = Options { lambda: case.weight, permutations: 100, ..Options::default() };
+    let options = Options { head: HeadUse::Never, permutations: 100, ..Options::default() };
     let progress = Progress::default();
     let library = Library::new(subjects, &case.raw, case.dim, origin("h"), &options, &progress).unwrap();
     assert_eq!(library.freedom(), Some(case.freedom));
+    let whitening = library.spaces.whole.whitening.as_ref().unwrap();
+    assert!(
+        (whitening.shrinkage - case.shrinkage).abs() < 1e-5,
+        "{} {}",
+        whitening.shrinkage,
+        case.shrinkage
+    );
     let vectors: Vec<&[f32]> = library.vectors().chunks_exact(case.dim).collect();
     for (i, expected) in case.cosines.chunks_exact(vectors.len()).enumerate() {
         for (other, expected) in vectors.iter().zip(expected) {
@@ -155,16 +97,20 @@ fn drawn(beta: f64, n: usize) -> Vec<LeftOut> {
                 rest -= p;
                 rest < 0.0
             });
-            LeftOut { compound, right: vec![right.unwrap_or(5)], near, without_moa: None }
+            let right = vec![right.unwrap_or(5)];
+            LeftOut { compound, right, near, nested: Vec::new(), best: Best::default() }
         })
         .collect()
+}
+
+fn scored(answers: &[LeftOut]) -> Vec<Vec<Scored>> {
+    answers.iter().map(LeftOut::scored).collect()
 }
 
 #[test]
 fn beta_is_recovered_from_answers_of_the_softmax_itself() {
     for beta in [2.0, 8.0, 25.0] {
-        let answers = drawn(beta, 4000);
-        let own = fit(&answers.iter().collect::<Vec<_>>());
+        let own = fit(&scored(&drawn(beta, 4000)));
         assert!((own / beta - 1.0).abs() < 0.08, "{own} {beta}");
     }
     // Answers that are all right do not make it endless.
@@ -173,7 +119,7 @@ fn beta_is_recovered_from_answers_of_the_softmax_itself() {
         answer.near.sort_by(|a, b| b.score.total_cmp(&a.score));
         answer.right = vec![answer.near[0].moa];
     }
-    let own = fit(&perfect.iter().collect::<Vec<_>>());
+    let own = fit(&scored(&perfect));
     assert!(own > 8.0 && own < 500.0, "{own}");
     let names: BTreeSet<usize> = perfect.iter().flat_map(|answer| answer.right.clone()).collect();
     assert!(names.len() > 2);

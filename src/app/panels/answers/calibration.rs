@@ -4,8 +4,8 @@ use eframe::egui::{Color32, RichText, Ui};
 use egui_plot::{Line, LineStyle, MarkerShape, Plot, PlotPoints, Points};
 
 use super::SMALL;
-use super::verdict::percent;
-use crate::analysis::answers::{Bin, Calibration, Level, Rate};
+use super::verdict::{count, percent};
+use crate::analysis::answers::{Bin, Calibration, Level, Rate, Reliability};
 use crate::app::answers::Encoded;
 use crate::app::widgets::named;
 
@@ -23,13 +23,21 @@ pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
     if encoded.is_simulated() {
         ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
     }
+    if let Some(head) = encoded.answers.library().head() {
+        ui.weak(head.to_string());
+    }
     let (all, trained) = encoded.trained();
-    let mind = match trained {
-        Some(0) => None,
-        Some(trained) => Some(format!(
-            "The model was trained with {trained} of these {all} compounds. What it says of a new one is less sure than this."
-        )),
-        None => Some("Nobody knows which compounds these vectors were trained with.".to_owned()),
+    let mind = match (trained, &calibration.unseen) {
+        (Some(0), _) => None,
+        (Some(trained), unseen) => {
+            let few = if unseen.is_none() {
+                " Too few others can be asked about to say how it does on a new one: less well than this."
+            } else {
+                ""
+            };
+            Some(format!("The model was trained with {trained} of these {all} compounds.{few}"))
+        }
+        (None, _) => Some("Nobody knows which compounds these vectors were trained with.".to_owned()),
     };
     if let Some(text) = mind {
         ui.label(RichText::new(text).color(ui.visuals().warn_fg_color));
@@ -37,8 +45,29 @@ pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
     for note in &calibration.notes {
         ui.weak(note);
     }
+    if let Some(unseen) = calibration.unseen.as_ref().filter(|_| trained != Some(0)) {
+        ui.strong(format!("On compounds that the model never saw: {}", count(unseen.compounds, "compound")));
+        if let Some(measured) = &unseen.reliability {
+            accuracy(ui, measured);
+        }
+        let alpha = calibration.novelty.as_ref().map(|novelty| novelty.alpha);
+        if let (Some(false_alarms), Some(detected), Some(alpha)) =
+            (unseen.false_alarms, unseen.detected, alpha)
+        {
+            novelty(ui, false_alarms, detected, alpha);
+        }
+        ui.separator();
+        ui.strong("On all compounds, those of the training too");
+    }
     reliability(ui, calibration);
-    lines(ui, calibration);
+    if let Some(measured) = &calibration.reliability {
+        accuracy(ui, measured);
+    }
+    if let Some(measured) = &calibration.novelty {
+        novelty(ui, measured.false_alarms, measured.detected, measured.alpha);
+        let tip = "DMSO wells that were asked about as if they were a treatment";
+        line(ui, "DMSO called unlike", rate(measured.dmso), tip);
+    }
 }
 
 fn reliability(ui: &mut Ui, calibration: &Calibration) {
@@ -86,38 +115,39 @@ fn fade(color: Color32) -> Color32 {
     color.gamma_multiply(0.5)
 }
 
-fn lines(ui: &mut Ui, calibration: &Calibration) {
-    let mut line = |what: &str, value: String, tip: &str| {
-        ui.horizontal_wrapped(|ui| {
-            ui.weak(what);
-            ui.label(value);
-        })
-        .response
-        .on_hover_text(tip);
-    };
-    if let Some(of) = &calibration.reliability {
-        let tip =
-            "Mean distance between what was said and what was right (ECE); the fit never saw the compound";
-        line("Calibration error", format!("{:.3}", of.ece), tip);
-        let text = format!(
-            "{} (chance {}), among the first three {} (chance {}); n = {}, {} compounds, {} mechanisms",
-            percent(of.top1),
-            percent(of.chance1),
-            percent(of.top3),
-            percent(of.chance3),
-            of.n,
-            of.compounds,
-            of.moas
-        );
-        line("Right mechanism first", text, "Of those whose mechanism has another compound in the gallery");
-    }
-    if let Some(novelty) = &calibration.novelty {
-        let rate = |rate: &Rate| format!("{} of {}", percent(rate.share), rate.n);
-        let text = format!("{} (aim {})", rate(&novelty.false_alarms), percent(novelty.alpha));
-        line("False alarms", text, "With a known mechanism, and called unlike anything known");
-        let tip = "Called unlike anything known when their whole mechanism was left out of the gallery";
-        line("Found as new", rate(&novelty.detected), tip);
-        let tip = "DMSO wells that were asked about as if they were a treatment";
-        line("DMSO called unlike", rate(&novelty.dmso), tip);
-    }
+fn line(ui: &mut Ui, what: &str, value: String, tip: &str) {
+    let shown = ui.horizontal_wrapped(|ui| {
+        ui.weak(what);
+        ui.label(value);
+    });
+    shown.response.on_hover_text(tip);
+}
+
+fn rate(rate: Rate) -> String {
+    format!("{} of {}", percent(rate.share), rate.n)
+}
+
+fn accuracy(ui: &mut Ui, of: &Reliability) {
+    let tip = "Mean distance between what was said and what was right (ECE); the fit never saw the compound";
+    line(ui, "Calibration error", format!("{:.3}", of.ece), tip);
+    let text = format!(
+        "{} (chance {}), among the first three {} (chance {}); n = {}, {} compounds, {} mechanisms",
+        percent(of.top1),
+        percent(of.chance1),
+        percent(of.top3),
+        percent(of.chance3),
+        of.n,
+        of.compounds,
+        of.moas
+    );
+    line(ui, "Right mechanism first", text, "Of those whose mechanism has another compound in the gallery");
+}
+
+fn novelty(ui: &mut Ui, false_alarms: Rate, detected: Rate, alpha: f64) {
+    let text = format!("{} (aim {})", rate(false_alarms), percent(alpha));
+    let tip =
+        "With a known mechanism, and called unlike anything known by a threshold that other compounds set";
+    line(ui, "False alarms", text, tip);
+    let tip = "Called unlike anything known when their whole mechanism was left out of the gallery";
+    line(ui, "Found as new", rate(detected), tip);
 }

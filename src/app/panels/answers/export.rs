@@ -4,32 +4,16 @@ use eframe::egui::{Button, Context, Grid, Id, Key, Modal, RichText, TextEdit};
 
 use super::SMALL;
 use super::send;
-use crate::app::answers::{AnswerCommand, PredictionsForm, TableFormat};
+use crate::app::answers::AnswerCommand;
 use crate::app::command::Command;
-use crate::app::jobs::Choice;
-use crate::app::screen::Screen;
-use crate::app::state::{AppState, Outbox};
+use crate::app::forms::choice::Choice;
+use crate::app::forms::predictions::{PredictionsForm, TableFormat};
+use crate::app::state::Outbox;
 use crate::app::widgets::named;
 
-impl PredictionsForm {
-    /// Beside the project or the table.
-    pub fn first(state: &AppState, screen: &Screen) -> Self {
-        let beside = match &state.project {
-            Some((path, false)) => path.parent().map(std::path::Path::to_owned).unwrap_or_default(),
-            _ => screen.experiment().root.clone(),
-        };
-        Self {
-            folder: beside.join("answers").display().to_string(),
-            tables: TableFormat::default(),
-            figures: true,
-            embeddings: false,
-        }
-    }
-}
-
 /// Shows the form while it is open.
-pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
-    let Some(mut form) = state.dialogs.export_predictions.take() else { return };
+pub fn show(ctx: &Context, open: &mut Option<PredictionsForm>, out: &mut Outbox) {
+    let Some(mut form) = open.take() else { return };
     let mut cancelled = false;
     let mut done = false;
     let modal = Modal::new(Id::unique("export predictions")).show(ctx, |ui| {
@@ -75,6 +59,6 @@ pub fn show(ctx: &Context, state: &mut AppState, out: &mut Outbox) {
     if done {
         send(out, AnswerCommand::Export(form));
     } else if !cancelled && !modal.should_close() {
-        state.dialogs.export_predictions = Some(form);
+        *open = Some(form);
     }
 }

@@ -1,5 +1,6 @@
 //! Answers: what the selected video does, according to a model; and the same asked by structure or by region.
 
+mod apart;
 mod calibration;
 pub mod export;
 mod mechanisms;
@@ -106,7 +107,7 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
     }
     // While the next answer is on its way the last one stays, fainter: no flicker from row to row.
     let shown = known.or(state.answers.answer.as_ref());
-    let Some((_, answer)) = shown else {
+    let Some((about, answer)) = shown else {
         ui.spinner();
         return;
     };
@@ -115,7 +116,7 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
             ui.set_opacity(0.5);
         }
         match answer {
-            Ok(answer) => answered(ui, state, screen, encoded, answer, out),
+            Ok(answer) => answered(ui, state, screen, encoded, *about, answer, out),
             Err(why) => {
                 ui.colored_label(ui.visuals().warn_fg_color, why);
             }
@@ -149,6 +150,7 @@ fn answered(
     state: &AppState,
     screen: &Screen,
     encoded: &Arc<Encoded>,
+    question: Question,
     answer: &Answer,
     out: &mut Outbox,
 ) {
@@ -156,6 +158,7 @@ fn answered(
     if verdict::may_show(state, answer) {
         mechanisms::show(ui, encoded, answer);
     }
+    apart::show(ui, state, encoded, question);
     for note in &answer.notes {
         ui.weak(RichText::new(note).size(SMALL));
     }

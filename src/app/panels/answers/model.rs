@@ -7,10 +7,11 @@ use super::send;
 use crate::app::answers::models::{choices, chosen, name};
 use crate::app::answers::{AnswerCommand, Source};
 use crate::app::command::Command;
-use crate::app::jobs::Choice;
+use crate::app::forms::choice::Choice;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::named;
+use crate::learn::assess::BIOMARKERS;
 
 /// Shows model, gallery and what can be exported.
 pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
@@ -68,6 +69,10 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
     if now == Source::Shipped {
         let text = "Trained on simulated cells only: what it says of real cells is no evidence. Train a model on your own screen (Model › Train a model…).";
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
+    }
+    if now == Source::Family(BIOMARKERS) {
+        let text = "Hand-made features: they beat the shipped network on screens that neither has seen. Choose a model to ask by structure.";
+        ui.label(RichText::new(text).size(SMALL));
     }
     if matches!(now, Source::Embedding(_)) {
         let text = "Vectors that the experiment keeps, of another program or of a model that is not at hand: they answer as a model's do. Rectangles and structures need the model itself.";

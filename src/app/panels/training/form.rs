@@ -7,7 +7,7 @@ use eframe::egui::{ComboBox, DragValue, Grid, ScrollArea, TextEdit, Ui};
 use super::{settings, summary};
 use crate::analysis::split::Protocol;
 use crate::app::command::Command;
-use crate::app::jobs::Choice;
+use crate::app::forms::choice::Choice;
 use crate::app::panels::rows;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
@@ -119,6 +119,10 @@ pub fn protocol(protocol: Protocol) -> (&'static str, &'static str) {
             "Compounds",
             "Some compounds are in no part of training: is the mechanism of a new compound recognised? (drug-disjoint)",
         ),
+        Protocol::ScaffoldDisjoint => (
+            "Scaffolds",
+            "All compounds of some ring systems are in no part of training: is a mechanism recognised in chemistry that was never seen? (scaffold-disjoint)",
+        ),
         Protocol::Mito => (
             "Cells",
             "Some cells of each compound, as in the MitoReID paper: easier, and says nothing about new compounds (mito)",
@@ -134,7 +138,9 @@ fn split(ui: &mut Ui, form: &mut Form, look: &Look) {
     ui.vertical(|ui| {
         let now = protocol(form.config.protocol);
         let combo = ComboBox::from_id_salt("split").selected_text(now.0).width(190.0).show_ui(ui, |ui| {
-            for of in [Protocol::DrugDisjoint, Protocol::Mito, Protocol::MoaDisjoint] {
+            let all =
+                [Protocol::DrugDisjoint, Protocol::ScaffoldDisjoint, Protocol::Mito, Protocol::MoaDisjoint];
+            for of in all {
                 let (text, tip) = protocol(of);
                 ui.selectable_value(&mut form.config.protocol, of, text).on_hover_text(tip);
             }

@@ -12,6 +12,7 @@ use crate::app::training::form::duration;
 use crate::app::training::progress::{Finish, Live, Phase, Ready};
 use crate::learn::progress::{EpochRecord, Validation};
 use crate::learn::sampler::Stage;
+use crate::model::card::ValidatedBy;
 
 /// Seconds without a step after which a GPU is being tuned.
 const TUNES_AFTER: f32 = 3.0;
@@ -180,7 +181,7 @@ fn running(ui: &mut Ui, live: &Live) {
         match (live.validation(), live.best()) {
             (Some(now), Some(best)) => {
                 ui.label(RichText::new(format!("Validation mAP {:.3}", now.score)).strong())
-                    .on_hover_text(MAP);
+                    .on_hover_text(meaning(now.by));
                 ui.label(format!("(chance {:.3})", now.chance));
                 if let Some(kept) = best.validation {
                     let text = format!(
@@ -216,17 +217,31 @@ fn learns_from(ui: &mut Ui, live: &Live) {
 }
 
 /// What the number means.
-const MAP: &str = "Mean average precision: each video of the validation ranks the videos of other compounds by \
-                   likeness; 1 = all of its mechanism come first, chance = in random order";
+const fn meaning(by: ValidatedBy) -> &'static str {
+    match by {
+        ValidatedBy::Drug => {
+            "Mean average precision: each video of the validation ranks the others by likeness, those of its own compound \
+             and replicate left out; 1 = all of its compound come first, chance = in random order"
+        }
+        ValidatedBy::Moa => {
+            "Mean average precision: each video of the validation ranks the videos of other compounds by likeness; 1 = all \
+             of its mechanism come first, chance = in random order"
+        }
+        ValidatedBy::UnseenMoa => {
+            "Mean average precision: each video of a mechanism that is not trained on ranks those of other compounds of such \
+             mechanisms by likeness; 1 = all of its mechanism come first, chance = in random order"
+        }
+    }
+}
 
 fn finished(ui: &mut Ui, live: &Live, finish: &Finish) {
     let warn = ui.visuals().warn_fg_color;
     let simulated = if finish.simulated { ", on simulated cells" } else { "" };
     let last = finish.best.as_ref().and_then(|epoch| epoch.validation).or(live.validation());
-    if let (Some(map), Some(Validation { chance, queries, .. })) = (finish.map, last) {
+    if let (Some(map), Some(Validation { chance, queries, by, .. })) = (finish.map, last) {
         let text = format!("Finished: validation mAP {map:.3}, chance {chance:.3}{simulated}");
-        ui.label(RichText::new(text).size(16.0).strong()).on_hover_text(MAP);
-        ui.label(reached(live, finish.best.as_ref(), queries));
+        ui.label(RichText::new(text).size(16.0).strong()).on_hover_text(meaning(by));
+        ui.label(reached(live, finish.best.as_ref(), queries, by));
         if map < chance * CLEARLY {
             ui.colored_label(warn, "This is hardly better than chance: what it learnt does not hold for videos that it has not seen. More compounds of each mechanism help most; then longer training.");
         }
@@ -253,10 +268,12 @@ fn finished(ui: &mut Ui, live: &Live, finish: &Finish) {
 }
 
 /// What was kept, and what the number was measured on.
-fn reached(live: &Live, epoch: Option<&EpochRecord>, queries: usize) -> String {
-    let new = match live.protocol {
-        Protocol::DrugDisjoint | Protocol::MoaDisjoint => "of compounds that were not trained on",
-        Protocol::Mito => "of cells that were not trained on",
+fn reached(live: &Live, epoch: Option<&EpochRecord>, queries: usize, by: ValidatedBy) -> String {
+    let new = match (by, live.protocol) {
+        (ValidatedBy::UnseenMoa, _) => "of mechanisms that were not trained on",
+        (_, Protocol::Mito) => "of cells that were not trained on",
+        (_, Protocol::ScaffoldDisjoint) => "of compounds whose scaffolds were not trained on",
+        (_, Protocol::DrugDisjoint | Protocol::MoaDisjoint) => "of compounds that were not trained on",
     };
     let kept = epoch.map_or_else(
         || "What it had learnt when it was stopped was the best".to_owned(),

@@ -6,7 +6,7 @@ use eframe::egui::emath::Numeric;
 use eframe::egui::{CollapsingHeader, ComboBox, DragValue, Grid, Ui};
 
 use crate::app::command::Command;
-use crate::app::jobs::Choice;
+use crate::app::forms::choice::Choice;
 use crate::app::state::Outbox;
 use crate::app::training::TrainingCommand;
 use crate::app::training::form::Form;

@@ -5,8 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::cache::Bounded;
 use crate::video::VideoError;
 
-/// Bytes that pages may take: eight of 2048 × 2048 pixels with two channels of 16 bits, one for each thread that decodes.
+/// Bytes that pages may take.
 const BYTES: usize = 128 << 20;
+
+/// Pages that are kept, however small: a page is needed again for its other channels alone, and many files are open at
+/// once.
+const PAGES: usize = 8;
 
 /// Which page: the file of the set, the directory, and the frame behind it.
 pub type Key = (u32, u32, u64);
@@ -56,7 +60,9 @@ impl Pages {
             Ok(bytes) => {
                 let bytes = Arc::new(bytes);
                 *page = Some(Arc::clone(&bytes));
-                locked().insert(key, Arc::clone(&slot), bytes.len());
+                let mut pages = locked();
+                let weight = bytes.len().max(pages.capacity() / PAGES);
+                pages.insert(key, Arc::clone(&slot), weight);
                 Ok(bytes)
             }
             Err(error) => {
@@ -133,5 +139,16 @@ mod tests {
         assert_eq!(get(9), 5);
         let locked = pages.0.lock().unwrap();
         assert_eq!((locked.len(), locked.weight()), (2, 200));
+    }
+
+    #[test]
+    fn small_pages_are_bounded_by_their_number() {
+        let pages = Pages::default();
+        for page in 0..100 {
+            pages.get((0, page, 0), || Ok(vec![0; 10])).unwrap();
+        }
+        assert_eq!(pages.0.lock().unwrap().len(), PAGES);
+        let again = pages.get((0, 99, 0), || panic!("it is there"));
+        assert_eq!(again.unwrap().len(), 10);
     }
 }
