@@ -453,6 +453,7 @@ mod tests {
             dim: 2,
             values: (0..16).map(|i| i as f32).collect(),
             model_hash: String::new(),
+            ..EmbeddingTable::default()
         };
         let values = items.gather(&table).unwrap();
         assert_eq!((values.len(), &values[..4]), (14, &[14.0, 15.0, 12.0, 13.0][..]));

@@ -95,7 +95,9 @@ impl Lda {
             (centres[class][j] - middle[j]) / deviation
         });
         let basis = lower.solve_lower_triangular(&between)?.col_piv_qr();
-        let length = basis.r().diagonal();
+        let r = basis.r();
+        // Not square where there are fewer features than classes.
+        let length: Vec<f64> = (0..r.nrows().min(r.ncols())).map(|i| r[(i, i)].abs()).collect();
         let longest = length.iter().copied().fold(1.0, f64::max);
         let rank = length.iter().take_while(|length| **length > RANK * longest).count();
         if rank == 0 {
@@ -211,6 +213,22 @@ mod tests {
         let (identity, shrinkage) =
             shrunk(&DMatrix::from_row_slice(4, 2, &[1.0, 1.0, -1.0, 1.0, 1.0, -1.0, -1.0, -1.0]));
         assert_eq!((identity, shrinkage), (DMatrix::identity(2, 2), 1.0));
+    }
+
+    #[test]
+    fn fewer_features_than_classes_give_as_many_directions_as_features() {
+        let mut rng = stream(6, &["lda", "few features"]);
+        let classes: Vec<usize> = (0..60).map(|i| i % 5).collect();
+        let centre = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0], [9.0, 9.0], [4.0, -6.0]];
+        let rows: Vec<Vec<f64>> =
+            classes.iter().map(|&class| centre[class].map(|x| x + normal(&mut rng)).to_vec()).collect();
+        let lda = Lda::fit(&rows, &classes).unwrap();
+        assert_eq!(lda.directions.len(), 2);
+        let one = |row: &[f64]| {
+            Lda::fit(&rows.iter().map(|row| vec![row[0]]).collect::<Vec<_>>(), &classes)
+                .map(|lda| lda.project(&row[..1]).len())
+        };
+        assert_eq!(one(&rows[0]), Some(1));
     }
 
     /// Two classes that differ along x alone, while the noise along (1, 1) is much larger: the direction that

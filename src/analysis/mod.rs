@@ -8,8 +8,10 @@ pub mod image;
 pub mod items;
 pub mod lda;
 pub mod leakage;
+pub mod pairs;
 pub mod projection;
 pub mod ranking;
+pub mod recipe;
 pub mod search;
 pub mod split;
 #[cfg(test)]

@@ -41,7 +41,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 .set_title(if choice == Choice::Join { "Join a table" } else { "Open an experiment" })
                 .add_filter(
                     "Tables and structures",
-                    &["csv", "tsv", "txt", "xlsx", "parquet", "sdf", "sd", "mol", "smi"],
+                    &["csv", "tsv", "txt", "gz", "xlsx", "parquet", "sdf", "sd", "mol", "smi"],
                 )
                 .add_filter("All files", &["*"])
                 .pick_file()
@@ -62,7 +62,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 .map(|f| vec![f]),
             Choice::Gallery => dialog
                 .set_title("Compare with an experiment: a table")
-                .add_filter("Tables", &["csv", "tsv", "xlsx", "parquet"])
+                .add_filter("Tables", &["csv", "tsv", "gz", "xlsx", "parquet"])
                 .add_filter("All files", &["*"])
                 .pick_file()
                 .map(|f| vec![f]),

@@ -3,26 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
-use super::experiment::compute;
-use crate::experiment::Experiment;
+use super::experiment::{WrongUsage, compute};
+use crate::experiment::{EmbeddingTable, Experiment, PROFILE};
 use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
 use crate::learn::encoder::Encoder;
 use crate::learn::families;
 use crate::learn::imported::{Imported, card_of};
 
-/// Where vectors come from: one of both.
+/// Where vectors come from: one of both, or the experiment's own profiles.
 #[derive(Args)]
-#[group(required = true, multiple = false)]
+#[group(multiple = false)]
 pub struct EncoderArgs {
     /// Folder with model.safetensors and model.json
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
 
-    /// Vectors that are there already: a file of `embed` or of another program, or an embedding of the project by its name
+    /// Vectors that are there already: a file of `embed`, `correct` or another program, or an embedding of the project by its
+    /// name [default: the features of an experiment that is read from tables of profiles]
     #[arg(long, value_name = "FILE|NAME")]
     pub embedding: Option<PathBuf>,
 }
@@ -31,9 +32,8 @@ impl EncoderArgs {
     /// Opens it.
     pub fn open(&self, experiment: &Experiment, choice: ComputeChoice) -> anyhow::Result<Arc<dyn Encoder>> {
         match (&self.model, &self.embedding) {
-            (_, Some(embedding)) => Ok(Arc::new(imported(embedding, experiment)?)),
             (Some(model), None) => open(model, choice),
-            (None, None) => bail!("neither --model nor --embedding is given"),
+            (_, embedding) => Ok(Arc::new(imported(embedding.as_deref(), experiment)?)),
         }
     }
 }
@@ -44,11 +44,23 @@ pub fn open(model: &Path, choice: ComputeChoice) -> anyhow::Result<Arc<dyn Encod
     Ok(families::open(model, &compute, &thread)?)
 }
 
-/// A file of vectors, or those that an experiment keeps under this name. A file comes first.
-fn imported(embedding: &Path, experiment: &Experiment) -> anyhow::Result<Imported> {
+/// A file of vectors, or those that an experiment keeps under this name, with what they are called. A file comes first;
+/// without a name, the experiment's own profiles.
+pub fn vectors(
+    embedding: Option<&Path>,
+    experiment: &Experiment,
+) -> anyhow::Result<(String, Arc<EmbeddingTable>)> {
+    let Some(embedding) = embedding else {
+        let own = experiment.embeddings.get(PROFILE).cloned().ok_or_else(|| {
+            let text = "neither --model nor --embedding is given, and the experiment has no features of its own, as one that \
+                        is read from tables of profiles has";
+            WrongUsage(text.to_owned())
+        })?;
+        return Ok((PROFILE.to_owned(), own));
+    };
     let kept = embedding.to_str().and_then(|name| experiment.embeddings.get_key_value(name));
-    let imported = match kept {
-        Some((name, table)) if !embedding.exists() => Imported::new(name.clone(), Arc::clone(table)),
+    match kept {
+        Some((name, table)) if !embedding.exists() => Ok((name.clone(), Arc::clone(table))),
         _ => {
             let known: Vec<&str> = experiment.embeddings.keys().map(String::as_str).collect();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
@@ -56,9 +68,15 @@ fn imported(embedding: &Path, experiment: &Experiment) -> anyhow::Result<Importe
                 format!("reading vectors (embeddings that the experiment keeps: {known})")
             })?;
             let name = embedding.file_name().map(|name| name.to_string_lossy().into_owned());
-            Imported::new(name.unwrap_or_default(), Arc::new(table))
+            Ok((name.unwrap_or_default(), Arc::new(table)))
         }
-    };
+    }
+}
+
+/// As an encoder.
+fn imported(embedding: Option<&Path>, experiment: &Experiment) -> anyhow::Result<Imported> {
+    let (name, table) = vectors(embedding, experiment)?;
+    let imported = Imported::new(name, table);
     Ok(match card_of(&imported.about().hash, &[]) {
         Some(card) => imported.of_model(&card),
         None => imported,

@@ -1,6 +1,5 @@
 //! `molclip evaluate`: how well an encoder finds drugs and mechanisms, beside what simple methods reach.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::encoder::EncoderArgs;
-use super::experiment::{open, with_bar};
+use super::experiment::{ExperimentArgs, with_bar};
 use crate::analysis::evaluate::Report;
 use crate::analysis::items::{Item, Items};
 use crate::analysis::leakage::{self, Finding, Leak, Severity};
@@ -24,8 +23,8 @@ use crate::terminal::{note, out};
 /// Options of `molclip evaluate`.
 #[derive(Args)]
 pub struct EvaluateArgs {
-    /// Project, manifest, folder that holds one, or root of a Mito dataset
-    pub experiment: PathBuf,
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
 
     #[command(flatten)]
     pub encoder: EncoderArgs,
@@ -53,7 +52,7 @@ pub struct EvaluateArgs {
 
 /// Runs the command.
 pub fn run(args: &EvaluateArgs) -> anyhow::Result<ExitCode> {
-    let experiment = Arc::new(open(&args.experiment)?);
+    let experiment = Arc::new(args.experiment.open()?);
     let encoder = args.encoder.open(&experiment, args.compute)?;
     let assessment = Assessment {
         protocol: args.protocol,

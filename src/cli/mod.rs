@@ -5,6 +5,7 @@ mod ablation;
 mod add_embedding;
 mod answer;
 mod compounds;
+mod correct;
 mod demo;
 mod embed;
 mod encoder;
@@ -16,6 +17,7 @@ mod info;
 mod mistyped;
 mod model;
 mod predict;
+mod score;
 mod simulate;
 mod train;
 mod window;
@@ -70,6 +72,10 @@ enum Command {
     Train(train::TrainArgs),
     /// Measure a model: drugs and mechanisms found, beside chance and simple methods
     Evaluate(evaluate::EvaluateArgs),
+    /// Mean average precision over pairs of rows by rules: activity, shared mechanisms, or columns of your own
+    Score(score::ScoreArgs),
+    /// Correct profiles or other vectors by steps: scaling, selection, sphering, batch correction, aggregation
+    Correct(correct::CorrectArgs),
     /// Write the embeddings of an experiment's rows
     Embed(embed::EmbedArgs),
     /// Let vectors of another program join a project
@@ -108,6 +114,8 @@ fn ran(cli: Cli) -> ExitCode {
         Some(Command::Simulate(args)) => simulate::run(&args),
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
+        Some(Command::Score(args)) => score::run(&args),
+        Some(Command::Correct(args)) => correct::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),
         Some(Command::AddEmbedding(args)) => add_embedding::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),
@@ -118,7 +126,7 @@ fn ran(cli: Cli) -> ExitCode {
     };
     result.unwrap_or_else(|e| {
         note!("error: {e:#}");
-        ExitCode::FAILURE
+        if experiment::is_wrong_usage(&e) { ExitCode::from(2) } else { ExitCode::FAILURE }
     })
 }
 

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::answer::{answers, both_tables, left_out, library};
 use super::encoder::EncoderArgs;
-use super::experiment::{open, with_bar};
+use super::experiment::{ExperimentArgs, with_bar};
 use crate::export::predictions::is_table;
 use crate::gpu::ComputeChoice;
 use crate::learn::pipeline::embed;
@@ -18,8 +18,8 @@ use crate::terminal::{note, out};
 /// Options of `molclip predict`.
 #[derive(Args)]
 pub struct PredictArgs {
-    /// Project, manifest, folder that holds one, or root of a Mito dataset
-    pub experiment: PathBuf,
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
 
     #[command(flatten)]
     pub encoder: EncoderArgs,
@@ -47,12 +47,12 @@ pub fn run(args: &PredictArgs) -> anyhow::Result<ExitCode> {
         note!("error: {}: the name must end in .csv, .parquet or .xlsx", args.out.display());
         return Ok(ExitCode::from(2));
     }
-    let experiment = Arc::new(open(&args.experiment)?);
+    let experiment = Arc::new(args.experiment.open()?);
     let encoder = args.encoder.open(&experiment, args.compute)?;
     let gallery = args.gallery.as_deref().map(|path| library(path, &experiment, &*encoder)).transpose()?;
     let embedded = with_bar("rows", |progress| embed(&experiment, &*encoder, progress))?;
     left_out(&embedded.encoded.problems);
-    let answers = answers(&embedded, &args.experiment, gallery)?;
+    let answers = answers(&embedded, args.experiment.path(), gallery)?;
     let (tables, summary) = both_tables(&answers, &embedded)?;
     let files = tables.write(&args.out)?;
     if args.json {

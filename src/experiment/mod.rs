@@ -1,6 +1,6 @@
 //! Experiments: a table with one row per recording, and where its recordings are.
 //!
-//! [`import`] makes one from a manifest, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
+//! [`import`] makes one from a manifest, tables of profiles, a plate map or a Mito dataset; [`table`] holds and edits it; [`view`] sorts and
 //! filters it; [`project`] keeps it on disk; [`relocate`] finds recordings that moved. A
 //! row shows a [`Payload`] and has [`Perturbation`]s: one compound today, so that combinations can come without changing
 //! what is stored.
@@ -71,8 +71,11 @@ pub struct Experiment {
     pub embeddings: BTreeMap<String, Arc<EmbeddingTable>>,
 }
 
+/// Name of the embedding that holds an experiment's own numeric profiles, as its tables have them.
+pub const PROFILE: &str = "profile";
+
 /// One vector per row, from one model. Raw: neither centred nor whitened.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct EmbeddingTable {
     /// Rows that have a vector.
     pub row_ids: Vec<String>,
@@ -80,11 +83,13 @@ pub struct EmbeddingTable {
     pub dim: usize,
     /// Vectors one after the other, `[row, dim]`.
     pub values: Vec<f32>,
-    /// BLAKE3 of the model's weights, hexadecimal.
+    /// BLAKE3 of the model's weights, hexadecimal; of vectors that no model made, of themselves, with a word before it.
     pub model_hash: String,
+    /// Names of a vector's numbers, `dim` of them; empty for networks, whose numbers have no names.
+    pub features: Vec<String>,
 }
 
-/// What a row shows. Numeric profiles will come beside these.
+/// What a row shows. Numeric profiles are the embedding [`PROFILE`], whatever a row shows beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Payload {

@@ -9,6 +9,7 @@ mod ome_xml;
 pub mod pair;
 pub mod png;
 pub mod predictions;
+pub mod profiles;
 mod xml;
 
 use std::io;

@@ -220,6 +220,7 @@ impl Encoded {
             dim: self.dim,
             values: self.values.clone(),
             model_hash: hash.to_owned(),
+            features: self.features.iter().map(|feature| feature.name.clone()).collect(),
         }
     }
 

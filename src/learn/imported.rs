@@ -99,6 +99,7 @@ mod tests {
             dim: 1,
             values: vec![1.0],
             model_hash: card.hash.clone(),
+            ..EmbeddingTable::default()
         };
         let known = card_of(&table.model_hash, &[]).unwrap();
         let imported = Imported::new("kept", Arc::new(table)).of_model(&known);
@@ -117,6 +118,7 @@ mod tests {
             dim: 2,
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             model_hash: "h".to_owned(),
+            ..EmbeddingTable::default()
         };
         let imported = Imported::new("other.npy", Arc::new(table(["c", "zzz", "a"])));
         let encoded = imported.encode(&Rows::of(&experiment, &items), &Progress::default()).unwrap();

@@ -254,6 +254,9 @@ pub fn rows(parameters: &Parameters, config: &Config, drugs: &[Drug]) -> Vec<Row
     rows
 }
 
+/// Control wells of a replicate at least: with fewer, no treatment can be told from DMSO by its ranks.
+const CONTROL_WELLS: usize = 6;
+
 fn wells(parameters: &Parameters, config: &Config, drugs: &[Drug]) -> Vec<Well> {
     let screen = &parameters.screen;
     let mut wells = Vec::new();
@@ -268,8 +271,10 @@ fn wells(parameters: &Parameters, config: &Config, drugs: &[Drug]) -> Vec<Well> 
         }
     }
     let share = (screen.control_share * (drugs.len() * config.videos_per_drug) as f64).ceil() as usize;
-    let controls: Vec<usize> = (0..share.max(2 * config.videos_per_drug)).collect();
-    for numbers in controls.chunks(screen.cells_per_well) {
+    let controls: Vec<usize> = (0..share.max(2 * config.videos_per_drug).max(CONTROL_WELLS)).collect();
+    // A small screen has few cells in each control well rather than few such wells.
+    let cells = screen.cells_per_well.min(controls.len() / CONTROL_WELLS);
+    for numbers in controls.chunks(cells.max(1)) {
         wells.push(Well { drug: None, um: 0.0, numbers: numbers.to_vec() });
     }
     wells

@@ -55,9 +55,9 @@ fn screen() -> &'static Screen {
             moas: 3,
             drugs_per_moa: 2,
             videos_per_drug: 2,
-            replicates: 2,
-            size: 32,
-            frames: 4,
+            replicates: 4,
+            size: 64,
+            frames: 8,
             seed: 8,
             ..simulate::Config::default()
         };

@@ -96,7 +96,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     assert_eq!(names[..expected.len()], expected);
     assert_eq!(names[expected.len()..], ["simulation"]);
     // 4 drugs × 2 videos × 2 replicates, and DMSO on top.
-    assert_eq!(table.height(), 16 + 8);
+    assert_eq!(table.height(), 16 + 12);
     assert!(table.column("simulated").unwrap().bool().unwrap().iter().all(|v| v == Some(true)));
     let (compounds, controls) = (texts(&table, "compound"), texts(&table, "control"));
     assert_eq!(compounds.iter().filter(|c| *c == "DMSO").count(), 8);
@@ -106,7 +106,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     let doses = table.column("concentration_uM").unwrap().f64().unwrap();
     assert!(doses.iter().zip(&compounds).all(|(dose, c)| (dose == Some(0.0)) == (c == "DMSO")));
 
-    opens_as_simulated(&manifest, 24);
+    opens_as_simulated(&manifest, 28);
     for (path, id) in texts(&table, "path").iter().zip(texts(&table, "row_id")) {
         let address: Address = out.join(path).to_str().unwrap().parse().unwrap();
         let recording = Recording::open(&address, Limits::default()).unwrap();
@@ -133,7 +133,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     }
     assert_eq!(texts(&truth("videos"), "row_id"), texts(&table, "row_id"));
     let frames = truth("frames");
-    assert_eq!(frames.height(), 24 * 5);
+    assert_eq!(frames.height(), 28 * 5);
     let sum = |column: &str| frames.column(column).unwrap().u32().unwrap().sum().unwrap() as usize;
     assert_eq!(sum("fissions") + sum("fusions"), truth("events").height());
     for column in ["mitochondria", "length_um", "area_um2", "branch_points", "potential_mv", "speed_um_s"] {
@@ -209,7 +209,7 @@ fn the_mito_layout_holds_its_cells_and_its_annotation() {
     let files = files(&out);
     let frames: Vec<&PathBuf> =
         files.keys().filter(|name| name.extension().is_some_and(|e| e == "jpg")).collect();
-    assert_eq!(frames.len(), 24 * 5);
+    assert_eq!(frames.len(), 28 * 5);
     let mut sets = BTreeMap::new();
     for name in &frames {
         let parts: Vec<&str> = name.iter().map(|part| part.to_str().unwrap()).collect();
@@ -220,7 +220,7 @@ fn the_mito_layout_holds_its_cells_and_its_annotation() {
         *sets.entry(set.to_owned()).or_insert(0) += 1;
     }
     assert!(sets["train"] > sets["query"]);
-    opens_as_simulated(&out, 24);
+    opens_as_simulated(&out, 28);
     let picture = image::load_from_memory(&files[frames[0]]).unwrap().to_rgb8();
     assert_eq!(picture.dimensions(), (48, 48));
     let brightest = |channel: usize| picture.pixels().map(|p| p.0[channel]).max().unwrap();

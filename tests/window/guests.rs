@@ -144,7 +144,7 @@ fn vectors(experiment: &Experiment) -> EmbeddingTable {
         let (mut of_moa, mut own) = (stream(1, &["moa", &moa]), stream(1, &["row", id]));
         values.extend((0..8).map(|_| (normal(&mut of_moa) + 0.1 * normal(&mut own)) as f32));
     }
-    EmbeddingTable { row_ids, dim: 8, values, model_hash: "abc".into() }
+    EmbeddingTable { row_ids, dim: 8, values, model_hash: "abc".into(), ..EmbeddingTable::default() }
 }
 
 /// Asks about a video, and looks whether the vectors' own neighbourhood answers.

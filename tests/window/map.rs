@@ -47,7 +47,7 @@ fn embedding(experiment: &Experiment) -> EmbeddingTable {
         let (mut of_moa, mut own) = (stream(1, &["moa", &moa]), stream(1, &["row", id]));
         values.extend((0..8).map(|_| (normal(&mut of_moa) + 0.1 * normal(&mut own)) as f32));
     }
-    EmbeddingTable { row_ids: ids, dim: 8, values, model_hash: "abc".into() }
+    EmbeddingTable { row_ids: ids, dim: 8, values, model_hash: "abc".into(), ..EmbeddingTable::default() }
 }
 
 /// A project with the simulated screen and its embedding.

@@ -6,21 +6,21 @@
 //! precisions is compared with that of other labellings: on each plate as many wells as the treatment has are drawn among
 //! its own and those of DMSO. All labellings where these are no more than [`Options::permutations`], else so many
 //! shuffles, and p = (1 + #≥)/(1 + N), with equals counted; how much nearer the wells are to each other than to DMSO
-//! tells equal precisions apart. p values are corrected after Benjamini & Hochberg
-//! (J R Stat Soc B 1995, 57:289) over all treatments.
+//! tells equal precisions apart. p values are corrected after Benjamini & Hochberg (J R Stat Soc B 1995, 57:289) over all
+//! treatments.
 //!
 //! **Positions.** A treatment that lies at the same place on each plate shares with itself what that place does, an edge
 //! above all; labellings of DMSO wells here and there do not. So where a plate has at least 24 wells in use, the edge, the
 //! row and the column (with enough DMSO also the ring beside the edge) are fitted to DMSO and treatment as if the latter did
-//! nothing, to each plate where all have at least twelve DMSO wells, else to all together, and what is left is exchanged (see `reflect`). The
-//! rest of the screen has no say: in a row of one compound's doses, or on a plate of hits, a median polish
-//! takes the effects for positions and gives idle neighbours the opposite. With less DMSO, terms in
-//! which the treatment's places differ from plate to plate, as in layouts drawn anew, are left alone: these cannot repeat. Where positions explain more than nine
-//! tenths of the difference between treatment and DMSO, as where only one of the two is at the edge, nothing
-//! is said.
+//! nothing: to each plate where all have at least twelve DMSO wells, else to all together. What is left is exchanged (see
+//! `reflect`). The rest of the screen has no say: in a row of one compound's doses, or on a plate of hits, a median polish
+//! takes the effects for positions and gives idle neighbours the opposite. With less DMSO, terms in which the treatment's
+//! places differ from plate to plate, as in layouts drawn anew, are left alone: these cannot repeat. Where positions explain
+//! more than nine tenths of the difference between treatment and DMSO, as where only one of the two is at the edge,
+//! nothing is said.
 //!
-//! In simulation (3 plates of 12 DMSO wells, an edge effect of twice the noise at fixed places), p < 0.05 came for 68 % of idle
-//! treatments by labellings alone and for 4 to 6 % so; `benches/null_activity.rs` repeats that through this code.
+//! In simulation (3 plates of 24 DMSO wells, an edge effect of four times the noise at fixed places), p < 0.05 came for
+//! 48 % of idle treatments by labellings alone and for 4 % so; `benches/null_activity.rs` repeats that through this code.
 //! Whitening is by *other* treatments, see `Whitenings::without`.
 
 mod layout;

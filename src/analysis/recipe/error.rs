@@ -81,7 +81,9 @@ pub enum RecipeError {
         groups: String,
     },
     /// Values are missing where a step needs all of them.
-    #[error("step `{step}` needs every value, and some are missing in {features}. Put `select:ops=missing:missing=0` before it")]
+    #[error(
+        "step `{step}` needs every value, and some are missing in {features}. Put `select:ops=missing:missing=0` before it"
+    )]
     Missing {
         /// Its text.
         step: String,
@@ -89,7 +91,9 @@ pub enum RecipeError {
         features: String,
     },
     /// Numbers that overflow.
-    #[error("step `{step}` cannot work with numbers this large. Put `mad-robustize` or `standardize` before it")]
+    #[error(
+        "step `{step}` cannot work with numbers this large. Put `mad-robustize` or `standardize` before it"
+    )]
     TooLarge {
         /// Its text.
         step: String,

@@ -71,8 +71,9 @@ impl Recipe {
                 report.notes.push(format!("{infinite} infinite values count as missing"));
             }
             if let Some(groups) = step.apply(&mut table, &mut report)? {
-                let of_group =
-                    |rows: &Vec<usize>| rows.iter().flat_map(|&row| members[row].iter().copied()).collect();
+                let of_group = |rows: &Vec<usize>| -> Vec<usize> {
+                    rows.iter().flat_map(|&row| members[row].iter().copied()).collect()
+                };
                 members = groups.iter().map(of_group).collect();
             }
             let infinite = table.features.drop_infinite();

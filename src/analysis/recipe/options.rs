@@ -60,8 +60,8 @@ impl<'a> Options<'a> {
         passes: impl Fn(f64) -> bool,
     ) -> Result<f64, RecipeError> {
         let Some(text) = self.get(key) else { return Ok(default) };
-        match text.parse() {
-            Ok(number) if f64::is_finite(number) && passes(number) => Ok(number),
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() && passes(number) => Ok(number),
             _ => Err(self.refuse(key, text, expected)),
         }
     }
@@ -84,7 +84,7 @@ impl<'a> Options<'a> {
     /// A whole number of 1 or more.
     pub fn count(&self, key: &str) -> Result<Option<usize>, RecipeError> {
         let Some(text) = self.get(key) else { return Ok(None) };
-        match text.parse() {
+        match text.parse::<usize>() {
             Ok(count) if count > 0 => Ok(Some(count)),
             _ => Err(self.refuse(key, text, "a whole number above 0")),
         }

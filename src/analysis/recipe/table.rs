@@ -80,7 +80,7 @@ impl Matrix {
     /// Infinite values become missing ones; how many there were.
     pub(super) fn drop_infinite(&mut self) -> usize {
         let of_block = |block: &mut [f64]| {
-            let mut count = 0;
+            let mut count = 0_usize;
             for x in block.iter_mut().filter(|x| x.is_infinite()) {
                 *x = f64::NAN;
                 count += 1;
@@ -118,7 +118,10 @@ impl Table {
             return Err(RecipeError::Shape(text));
         }
         if let Some((name, texts)) = self.columns.iter().find(|(_, texts)| texts.len() != *rows) {
-            return Err(RecipeError::Shape(format!("{} texts in column {name} for {rows} rows", texts.len())));
+            return Err(RecipeError::Shape(format!(
+                "{} texts in column {name} for {rows} rows",
+                texts.len()
+            )));
         }
         if values.is_empty() {
             return Err(RecipeError::Nothing { rows: *rows, features: names.len() });

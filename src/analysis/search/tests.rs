@@ -268,6 +268,7 @@ fn files_of_the_program_open() {
         dim: 3,
         values: noise("table", 15),
         model_hash: "ab12".to_owned(),
+        ..crate::experiment::EmbeddingTable::default()
     };
     let folder = tempfile::tempdir().unwrap();
     for (name, model) in [("e.npy", None), ("e.safetensors", Some("ab12"))] {

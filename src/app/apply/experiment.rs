@@ -16,7 +16,9 @@ use crate::app::settings::SavedView;
 use crate::app::studio::Studio;
 use crate::app::{map, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
-use crate::experiment::import::{self, Imported, Mapping, Source, plate_map, structures};
+use crate::experiment::import::{
+    self, Features, ImportError, Imported, Mapping, Source, plate_map, profile, structures,
+};
 use crate::experiment::project::{self, Origin, Project, recovery};
 use crate::experiment::{Experiment, Table, relocate};
 use crate::simulate;
@@ -45,8 +47,20 @@ impl Studio {
                 return Ok(());
             }
             if path.is_file() {
+                // Tables of profiles say what their columns are; where it is open, the form asks.
+                let candidates = match profile::read(std::slice::from_ref(&path), &Features::Guess) {
+                    Ok(Some(profiles)) => {
+                        let imported = profiles.into_imported();
+                        reply.send(keep_import(imported, None, &path, config_dir.as_deref()));
+                        return Ok(());
+                    }
+                    Ok(None) => Vec::new(),
+                    Err(ImportError::Features { candidates, .. }) => candidates,
+                    Err(error) => return Err(error.into()),
+                };
                 let source = Source::read(&path)?;
-                let mapping = import::guess(&source);
+                let mut mapping = import::guess(&source);
+                mapping.take_features(&candidates);
                 if !is_certain(&mapping) {
                     reply.send(Event::Guessed(Box::new((source, mapping))));
                     return Ok(());

@@ -113,8 +113,13 @@ fn moved_data_are_taken_over_by_the_table_that_they_were_looked_for_and_by_no_ot
     let mut studio = studio();
     open(&mut studio, &first);
     let (_, revision) = on_screen(&studio);
-    let vectors =
-        EmbeddingTable { row_ids: vec!["a".into()], dim: 1, values: vec![1.0], model_hash: "x".into() };
+    let vectors = EmbeddingTable {
+        row_ids: vec!["a".into()],
+        dim: 1,
+        values: vec![1.0],
+        model_hash: "x".into(),
+        ..EmbeddingTable::default()
+    };
     let screen = studio.state.screen.as_mut().unwrap();
     screen.keep_embeddings("during the search".into(), Arc::new(vectors));
     studio.moved(first.clone(), revision);

@@ -33,7 +33,7 @@ pub fn is_certain(mapping: &Mapping) -> bool {
                 name == column.source && same_unit && !column.decimal_comma
             }
             Target::Free(_) => true,
-            Target::Skip => false,
+            Target::Feature | Target::Skip => false,
         })
 }
 
@@ -43,6 +43,7 @@ pub fn to_json(mapping: &Mapping) -> serde_json::Value {
         let becomes = match column.target {
             Target::Standard(name) => name.to_owned(),
             Target::Free(kind) => format!("{} ({})", column.source, kind.label()),
+            Target::Feature => "feature".to_owned(),
             Target::Skip => String::new(),
         };
         serde_json::json!({

@@ -180,7 +180,7 @@ mod tests {
             "concentration_uM" => (0..11).map(|i| (i > 0).then(|| 10.0_f64.powi(i - 5))).collect::<Vec<_>>(),
         );
         let values = vec![0.0; 11];
-        let embedding = EmbeddingTable { row_ids: ids, dim: 1, values, model_hash: String::new() };
+        let embedding = EmbeddingTable { row_ids: ids, dim: 1, values, ..EmbeddingTable::default() };
         (Table::from_frame(frame.unwrap()).unwrap(), embedding)
     }
 

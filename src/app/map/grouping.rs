@@ -185,6 +185,7 @@ mod tests {
             dim: 2,
             values: vec![0.0, 0.0, 5.0, 0.0, 4.0, 4.0, 2.0, 0.0, 1.0, 3.0, 9.0, 9.0],
             model_hash: "m".into(),
+            ..EmbeddingTable::default()
         }
     }
 

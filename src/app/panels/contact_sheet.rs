@@ -15,6 +15,7 @@ use crate::app::screen::selection::Gesture;
 use crate::app::state::{AppState, Outbox};
 use crate::app::thumbnails::{Made, common_limits};
 use crate::app::widgets::{legend, swatch};
+use crate::experiment::PROFILE;
 use crate::video::Address;
 
 /// Space between thumbnails, and height of a caption, points.
@@ -125,6 +126,9 @@ fn tile(
                 FontId::proportional(18.0),
                 Color32::GRAY,
             );
+        }
+        None if screen.experiment().embeddings.contains_key(PROFILE) => {
+            problem_text(&painter, picture, &response, "A profile: numbers without a recording.");
         }
         None => problem_text(&painter, picture, &response, "The row names no recording (column “path”)."),
     }

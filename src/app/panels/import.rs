@@ -33,8 +33,11 @@ pub fn show(ctx: &Context, open: &mut Option<ImportForm>, out: &mut Outbox) {
         ui.add_space(6.0);
         columns(ui, &mut form, (screen.y - 320.0).max(160.0));
         ui.add_space(6.0);
+        let features = form.mapping.columns.iter().filter(|column| column.target == Target::Feature).count();
         let missing = form.mapping.source_of("path").is_none();
-        if missing {
+        if features > 0 {
+            ui.label(format!("{features} columns become features of the rows’ profiles: is that right?"));
+        } else if missing {
             let text = "No column is the path of the videos: the table can be read, but nothing can be played until “path” is filled.";
             ui.colored_label(ui.visuals().warn_fg_color, text);
         }
@@ -159,6 +162,7 @@ fn choose_target(ui: &mut Ui, index: usize, source: &str, now: Target) -> Option
     let text = match now {
         Target::Standard(name) => RichText::new(name).strong(),
         Target::Free(kind) => RichText::new(format!("kept ({})", kind.label())),
+        Target::Feature => RichText::new("feature").strong(),
         Target::Skip => RichText::new("left out").color(ui.visuals().warn_fg_color),
     };
     let combo = ComboBox::from_id_salt(("target", index)).width(160.0).height(420.0).selected_text(text);
@@ -167,6 +171,10 @@ fn choose_target(ui: &mut Ui, index: usize, source: &str, now: Target) -> Option
             if ui.selectable_label(now == Target::Free(kind), format!("kept ({})", kind.label())).clicked() {
                 chosen = Some(Target::Free(kind));
             }
+        }
+        let tip = "A number of the row's profile: all features together are the embedding “profile”.";
+        if ui.selectable_label(now == Target::Feature, "feature").on_hover_text(tip).clicked() {
+            chosen = Some(Target::Feature);
         }
         if ui.selectable_label(now == Target::Skip, "left out").clicked() {
             chosen = Some(Target::Skip);

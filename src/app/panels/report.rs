@@ -31,6 +31,7 @@ pub fn show(ctx: &Context, state: &AppState, open: &mut bool) {
                 text(c)
             });
             list(ui, "Row names that stood twice", &report.duplicates, |d| text(d));
+            list(ui, "Columns of numbers that are no features", &report.left_out, |c| text(c));
             list(ui, "Files and folders that belong to no row", &report.strays, |p| p.display().to_string());
             for joined in &report.joins {
                 join(ui, joined);

@@ -8,10 +8,11 @@ use rayon::prelude::*;
 
 use super::super::cells::Cells;
 use super::super::columns::STANDARD;
-use super::super::{Experiment, Table};
+use super::super::{Experiment, PROFILE, Table};
 use super::ImportError;
 use super::convert::{Converted, convert};
 use super::mapping::{Mapping, Target};
+use super::profile::FeatureTable;
 use super::report::{BadCell, DuplicateId, Imported, Listed, MissingFile, Report};
 use super::source::Source;
 use crate::video::{self, Address};
@@ -68,14 +69,19 @@ pub fn apply(source: &Source, mapping: &Mapping) -> Result<Imported, ImportError
     }
     let name = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let root = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let experiment = Experiment::new(name, root, table)
+    let mut experiment = Experiment::new(name, root, table)
         .map_err(|source| ImportError::Experiment { path: path.clone(), source })?;
+    let features = FeatureTable::chosen(source, mapping, &mut report);
+    if let Some(table) = features.and_then(|features| features.into_embedding(&experiment.table, &mut report))
+    {
+        experiment.embeddings.insert(PROFILE.to_owned(), table.into());
+    }
     report.missing_files = missing_files(&experiment);
     Ok(Imported { experiment, report })
 }
 
 /// Gives the later of two rows of one name another one: `a`, `a_2`, `a_3`.
-fn rename_duplicates(ids: &mut [Option<PlSmallStr>], source: &Source) -> Listed<DuplicateId> {
+pub(super) fn rename_duplicates(ids: &mut [Option<PlSmallStr>], source: &Source) -> Listed<DuplicateId> {
     let mut taken: HashSet<PlSmallStr> = ids.iter().flatten().cloned().collect();
     // First row of each name, and the number of its next copy.
     let mut first: HashMap<PlSmallStr, (usize, usize)> = HashMap::with_capacity(ids.len());
@@ -105,8 +111,13 @@ fn rename_duplicates(ids: &mut [Option<PlSmallStr>], source: &Source) -> Listed<
 }
 
 /// Rows whose recording, or a file of it, is not there or of no format that is read. Looks at each file's first bytes
-/// only.
+/// only. A row of an experiment of profiles need not show a recording.
 pub fn missing_files(experiment: &Experiment) -> Listed<MissingFile> {
+    looked_for(experiment, !experiment.embeddings.contains_key(PROFILE))
+}
+
+/// As [`missing_files`]; `all` rows have to name a recording, or only those that do are looked at.
+pub(super) fn looked_for(experiment: &Experiment, all: bool) -> Listed<MissingFile> {
     let rows = experiment.table.len();
     let addresses: Vec<_> = (0..rows).map(|row| experiment.address(row)).collect();
     let distinct: HashSet<&PathBuf> = addresses.iter().flatten().flat_map(Address::files).collect();
@@ -116,6 +127,9 @@ pub fn missing_files(experiment: &Experiment) -> Listed<MissingFile> {
         .collect();
     let mut missing = Listed::default();
     for (row, address) in addresses.iter().enumerate() {
+        if !all && experiment.table.text(row, "path").is_empty() {
+            continue;
+        }
         let (path, why) = match address {
             Ok(address) => match address.files().find_map(|path| Some((path, problems.get(path)?))) {
                 Some((path, why)) => (path.clone(), why.clone()),

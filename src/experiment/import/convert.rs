@@ -22,7 +22,7 @@ pub(super) struct Converted {
 /// Converts a mapped column; `None` for one that is left out.
 pub(super) fn convert(source: &Source, column: usize, mapped: &MappedColumn) -> Option<Converted> {
     let (name, kind, standard) = match mapped.target {
-        Target::Skip => return None,
+        Target::Skip | Target::Feature => return None,
         Target::Standard(name) => {
             let standard = known(name)?;
             (name.to_owned(), standard.kind, Some(standard))

@@ -165,7 +165,7 @@ fn quoted(text: &[u8]) -> &[u8] {
 pub(super) const HEADER: &str = "Give the first row the columns' names, e.g. path, well, compound.";
 
 /// Text of a file: UTF-8 or UTF-16 with or without a byte-order mark, else windows-1252, as Excel writes it.
-fn decode(path: &Path, bytes: &[u8]) -> Result<(String, &'static str), ImportError> {
+pub(super) fn decode(path: &Path, bytes: &[u8]) -> Result<(String, &'static str), ImportError> {
     let binary = || {
         ImportError::new(
             path,
@@ -204,7 +204,7 @@ fn utf16_without_mark(bytes: &[u8]) -> Option<&'static encoding_rs::Encoding> {
 }
 
 /// The separator that gives most columns, the same number in each of the first lines, outside of quotes.
-fn guess_separator(text: &str) -> u8 {
+pub(super) fn guess_separator(text: &str) -> u8 {
     if let Some(hint) = text.strip_prefix("sep=").and_then(|rest| rest.bytes().next())
         && SEPARATORS.contains(&hint)
     {

@@ -20,6 +20,21 @@ pub enum ImportError {
         /// What to do, a whole sentence.
         remedy: String,
     },
+    /// Which columns of a table of profiles are features is open, or what was chosen is not there.
+    #[error(
+        "{}: {problem}. Choose features with --features, by name or by what their names begin with. Its columns of \
+         numbers: {}",
+        path.display(),
+        listed(candidates)
+    )]
+    Features {
+        /// The file.
+        path: PathBuf,
+        /// What is open, a clause without a full stop.
+        problem: String,
+        /// Columns that may be chosen.
+        candidates: Vec<String>,
+    },
     /// What was read makes no table.
     #[error("{}: {source}", path.display())]
     Table {
@@ -39,6 +54,16 @@ pub enum ImportError {
         /// Why not.
         source: ExperimentError,
     },
+}
+
+/// Names in a message: all of some, the first of many.
+fn listed(names: &[String]) -> String {
+    const MOST: usize = 40;
+    match names.len() {
+        0 => "none".to_owned(),
+        1..=MOST => names.join(", "),
+        all => format!("{}, … and {} more", names[..MOST].join(", "), all - MOST),
+    }
 }
 
 impl ImportError {

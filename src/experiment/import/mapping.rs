@@ -15,6 +15,8 @@ pub enum Target {
     Standard(&'static str),
     /// A free column of the same name, which holds this.
     Free(Kind),
+    /// A number of the row's profile. Never guessed here: [`super::profile`] tells such columns.
+    Feature,
     /// It is left out.
     Skip,
 }
@@ -45,6 +47,16 @@ impl Mapping {
     /// Number of the source's column that becomes this one of the manifest.
     pub fn source_of(&self, standard: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.target == Target::Standard(standard_name(standard)))
+    }
+
+    /// Proposes free columns of these names as features.
+    pub fn take_features(&mut self, names: &[String]) {
+        for column in &mut self.columns {
+            if matches!(column.target, Target::Free(_)) && names.contains(&column.source) {
+                column.target = Target::Feature;
+                "numbers beside columns called Metadata_*".clone_into(&mut column.reason);
+            }
+        }
     }
 
     /// Changes what becomes of a column, as chosen by the user: a unit is taken from its name again, and a column that
@@ -159,7 +171,7 @@ fn mapped(source: &Source, column: usize, given: Option<Candidate>) -> MappedCol
 }
 
 /// The kind of a free column: the file's, or the one that keeps all of its values.
-fn kind_of(source: &Source, column: usize, decimal_comma: bool) -> Kind {
+pub(super) fn kind_of(source: &Source, column: usize, decimal_comma: bool) -> Kind {
     source.kind(column).unwrap_or_else(|| free_kind(source.cells(column), decimal_comma))
 }
 
@@ -168,7 +180,7 @@ fn unit_of(standard: &str, name: &str) -> Option<&'static Unit> {
 }
 
 /// A name without case, separators, unit and the prefix of profile tables.
-fn simplify(name: &str) -> String {
+pub(super) fn simplify(name: &str) -> String {
     let name = name.trim();
     let name = name.strip_prefix("Metadata_").or_else(|| name.strip_prefix("metadata_")).unwrap_or(name);
     let name = name.split(['(', '[']).next().unwrap_or(name);

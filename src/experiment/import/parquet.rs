@@ -12,11 +12,21 @@ use super::source::{Format, Raw};
 
 /// Reads a table. Columns of types that no cell shows (lists, structures, bytes) are left out, with a note.
 pub(super) fn read(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Raw, ImportError> {
+    // A text that stands in the file once may stand in every row.
+    let most = limits.bytes.min(parquet::most_bytes(bytes.len()));
+    texts(path, columns(path, bytes, limits)?, &Limits { bytes: most, ..*limits })
+}
+
+/// Reads the columns of a table as they are.
+pub(super) fn columns(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<parquet::Table, ImportError> {
     let bounds =
         Bounds { bytes: limits.bytes, rows: limits.rows, columns: limits.columns, cells: limits.cells };
-    // A text that stands in the file once may stand in every row.
-    let limits = &Limits { bytes: limits.bytes.min(parquet::most_bytes(bytes.len())), ..*limits };
-    let table = parquet::read(bytes, &bounds).map_err(|e| match e {
+    parquet::read(bytes, &bounds).map_err(|e| unreadable(path, e))
+}
+
+/// What is wrong with a file, and what to do.
+pub(super) fn unreadable(path: &Path, error: ParquetError) -> ImportError {
+    match error {
         ParquetError::Damaged { place, problem } => {
             ImportError::new(path, place, problem, "Write the Parquet file again from where it came.")
         }
@@ -29,7 +39,11 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, limits: &Limits) -> Result<Raw, 
                 "Split the table into several files.",
             )
         }
-    })?;
+    }
+}
+
+/// The cells of columns as text. Columns of types that no cell shows are left out, with a note.
+pub(super) fn texts(path: &Path, table: parquet::Table, limits: &Limits) -> Result<Raw, ImportError> {
     let mut left_out = table.left_out;
     let mut columns = Vec::with_capacity(table.columns.len());
     for column in &table.columns {

@@ -117,6 +117,21 @@ impl fmt::Display for MissingFile {
     }
 }
 
+/// A numeric column of a table of profiles that is no feature of the experiment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its name.
+    pub column: String,
+    /// Why not, a clause without a full stop.
+    pub why: String,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.column, self.why)
+    }
+}
+
 /// What a join left over, on both sides, and what it changed.
 #[derive(Debug, Clone, Default)]
 pub struct JoinReport {
@@ -153,6 +168,8 @@ pub struct Report {
     pub joins: Vec<JoinReport>,
     /// Files and folders that belong to no row.
     pub strays: Listed<PathBuf>,
+    /// Columns of numbers that did not become features.
+    pub left_out: Listed<LeftOut>,
 }
 
 impl Report {
@@ -163,6 +180,7 @@ impl Report {
             && self.duplicates.is_empty()
             && self.missing_files.is_empty()
             && self.strays.is_empty()
+            && self.left_out.is_empty()
             && self.joins.iter().all(JoinReport::is_clean)
     }
 
@@ -182,6 +200,8 @@ impl Report {
         add("recordings not found or not readable", self.missing_files.count, missing);
         let stray = self.strays.items.first().map(|path| path.display().to_string());
         add("files or folders that belong to no row", self.strays.count, stray);
+        let left_out = self.left_out.items.first().map(ToString::to_string);
+        add("columns that are no features", self.left_out.count, left_out);
         for join in &self.joins {
             let what = &join.what;
             let key = |listed: &Listed<(String, usize)>| listed.items.first().map(|(key, _)| key.clone());
@@ -221,6 +241,7 @@ impl Report {
         list("recordings not found or not readable", missing.count, &mut texts(missing));
         let mut strays = self.strays.items.iter().map(|path| path.display().to_string());
         list("files or folders that belong to no row", self.strays.count, &mut strays);
+        list("columns that are no features", self.left_out.count, &mut texts(&self.left_out));
         for join in &self.joins {
             let what = &join.what;
             let mut keys = join.missing.items.iter().map(|(key, rows)| format!("{key}, in {rows} rows"));

@@ -8,6 +8,7 @@ use super::super::contained::contained;
 use super::ImportError;
 use super::csv::HEADER;
 use super::grid::{Grid, Limits};
+use super::gzip;
 use crate::regular_file;
 
 /// What kind of file a table was read from.
@@ -58,7 +59,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// Reads a file; of a workbook the first sheet.
+    /// Reads a file, unpacked where it is packed with gzip; of a workbook the first sheet.
     pub fn read(path: &Path) -> Result<Self, ImportError> {
         Self::read_sheet(path, None, &Limits::default())
     }
@@ -103,7 +104,15 @@ impl Source {
             [0xd0, 0xcf, 0x11, 0xe0, ..] => {
                 return Err(not_a_table(path, "an Excel file of before 2007", "Save it as XLSX or CSV."));
             }
-            [0x1f, 0x8b, ..] => return Err(not_a_table(path, "a gzip archive", "Unpack it first.")),
+            packed if gzip::is_packed(packed) => {
+                let unpacked = gzip::unpack(path, packed, limits.bytes)?;
+                // One that unpacks to itself exists.
+                if gzip::is_packed(&unpacked) {
+                    return Err(not_a_table(path, "a gzip archive in a gzip archive", "Unpack it first."));
+                }
+                drop(bytes);
+                return Self::from_bytes(path, unpacked, sheet, limits);
+            }
             text => (super::csv::read(path, text, limits)?, Vec::new(), None),
         };
         Self::new(path, raw, sheets, sheet)

@@ -10,6 +10,7 @@ mod tests;
 mod thrift;
 mod unpack;
 
+use std::collections::HashSet;
 use std::io::Cursor;
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use polars::prelude::{Column, DataFrame, DataType, ParquetReader, PolarsError, P
 use super::contained::contained;
 use check::Checked;
 pub use check::most_bytes;
+use schema::Root;
 
 /// Arrow's own schema under another name of the same length, so that nobody takes it for one.
 const UNUSED: &[u8; footer::ARROW_SCHEMA.len()] = b"arrow.schema";
@@ -110,6 +112,23 @@ pub fn read_with_vectors(
     }
     let table = quietly(|| unpack_columns(&file, &checked))?;
     Ok((table, lists.concat(), dim))
+}
+
+/// Names of the columns in their order, and whether they hold one number a row. Only the footer is read.
+///
+/// # Errors
+/// The footer is damaged, or declares more columns than `most`.
+pub fn names(file: &[u8], most: usize) -> Result<Vec<(String, bool)>, ParquetError> {
+    let damaged = |problem| ParquetError::damaged("the Parquet footer", problem);
+    let footer = footer::read(file, most).map_err(damaged)?;
+    let (roots, leaves) = schema::columns(&footer.schema).map_err(damaged)?;
+    if roots.len() > most {
+        return Err(ParquetError::TooLarge(format!("{} columns", roots.len())));
+    }
+    let numbers: HashSet<&str> =
+        leaves.iter().filter(|leaf| leaf.is_number()).map(|leaf| leaf.name.as_str()).collect();
+    let is_number = |root: &Root| root.is_flat && numbers.contains(root.name.as_str());
+    Ok(roots.iter().map(|root| (root.name.clone(), is_number(root))).collect())
 }
 
 /// Checks a file and hides the second schema.

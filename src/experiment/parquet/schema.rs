@@ -46,6 +46,14 @@ pub struct Leaf {
     pub has_repetitions: bool,
 }
 
+impl Leaf {
+    /// True for whole numbers and floats.
+    pub const fn is_number(&self) -> bool {
+        // INT32, INT64, FLOAT, DOUBLE.
+        matches!(self.code, 1 | 2 | 4 | 5)
+    }
+}
+
 /// A column of the table.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Root {

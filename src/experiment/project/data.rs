@@ -92,18 +92,30 @@ pub fn read_embedding(bytes: &[u8]) -> Result<EmbeddingTable, String> {
     }
     let (values, _) = tensor.data().as_chunks::<4>();
     let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    Ok(EmbeddingTable { row_ids, dim, values, model_hash })
+    // Older versions name no numbers.
+    let features: Vec<String> = match entry("features") {
+        Ok(names) => serde_json::from_str(names).map_err(|e| format!("features: {e}"))?,
+        Err(_) => Vec::new(),
+    };
+    if !features.is_empty() && features.len() != dim {
+        return Err(format!("it has {dim} numbers a row and {} names of them", features.len()));
+    }
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash, features })
 }
 
-/// Writes an embedding: the tensor `embedding`, with `row_ids` (a JSON list) and `model_hash` in the header.
+/// Writes an embedding: the tensor `embedding`, with `row_ids` (a JSON list), `model_hash` and, where its numbers have
+/// names, `features` (a JSON list) in the header.
 pub fn write_embedding(embedding: &EmbeddingTable, to: &mut dyn Write) -> io::Result<()> {
     let values: Vec<u8> = embedding.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let shape = vec![embedding.row_ids.len(), embedding.dim];
     let tensor = TensorView::new(Dtype::F32, shape, &values).map_err(io::Error::other)?;
-    let entries = HashMap::from([
+    let mut entries = HashMap::from([
         ("row_ids".to_owned(), serde_json::to_string(&embedding.row_ids)?),
         ("model_hash".to_owned(), embedding.model_hash.clone()),
     ]);
+    if !embedding.features.is_empty() {
+        entries.insert("features".to_owned(), serde_json::to_string(&embedding.features)?);
+    }
     let bytes = safetensors::serialize([(TENSOR, tensor)], Some(entries)).map_err(io::Error::other)?;
     to.write_all(&bytes)
 }
@@ -118,6 +130,7 @@ mod tests {
             dim: 3,
             values: vec![1.0, -2.5, f32::MIN_POSITIVE, 0.0, f32::NAN, 7.0],
             model_hash: "ab12".into(),
+            ..EmbeddingTable::default()
         }
     }
 
@@ -129,6 +142,20 @@ mod tests {
         let bits = |e: &EmbeddingTable| e.values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&back), bits(&embedding()));
         assert_eq!((back.row_ids, back.dim, back.model_hash), (embedding().row_ids, 3, "ab12".into()));
+    }
+
+    #[test]
+    fn names_of_numbers_are_kept_and_fit_them() {
+        let features = ["Cells_a", "Nuclei_\"b\"", "c"].map(str::to_owned).to_vec();
+        let named = EmbeddingTable { features, ..embedding() };
+        let mut bytes = Vec::new();
+        write_embedding(&named, &mut bytes).unwrap();
+        assert_eq!(read_embedding(&bytes).unwrap().features, named.features);
+        let short = EmbeddingTable { features: vec!["one".into()], ..embedding() };
+        let mut bytes = Vec::new();
+        write_embedding(&short, &mut bytes).unwrap();
+        let why = read_embedding(&bytes).unwrap_err();
+        assert!(why.contains("3 numbers a row and 1 names"), "{why}");
     }
 
     #[test]

@@ -21,6 +21,7 @@ use super::ExportError;
 use super::pair::{Stamp, write_together};
 use crate::analysis::search::SearchError;
 use crate::experiment::EmbeddingTable;
+use crate::experiment::import::ImportError;
 
 pub use read::read;
 pub use rows::beside;
@@ -28,6 +29,8 @@ pub use rows::beside;
 /// Names of a stamp's parts, in the table of row names and in the header of safetensors.
 const RUN: &str = "run_id";
 const ROWS: &str = "row_hash";
+/// Names of a vector's numbers, a JSON list in the header of safetensors.
+const FEATURES: &str = "features";
 
 /// Embeddings cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,9 @@ pub enum EmbeddingsError {
         /// Why.
         source: PolarsError,
     },
+    /// A table of profiles that is to be read.
+    #[error(transparent)]
+    Profiles(#[from] ImportError),
     /// A table that is to be read.
     #[error(
         "{}: {problem}. A table of embeddings has the columns row_id and embedding (a list of numbers, as long in all rows)",
@@ -152,7 +158,7 @@ pub enum Format {
     Parquet,
     /// NumPy's format, version 1.0, `[row, dim]`; `NAME.row_ids.csv` beside.
     Npy,
-    /// Tensor `embedding` `[row, dim]`; `NAME.row_ids.csv` beside.
+    /// Tensor `embedding` `[row, dim]`; `NAME.row_ids.csv` beside. The only one that keeps names of the numbers.
     Safetensors,
 }
 
@@ -259,10 +265,14 @@ fn tensors(table: &EmbeddingTable, stamp: &Stamp) -> Result<Vec<u8>, String> {
     let values: Vec<u8> = table.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let shape = vec![table.row_ids.len(), table.dim];
     let view = TensorView::new(Dtype::F32, shape, &values).map_err(|e| e.to_string())?;
-    let metadata = HashMap::from([
+    let mut metadata = HashMap::from([
         ("model".to_owned(), table.model_hash.clone()),
         (RUN.to_owned(), stamp.run_id.clone()),
         (ROWS.to_owned(), stamp.row_hash.clone()),
     ]);
+    if !table.features.is_empty() {
+        let names = serde_json::to_string(&table.features).map_err(|e| e.to_string())?;
+        metadata.insert(FEATURES.to_owned(), names);
+    }
     safetensors::serialize([("embedding", view)], Some(metadata)).map_err(|e| e.to_string())
 }

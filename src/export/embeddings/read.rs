@@ -3,21 +3,24 @@
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::rows::{self, RowIds, beside, shared};
-use super::{EmbeddingsError, Format, ROWS, RUN, check, stamp};
+use super::{EmbeddingsError, FEATURES, Format, ROWS, RUN, check, stamp};
 use crate::analysis::search::{Gallery, SearchError, Similarity};
-use crate::experiment::EmbeddingTable;
+use crate::experiment::import::profile::{self, Features};
 use crate::experiment::parquet::{self, Bounds};
 use crate::experiment::table::MAX_ROWS;
+use crate::experiment::{EmbeddingTable, PROFILE};
 use crate::export::pair::{Stamp, row_hash};
 use crate::regular_file;
 
-/// Reads embeddings: a Parquet table with the columns `row_id` and `embedding` (lists of numbers), or an npy or safetensors
-/// file with the rows' names from `NAME.row_ids.csv` beside it (of another program: a column `row_id`) or, for files of older
-/// versions, from the folder's `row_ids.csv`. A table that names no model gets the hash of its numbers instead.
+/// Reads embeddings: a Parquet table with the columns `row_id` and `embedding` (lists of numbers), or with a column for each
+/// feature; or an npy or safetensors file with the rows' names from `NAME.row_ids.csv` beside it (of another program: a
+/// column `row_id`) or, for files of older versions, from the folder's `row_ids.csv`. A table that names no model gets the
+/// hash of its numbers instead.
 ///
 /// # Errors
 /// A file that cannot be read or is damaged; half of a pair; files of two runs; a row named twice; numbers that are not
@@ -44,6 +47,12 @@ fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
         return Err(wrong(format!("it has more than {} GiB", MOST >> 30)));
     }
     let bounds = Bounds { bytes: MOST as usize, rows: MAX_ROWS, columns: 10_000, cells: 1 << 30 };
+    let names = parquet::names(&bytes, bounds.columns);
+    if names.is_ok_and(|names| names.iter().all(|(name, _)| name != "embedding"))
+        && let Some(table) = of_features(path)?
+    {
+        return Ok(table);
+    }
     let (table, values, dim) =
         parquet::read_with_vectors(bytes, "embedding", &bounds).map_err(|e| wrong(e.to_string()))?;
     let text = |name: &str| -> Option<Vec<String>> {
@@ -62,7 +71,16 @@ fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
         return Err(wrong(format!("its rows are of {} models", models.len())));
     }
     let model_hash = models.into_iter().next().unwrap_or_default();
-    Ok(EmbeddingTable { row_ids, dim, values, model_hash })
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash, ..EmbeddingTable::default() })
+}
+
+/// A table with a column for each feature, as `correct` writes it; `None` for any other.
+fn of_features(path: &Path) -> Result<Option<EmbeddingTable>, EmbeddingsError> {
+    let Some(profiles) = profile::read(&[path.to_owned()], &Features::Guess)? else { return Ok(None) };
+    let mut embeddings = profiles.into_imported().experiment.embeddings;
+    let table = embeddings.remove(PROFILE).map(Arc::unwrap_or_clone);
+    let problem = "none of its features has a value in every row".to_owned();
+    table.map(Some).ok_or(EmbeddingsError::Damaged { path: path.to_owned(), problem })
 }
 
 fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsError> {
@@ -75,7 +93,7 @@ fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsEr
         Err(source) => return Err(EmbeddingsError::Io { path: path.to_owned(), source }),
     }
     let gallery = Gallery::open(path, Similarity::Dot)?;
-    let carried = if format == Format::Safetensors { carried(path)? } else { None };
+    let (carried, features) = if format == Format::Safetensors { carried(path)? } else { (None, Vec::new()) };
     let (place, rows) = if own.exists() {
         let rows = rows::read(&own)?;
         // One that names no model is of another program, which knows nothing of run ids.
@@ -105,7 +123,14 @@ fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsEr
     for index in 0..gallery.len() {
         values.extend_from_slice(&gallery.vector(index).unwrap_or_default());
     }
-    let table = EmbeddingTable { row_ids, dim: gallery.dim(), values, model_hash: model };
+    if !features.is_empty() && features.len() != gallery.dim() {
+        return Err(apart(format!(
+            "{} numbers a vector, but {} names of them",
+            gallery.dim(),
+            features.len()
+        )));
+    }
+    let table = EmbeddingTable { row_ids, dim: gallery.dim(), values, model_hash: model, features };
     if let Some(named) = named {
         if carried.is_some_and(|carried| carried != named) {
             return Err(apart("they carry different run ids".to_owned()));
@@ -129,8 +154,9 @@ struct Header {
     metadata: HashMap<String, String>,
 }
 
-/// The stamp in the header of a safetensors file that was opened before; `None` in one of an older version.
-fn carried(path: &Path) -> Result<Option<Stamp>, EmbeddingsError> {
+/// The stamp in the header of a safetensors file that was opened before, `None` in one of an older version; and the names
+/// of its numbers, if they have any.
+fn carried(path: &Path) -> Result<(Option<Stamp>, Vec<String>), EmbeddingsError> {
     let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
     let wrong =
         |problem: String| EmbeddingsError::Values(SearchError::File { path: path.to_owned(), problem });
@@ -141,11 +167,15 @@ fn carried(path: &Path) -> Result<Option<Stamp>, EmbeddingsError> {
     let mut header = Vec::new();
     file.take(u64::from_le_bytes(length)).read_to_end(&mut header).map_err(io)?;
     let Header { metadata } = serde_json::from_slice(&header).map_err(|e| wrong(e.to_string()))?;
+    let features = match metadata.get(FEATURES) {
+        Some(names) => serde_json::from_str(names).map_err(|e| wrong(format!("{FEATURES}: {e}")))?,
+        None => Vec::new(),
+    };
     match (metadata.get(RUN), metadata.get(ROWS)) {
         (Some(run_id), Some(row_hash)) => {
-            Ok(Some(Stamp { run_id: run_id.clone(), row_hash: row_hash.clone() }))
+            Ok((Some(Stamp { run_id: run_id.clone(), row_hash: row_hash.clone() }), features))
         }
-        (None, None) => Ok(None),
+        (None, None) => Ok((None, features)),
         _ => Err(wrong(format!("its header has only one of {RUN} and {ROWS}"))),
     }
 }

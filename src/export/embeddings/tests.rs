@@ -13,6 +13,7 @@ fn table(seed: f32) -> EmbeddingTable {
         dim: 3,
         values: (0..18).map(|i| seed * i as f32 - 2.5).collect(),
         model_hash: "ab12".to_owned(),
+        ..EmbeddingTable::default()
     }
 }
 

@@ -75,7 +75,16 @@ fn screen(with_dmso: bool, with_moas: bool) -> (Experiment, EmbeddingTable) {
     columns.push(Series::new("simulated".into(), vec![true; rows]).into());
     let frame = DataFrame::new(rows, columns).unwrap();
     let experiment = Experiment::new("e", "/screen", Table::from_frame(frame).unwrap()).unwrap();
-    (experiment, EmbeddingTable { row_ids, dim: DIM, values, model_hash: "abc".to_owned() })
+    (
+        experiment,
+        EmbeddingTable {
+            row_ids,
+            dim: DIM,
+            values,
+            model_hash: "abc".to_owned(),
+            ..EmbeddingTable::default()
+        },
+    )
 }
 
 fn answers(experiment: &Experiment, embeddings: &EmbeddingTable) -> Answers {

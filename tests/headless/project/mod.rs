@@ -42,6 +42,7 @@ fn embedding(rows: usize) -> Arc<EmbeddingTable> {
         dim: 4,
         values: (0..rows * 4).map(|i| i as f32 / 7.0).collect(),
         model_hash: "00ff".into(),
+        ..EmbeddingTable::default()
     })
 }
 

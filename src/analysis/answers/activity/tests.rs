@@ -232,7 +232,8 @@ fn positions_do_not_pass_as_activity() {
     assert!(moved.small(200) <= 22, "layouts drawn anew");
     // The same where nobody says where the wells are: what was planted would pass.
     let hidden = Screen { named: false, ..planted };
-    assert!(hidden.small(50) > 20);
+    // About half of them did in a simulation in NumPy, where 2.5 are expected.
+    assert!(hidden.small(50) > 10);
 }
 
 #[test]

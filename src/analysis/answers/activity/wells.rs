@@ -40,7 +40,7 @@ impl Wells {
         Self { plates, treated, crossed }
     }
 
-    /// Wells.
+    /// Those of the treatment and of DMSO.
     pub fn len(&self) -> usize {
         self.plates.len()
     }

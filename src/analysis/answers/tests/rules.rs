@@ -206,7 +206,7 @@ fn table() -> (Experiment, EmbeddingTable) {
     one.table = one.table.exclude(&[5], "blurred").unwrap();
     let row_ids = ["g", "e", "d", "c", "b", "f", "z"].map(str::to_owned).to_vec();
     let values = (0..14).map(|i| i as f32).collect();
-    (one, EmbeddingTable { row_ids, dim: 2, values, model_hash: String::new() })
+    (one, EmbeddingTable { row_ids, dim: 2, values, ..EmbeddingTable::default() })
 }
 
 #[test]

@@ -1,0 +1,178 @@
+//! Corrected profiles as Parquet: what belongs to the rows, and a column for each feature. The table opens again as one of
+//! profiles, and other programs of the field find their columns in it: `Metadata_*` beside features.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use polars::prelude::{
+    Column, DataFrame, IntoColumn, NamedFrom, ParquetWriter, PlSmallStr, PolarsError, Series,
+};
+
+use super::{ExportError, persist, temporary};
+use crate::analysis::recipe::Corrected;
+use crate::experiment::cells::{Cells, parse};
+use crate::experiment::columns::EXCLUDED;
+use crate::experiment::{Experiment, Role, Table};
+
+/// Column of the steps that were applied, those of former corrections first.
+const RECIPE: &str = "Metadata_recipe";
+
+/// Writes what a recipe made of rows of an experiment. `rows` are the table rows that the recipe was given, in its order. A
+/// row that stands for several is named by the first, and keeps the cells in which they agree. Where recordings lie is not
+/// written: paths are relative to the experiment.
+///
+/// # Errors
+/// The disk refuses.
+pub fn write(
+    corrected: &Corrected,
+    (experiment, rows): (&Experiment, &[usize]),
+    recipe: &str,
+    path: &Path,
+) -> Result<(), ExportError> {
+    let failed = |e: PolarsError| ExportError::content(path, format!("{e}. Is there room on the disk?"));
+    let mut frame = frame(corrected, &experiment.table, rows, recipe).map_err(failed)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|e| ExportError::io(path, e))?;
+    }
+    let mut file = temporary(path)?;
+    ParquetWriter::new(&mut file).finish(&mut frame).map_err(failed)?;
+    persist(file, path)
+}
+
+fn frame(
+    corrected: &Corrected,
+    table: &Table,
+    rows: &[usize],
+    recipe: &str,
+) -> Result<DataFrame, PolarsError> {
+    let of_table = |members: &Vec<usize>| -> Vec<usize> {
+        members.iter().filter_map(|&place| rows.get(place).copied()).collect()
+    };
+    let groups: Vec<Vec<usize>> = corrected.members.iter().map(of_table).collect();
+    let ids: Vec<String> = groups.iter().map(|rows| name_of(table, rows)).collect();
+    let features = &corrected.table.features;
+    let mut taken: HashSet<&str> = features.names.iter().map(String::as_str).collect();
+    taken.extend(["row_id", RECIPE]);
+    let mut columns: Vec<Column> = vec![Series::new("row_id".into(), ids).into_column()];
+    for column in table.columns() {
+        let is_left_out =
+            column.role == Role::Address || ["row_id", EXCLUDED, RECIPE].contains(&&*column.name);
+        let Some(values) = table.values(&column.name).filter(|_| !is_left_out) else { continue };
+        let mut cells = Cells::empty(column.kind, groups.len());
+        let mut is_empty = true;
+        for (place, rows) in groups.iter().enumerate() {
+            let mut texts = rows.iter().map(|&row| values.text(row));
+            let Some(first) = texts.next().filter(|first| !first.is_empty()) else { continue };
+            if texts.all(|text| text == first) {
+                let cell = parse(&first, column.kind, None).unwrap_or_default();
+                is_empty &= cell.is_none();
+                cells.put(place, cell);
+            }
+        }
+        if !is_empty {
+            let mut name = as_metadata(&column.name);
+            while taken.contains(name.as_str()) {
+                name.push_str(" (row)");
+            }
+            columns.push(cells.into_column(&name));
+        }
+    }
+    let before = table.text(0, RECIPE);
+    let all = if before.is_empty() { recipe.to_owned() } else { format!("{before}; {recipe}") };
+    columns.push(Series::new(RECIPE.into(), vec![all.as_str(); groups.len()]).into_column());
+    let width = features.names.len();
+    for (place, name) in features.names.iter().enumerate() {
+        let values: Vec<f64> = features.values.iter().skip(place).step_by(width).copied().collect();
+        columns.push(Series::new(PlSmallStr::from_str(name), values).into_column());
+    }
+    DataFrame::new(groups.len(), columns)
+}
+
+/// A row's own name, or the first of several and how many more it stands for.
+fn name_of(table: &Table, rows: &[usize]) -> String {
+    let first = rows.first().map_or("", |&row| table.row_id(row));
+    if rows.len() > 1 { format!("{first}+{}", rows.len() - 1) } else { first.to_owned() }
+}
+
+/// A column's name as tables of profiles have it.
+fn as_metadata(name: &str) -> String {
+    match name {
+        "plate" => "Metadata_Plate".to_owned(),
+        "well" => "Metadata_Well".to_owned(),
+        name if name.starts_with("Metadata_") => name.to_owned(),
+        name => format!("Metadata_{name}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use polars::prelude::df;
+
+    use super::*;
+    use crate::analysis::recipe::{Matrix, Recipe, Table as Given};
+    use crate::experiment::import::{Features, open_many, profile};
+
+    fn corrected(steps: &str) -> (Corrected, Experiment) {
+        let frame = df!(
+            "row_id" => ["p_A01", "p_A02", "p_A03"],
+            "plate" => ["p", "p", "p"],
+            "well" => ["A01", "A02", "A03"],
+            "compound" => ["DMSO", "DMSO", "taxol"],
+            "concentration_uM" => [None, None, Some(0.5)],
+            "Metadata_time" => [24, 24, 24],
+            "Metadata_recipe" => ["robustize", "robustize", "robustize"],
+        )
+        .unwrap();
+        let experiment = Experiment::new("e", "/", Table::from_frame(frame).unwrap()).unwrap();
+        let features = Matrix {
+            names: vec!["PC1".to_owned(), "PC2".to_owned()],
+            rows: 3,
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, f64::NAN],
+        };
+        let compounds: Vec<String> = (0..3).map(|row| experiment.table.text(row, "compound")).collect();
+        let given = Given {
+            features,
+            columns: BTreeMap::from([("compound".to_owned(), compounds)]),
+            negative: vec![true, true, false],
+            plate: None,
+        };
+        (steps.parse::<Recipe>().unwrap().apply(given).unwrap(), experiment)
+    }
+
+    #[test]
+    fn what_is_written_opens_again_as_profiles() {
+        let (corrected, experiment) = corrected("standardize:fit=all");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/out.parquet");
+        write(&corrected, (&experiment, &[0, 1, 2]), "standardize:fit=all", &path).unwrap();
+        let back = profile::read(std::slice::from_ref(&path), &Features::Guess).unwrap().unwrap();
+        assert_eq!(back.features.names, ["PC1", "PC2"]);
+        let (new, old) = (&back.features.values, &corrected.table.features.values);
+        assert!(new.iter().zip(old).all(|(a, b)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())));
+        let text = |row: usize, column: &str| back.experiment.table.text(row, column);
+        assert_eq!(back.experiment.table.row_id(2), "p_A03");
+        assert_eq!([text(2, "plate"), text(2, "well"), text(2, "concentration_uM")], ["p", "A03", "0.5"]);
+        assert_eq!(text(0, "Metadata_time"), "24");
+        assert_eq!(text(0, "Metadata_recipe"), "robustize; standardize:fit=all");
+        // The feature with a gap is listed, not taken.
+        let imported = open_many(&[path], &Features::Guess).unwrap();
+        assert_eq!(imported.experiment.embeddings["profile"].features, ["PC1"]);
+        assert!(imported.report.left_out.items.iter().any(|left| left.column == "PC2"));
+    }
+
+    #[test]
+    fn a_row_of_several_keeps_what_they_agree_in() {
+        let (corrected, experiment) = corrected("mean:by=compound");
+        let table = frame(&corrected, &experiment.table, &[0, 1, 2], "mean:by=compound").unwrap();
+        let text = |column: &str, row: usize| {
+            let column = table.column(column).unwrap().as_materialized_series().clone();
+            column.str().unwrap().get(row).map(str::to_owned)
+        };
+        assert_eq!(table.height(), 2);
+        assert_eq!(text("row_id", 0).as_deref(), Some("p_A01+1"));
+        assert_eq!(text("Metadata_compound", 0).as_deref(), Some("DMSO"));
+        assert_eq!((text("Metadata_Well", 0), text("Metadata_Well", 1).as_deref()), (None, Some("A03")));
+    }
+}
