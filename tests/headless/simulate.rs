@@ -99,7 +99,7 @@ fn a_screen_with_its_manifest_videos_and_truth() {
     assert_eq!(table.height(), 16 + 12);
     assert!(table.column("simulated").unwrap().bool().unwrap().iter().all(|v| v == Some(true)));
     let (compounds, controls) = (texts(&table, "compound"), texts(&table, "control"));
-    assert_eq!(compounds.iter().filter(|c| *c == "DMSO").count(), 8);
+    assert_eq!(compounds.iter().filter(|c| *c == "DMSO").count(), 12);
     let agree = compounds.iter().zip(&controls).all(|(c, control)| (c == "DMSO") == (control == "negative"));
     assert!(agree);
     assert!(texts(&table, "smiles").iter().all(|smiles| !smiles.is_empty()));

@@ -68,21 +68,25 @@ impl<'a> Correlations<'a> {
         Some(Spread { median: median(&mut all)?, firsts: firsts.len() })
     }
 
-    /// The part of the groups whose median is above the 95th percentile of the medians of random pairs, which differ in
-    /// every column of the rule. `None` without groups, or where there are no such pairs.
+    /// The part of the groups whose median is above the 95th percentile of the medians of random pairs. These differ in
+    /// every column of the rule, or, where no pair does, as in a column that has one value, in some of those that pairs
+    /// agree in. `None` without groups, or where there are no such pairs.
     pub(super) fn percent(&self, groups: &[Spread], rule: &Rule, seed: u64) -> Option<f64> {
         let mut firsts: Vec<f64> = groups.iter().map(|group| group.firsts as f64).collect();
         let typical = (median(&mut firsts)? as usize).clamp(1, MOST);
         let rows: Vec<usize> = (0..self.rows.len()).filter(|&row| rule.takes_part(row)).collect();
         let mut rng = stream(seed, &["pairs", "non-replicates"]);
         let mut pairs = Vec::with_capacity(SAMPLES * typical);
-        for _ in 0..SAMPLES * typical {
-            let pair = (0..TRIES).find_map(|_| {
+        let mut draw = |is: &dyn Fn(usize, usize) -> bool| {
+            (0..TRIES).find_map(|_| {
                 let mut one = || rows.get(rng.random_range(0..rows.len().max(1))).copied();
                 let (a, b) = (one()?, one()?);
-                rule.unlike(a, b).then_some((a, b))
-            });
-            pairs.push(pair?);
+                is(a, b).then_some((a, b))
+            })
+        };
+        let strict = draw(&|a, b| rule.unlike(a, b)).is_some();
+        for _ in 0..SAMPLES * typical {
+            pairs.push(draw(&|a, b| if strict { rule.unlike(a, b) } else { rule.apart(a, b) })?);
         }
         let random = |pairs: &[(usize, usize)]| {
             let mut found: Vec<f64> = pairs.iter().filter_map(|&(a, b)| self.of(a, b)).collect();

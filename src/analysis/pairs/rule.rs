@@ -69,6 +69,11 @@ impl<'a> Rule<'a> {
         self.same.iter().chain(&self.different).all(|labels| labels.differ(a, b))
     }
 
+    /// True where two rows differ in some column that pairs agree in.
+    pub(super) fn apart(&self, a: usize, b: usize) -> bool {
+        self.same.iter().any(|labels| labels.differ(a, b))
+    }
+
     /// Rows with equal numbers have their partners in the same places.
     pub(super) fn near(&self, row: usize) -> u32 {
         match &self.index {
