@@ -1,14 +1,15 @@
-//! How far a treatment lies from the negative controls of the same replicates, number by number.
+//! How far a treatment lies from the negative controls of the same blocks, number by number.
 //!
-//! The unit is the well: a well's value is the mean of its rows, and cells of one well are no repetitions. From each value
-//! the mean of its replicate's control wells is taken, so that what differs between replicates is no effect. With
+//! The unit is the well: a well's value is the mean of its rows, and cells of one well are no repetitions. A block is a plate
+//! of a replicate. From each value the mean of its block's control wells is taken, so that what differs between blocks is no
+//! effect. With
 //!
-//! - `n` treated wells of mean `m` (after that), `w_r` the share of them in replicate `r`, which has `n_r` control wells;
-//! - `s` the deviation of the treated wells from `m` and of the control wells from their replicate's mean, pooled:
+//! - `n` treated wells of mean `m` (after that), `w_r` the share of them in block `r`, which has `n_r` control wells;
+//! - `s` the deviation of the treated wells from `m` and of the control wells from their block's mean, pooled:
 //!   `s² = Σ d²/ν`, with `ν = n − 1 + Σ (n_r − 1)` degrees of freedom;
 //!
 //! Hedges' `g = (1 − 3/(4ν − 1))·m/s` (J Educ Stat 1981, 6:107-128), and its 95 % interval `g ± 1.96·√(a + g²/(2ν))`,
-//! `a = 1/n + Σ w_r²/n_r` (Nakagawa & Cuthill, Biol Rev 2007, 82:591-605, eq. 16; with one replicate
+//! `a = 1/n + Σ w_r²/n_r` (Nakagawa & Cuthill, Biol Rev 2007, 82:591-605, eq. 16; with one block
 //! `a = (n + n_r)/(n·n_r)`). `p` is that of Student's t, `m/(s·√a)` with `ν` degrees of freedom, and `q` that after Benjamini and
 //! Hochberg over the numbers: where many are looked at, some intervals exclude 0 by chance.
 
@@ -25,17 +26,17 @@ const NORMAL_95: f64 = 1.959_964;
 /// There is nothing to compare by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum EffectError {
-    /// The treatment's replicates have no control wells.
+    /// The treatment's blocks have no control wells.
     #[error(
-        "none of its replicates has negative controls to compare with. Mark the control wells of these in the table"
+        "none of its plates has negative controls to compare with. Mark the control wells of these in the table"
     )]
     NoControls,
     /// Too few wells to say how they scatter.
     #[error("{treated} treated and {controls} control wells are too few to say how wells scatter")]
     TooFew {
-        /// Treated wells in replicates with controls.
+        /// Treated wells in blocks with controls.
         treated: usize,
-        /// Control wells of these replicates.
+        /// Control wells of these blocks.
         controls: usize,
     },
 }
@@ -43,18 +44,18 @@ pub enum EffectError {
 /// One unit of replication.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Well {
-    /// Which day, plate or donor it is of.
-    pub replicate: usize,
+    /// Which plate of which replicate it is of.
+    pub block: usize,
     /// Mean over its rows, number by number.
     pub values: Vec<f64>,
 }
 
 impl Well {
     /// The mean of rows of equal length; `None` without any.
-    pub fn of(replicate: usize, rows: &[&[f32]]) -> Option<Self> {
+    pub fn of(block: usize, rows: &[&[f32]]) -> Option<Self> {
         let width = rows.first()?.len();
         let mean = |j: usize| rows.iter().map(|row| f64::from(row[j])).sum::<f64>() / rows.len() as f64;
-        Some(Self { replicate, values: (0..width).map(mean).collect() })
+        Some(Self { block, values: (0..width).map(mean).collect() })
     }
 }
 
@@ -82,14 +83,14 @@ impl Effect {
     }
 }
 
-/// A treatment beside the controls of its replicates.
+/// A treatment beside the controls of its blocks.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Effects {
     /// Treated wells that count.
     pub treated: usize,
-    /// Control wells of the same replicates.
+    /// Control wells of the same blocks.
     pub controls: usize,
-    /// Treated wells of replicates without controls.
+    /// Treated wells of blocks without controls.
     pub left_out: usize,
     /// The largest first; numbers that never vary have none.
     pub effects: Vec<Effect>,
@@ -98,28 +99,28 @@ pub struct Effects {
 /// Compares treated wells with control wells, whose values must be of one length.
 ///
 /// # Errors
-/// No treated well is of a replicate with a control well; fewer than two degrees of freedom.
+/// No treated well is of a block with a control well; fewer than two degrees of freedom.
 pub fn effects(treated: &[Well], controls: &[Well]) -> Result<Effects, EffectError> {
-    let mut replicates: BTreeMap<usize, (Vec<&Well>, Vec<&Well>)> = BTreeMap::new();
+    let mut blocks: BTreeMap<usize, (Vec<&Well>, Vec<&Well>)> = BTreeMap::new();
     for well in treated {
-        replicates.entry(well.replicate).or_default().0.push(well);
+        blocks.entry(well.block).or_default().0.push(well);
     }
     for well in controls {
-        if let Some((_, of)) = replicates.get_mut(&well.replicate) {
+        if let Some((_, of)) = blocks.get_mut(&well.block) {
             of.push(well);
         }
     }
-    replicates.retain(|_, (_, controls)| !controls.is_empty());
-    let n: usize = replicates.values().map(|(treated, _)| treated.len()).sum();
-    let n_control: usize = replicates.values().map(|(_, controls)| controls.len()).sum();
+    blocks.retain(|_, (_, controls)| !controls.is_empty());
+    let n: usize = blocks.values().map(|(treated, _)| treated.len()).sum();
+    let n_control: usize = blocks.values().map(|(_, controls)| controls.len()).sum();
     if n == 0 {
         return Err(EffectError::NoControls);
     }
-    let freedom = n - 1 + n_control - replicates.len();
+    let freedom = n - 1 + n_control - blocks.len();
     if freedom < 2 {
         return Err(EffectError::TooFew { treated: n, controls: n_control });
     }
-    let apart: f64 = replicates
+    let apart: f64 = blocks
         .values()
         .map(|(treated, controls)| (treated.len() as f64 / n as f64).powi(2) / controls.len() as f64)
         .sum::<f64>()
@@ -128,7 +129,7 @@ pub fn effects(treated: &[Well], controls: &[Well]) -> Result<Effects, EffectErr
     let mut found: Vec<Effect> = Vec::new();
     for feature in 0..width {
         let (mut shifts, mut squares, mut largest) = (Vec::with_capacity(n), 0.0, 0.0_f64);
-        for (treated, controls) in replicates.values() {
+        for (treated, controls) in blocks.values() {
             let centre = mean(controls.iter().map(|well| well.values[feature]));
             squares += controls.iter().map(|well| (well.values[feature] - centre).powi(2)).sum::<f64>();
             shifts.extend(treated.iter().map(|well| well.values[feature] - centre));
@@ -183,8 +184,8 @@ mod tests {
     use super::*;
     use crate::random::{normal, stream};
 
-    fn wells(replicate: usize, values: &[f64]) -> Vec<Well> {
-        values.iter().map(|&x| Well { replicate, values: vec![x] }).collect()
+    fn wells(block: usize, values: &[f64]) -> Vec<Well> {
+        values.iter().map(|&x| Well { block, values: vec![x] }).collect()
     }
 
     #[test]
@@ -205,10 +206,10 @@ mod tests {
         assert_eq!((student_p(0.0, 4), student_p(0.0, 5)), (1.0, 1.0));
     }
 
-    /// One replicate is the textbook's case of two groups. Treated 3, 5, 7 and controls 1, 2, 3, 2: means 5 and 2, squares
+    /// One block is the textbook's case of two groups. Treated 3, 5, 7 and controls 1, 2, 3, 2: means 5 and 2, squares
     /// 8 and 2, ν = 5, s = √2.
     #[test]
-    fn one_replicate_gives_the_textbooks_two_groups() {
+    fn one_block_gives_the_textbooks_two_groups() {
         let found = effects(&wells(0, &[3.0, 5.0, 7.0]), &wells(0, &[1.0, 2.0, 3.0, 2.0])).unwrap();
         assert_eq!((found.treated, found.controls, found.left_out), (3, 4, 0));
         let Effect { g, lo, hi, p, q, .. } = found.effects[0];
@@ -221,9 +222,9 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_between_replicates_is_no_effect() {
+    fn what_differs_between_blocks_is_no_effect() {
         let one = effects(&wells(0, &[3.0, 5.0, 7.0]), &wells(0, &[1.0, 2.0, 3.0, 2.0])).unwrap();
-        // The second replicate lies 100 higher, and a third has no treated well, a fourth no control.
+        // The second block lies 100 higher, and a third has no treated well, a fourth no control.
         let treated = [wells(0, &[3.0, 5.0]), wells(1, &[107.0]), wells(3, &[50.0])].concat();
         let controls = [wells(0, &[1.0, 2.0, 3.0]), wells(1, &[101.0, 103.0]), wells(2, &[900.0])].concat();
         let two = effects(&treated, &controls).unwrap();
@@ -243,20 +244,20 @@ mod tests {
         assert_eq!(effects(&wells(1, &[1.0]), &controls), Err(EffectError::NoControls));
         let few = effects(&wells(0, &[1.0]), &controls);
         assert_eq!(few, Err(EffectError::TooFew { treated: 1, controls: 2 }));
-        let well = |x: f64| Well { replicate: 0, values: vec![0.1, x, f64::NAN] };
+        let well = |x: f64| Well { block: 0, values: vec![0.1, x, f64::NAN] };
         let found = effects(&[well(9.0), well(8.0)], &[well(1.0), well(2.0), well(1.5)]).unwrap();
         assert_eq!(found.effects.iter().map(|effect| effect.feature).collect::<Vec<_>>(), [1]);
         assert_eq!(Well::of(2, &[&[1.0, 4.0], &[3.0, 4.0]]).unwrap().values, [2.0, 4.0]);
         assert_eq!(Well::of(2, &[]), None);
     }
 
-    /// Three treated and eight control wells of two replicates, `features` numbers of which the first is shifted.
+    /// Three treated and eight control wells of two blocks, `features` numbers of which the first is shifted.
     fn drawn(shift: f64, features: usize, seed: u64) -> Effects {
         let mut rng = stream(seed, &["effect"]);
-        let mut draw = |replicate: usize, shift: f64| Well {
-            replicate,
+        let mut draw = |block: usize, shift: f64| Well {
+            block,
             values: (0..features)
-                .map(|j| normal(&mut rng) + 4.0 * replicate as f64 + if j == 0 { shift } else { 0.0 })
+                .map(|j| normal(&mut rng) + 4.0 * block as f64 + if j == 0 { shift } else { 0.0 })
                 .collect(),
         };
         let treated = [draw(0, shift), draw(0, shift), draw(1, shift)];

@@ -30,9 +30,16 @@ const RANK: f64 = 1e-6;
 /// Least deviation within classes as part of a feature's largest number: a smaller one is rounding.
 const VARIES: f64 = 1e-9;
 
+/// Longest rows that are fitted: the time grows with the third power.
+pub const MOST_FEATURES: usize = 1024;
+
+/// Residuals that are taken at once: the table is not copied whole.
+const CHUNK: usize = 512;
+
 impl Lda {
     /// Fits rows of equal length with a class each, every row a repetition of its own. `None` where that says nothing: no
-    /// more rows than classes, no feature that varies, fewer than two classes of two rows, numbers that are not finite.
+    /// more rows than classes, no feature that varies, fewer than two classes of two rows, numbers that are not finite,
+    /// rows longer than [`MOST_FEATURES`].
     pub fn fit(rows: &[Vec<f64>], classes: &[usize]) -> Option<Self> {
         let own: Vec<usize> = (0..rows.len()).collect();
         Self::fit_by_compound(rows, classes, &own)
@@ -44,7 +51,10 @@ impl Lda {
     pub fn fit_by_compound(rows: &[Vec<f64>], classes: &[usize], compounds: &[usize]) -> Option<Self> {
         let width = rows.first()?.len();
         let is_sound = |row: &Vec<f64>| row.len() == width && row.iter().all(|x| x.is_finite());
-        if rows.len() != classes.len() || rows.len() != compounds.len() || !rows.iter().all(is_sound) {
+        if width > MOST_FEATURES || rows.len() != classes.len() || rows.len() != compounds.len() {
+            return None;
+        }
+        if !rows.iter().all(is_sound) {
             return None;
         }
         let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
@@ -60,14 +70,14 @@ impl Lda {
         let classes: Vec<(&[usize], Vec<f64>)> =
             members.values().map(|of| (of.as_slice(), mean_of(of))).collect();
         // A class of one row lies on its own mean, and says nothing of the scatter.
-        let residuals: Vec<Vec<f64>> = classes
+        let within: Vec<(&[f64], &[f64])> = classes
             .iter()
             .filter(|(of, _)| of.len() > 1)
-            .flat_map(|(of, centre)| of.iter().map(move |&row| less(&rows[row], centre)))
+            .flat_map(|(of, centre)| of.iter().map(move |&row| (rows[row].as_slice(), centre.as_slice())))
             .collect();
         let deviation = |j: usize| {
-            let squares = residuals.iter().map(|row| row[j] * row[j]).sum::<f64>();
-            (squares / residuals.len() as f64).sqrt()
+            let squares = within.iter().map(|(row, centre)| (row[j] - centre[j]).powi(2)).sum::<f64>();
+            (squares / within.len() as f64).sqrt()
         };
         let largest = |j: usize| rows.iter().map(|row| row[j].abs()).fold(0.0, f64::max);
         let kept: Vec<(usize, f64)> = (0..width)
@@ -77,9 +87,14 @@ impl Lda {
         if kept.is_empty() {
             return None;
         }
-        let scaled =
-            DMatrix::from_fn(residuals.len(), kept.len(), |i, k| residuals[i][kept[k].0] / kept[k].1);
-        let lower = shrunk(&scaled).0.cholesky()?.l();
+        let mut scatter = Scatter::new(kept.len());
+        for chunk in within.chunks(CHUNK) {
+            scatter.add(&DMatrix::from_fn(chunk.len(), kept.len(), |i, k| {
+                let ((row, centre), (j, deviation)) = (chunk[i], kept[k]);
+                (row[j] - centre[j]) / deviation
+            }));
+        }
+        let lower = scatter.shrunk().0.cholesky()?.l();
 
         let has_two = |of: &[usize]| of.iter().any(|&row| compounds[row] != compounds[of[0]]);
         let centres: Vec<&Vec<f64>> =
@@ -132,26 +147,50 @@ pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
-/// Covariance of residuals `[row, feature]`, shrunk after Ledoit & Wolf (see [`Lda`]), and `δ`.
-fn shrunk(residuals: &DMatrix<f64>) -> (DMatrix<f64>, f64) {
-    let (n, p) = (residuals.nrows() as f64, residuals.ncols() as f64);
-    let mut covariance = residuals.transpose() * residuals / n;
-    let level = covariance.trace() / p;
-    let size = covariance.norm_squared();
-    let mut lengths = vec![0.0; residuals.nrows()];
-    for column in residuals.column_iter() {
-        for (length, x) in lengths.iter_mut().zip(column.iter()) {
-            *length += x * x;
+/// Sums over residuals.
+struct Scatter {
+    /// `Σ r·rᵀ`.
+    products: DMatrix<f64>,
+    /// `Σ |r|⁴`.
+    fourth: f64,
+    n: f64,
+}
+
+impl Scatter {
+    fn new(features: usize) -> Self {
+        Self { products: DMatrix::zeros(features, features), fourth: 0.0, n: 0.0 }
+    }
+
+    /// Adds residuals `[row, feature]`.
+    fn add(&mut self, residuals: &DMatrix<f64>) {
+        let mut lengths = vec![0.0; residuals.nrows()];
+        for column in residuals.column_iter() {
+            for (length, x) in lengths.iter_mut().zip(column.iter()) {
+                *length += x * x;
+            }
         }
+        self.products += residuals.transpose() * residuals;
+        self.fourth += dot(&lengths, &lengths);
+        self.n += residuals.nrows() as f64;
     }
-    let noise = (dot(&lengths, &lengths) / n - size) / n;
-    let distance = size - p * level * level;
-    let shrinkage = if distance > 0.0 { (noise / distance).clamp(0.0, 1.0) } else { 1.0 };
-    covariance *= 1.0 - shrinkage;
-    for j in 0..residuals.ncols() {
-        covariance[(j, j)] += shrinkage * level;
+
+    /// Their covariance, shrunk after Ledoit & Wolf (see [`Lda`]), and `δ`.
+    fn shrunk(self) -> (DMatrix<f64>, f64) {
+        let Self { products, fourth, n } = self;
+        let mut covariance = products / n;
+        let features = covariance.ncols();
+        let p = features as f64;
+        let level = covariance.trace() / p;
+        let size = covariance.norm_squared();
+        let noise = (fourth / n - size) / n;
+        let distance = size - p * level * level;
+        let shrinkage = if distance > 0.0 { (noise / distance).clamp(0.0, 1.0) } else { 1.0 };
+        covariance *= 1.0 - shrinkage;
+        for j in 0..features {
+            covariance[(j, j)] += shrinkage * level;
+        }
+        (covariance, shrinkage)
     }
-    (covariance, shrinkage)
 }
 
 #[cfg(test)]
@@ -160,6 +199,15 @@ mod tests {
 
     use super::*;
     use crate::random::{normal, stream};
+
+    /// Of residuals that are added in two parts.
+    fn shrunk(residuals: &DMatrix<f64>) -> (DMatrix<f64>, f64) {
+        let first = residuals.nrows() / 3;
+        let mut scatter = Scatter::new(residuals.ncols());
+        scatter.add(&residuals.rows(0, first).into_owned());
+        scatter.add(&residuals.rows(first, residuals.nrows() - first).into_owned());
+        scatter.shrunk()
+    }
 
     #[derive(Deserialize)]
     struct Case {
@@ -324,6 +372,13 @@ mod tests {
         assert!(Lda::fit(&rows, &[0, 1, 2, 3]).is_none(), "no more rows than classes");
         assert!(Lda::fit(&rows, &[0, 0, 1, 2]).is_none(), "one class of two rows");
         assert!(Lda::fit(&rows, &[0, 0, 1]).is_none() && Lda::fit(&[], &[]).is_none());
+        let long = |width: usize| -> Vec<Vec<f64>> {
+            rows.iter()
+                .map(|row| row.iter().copied().chain(std::iter::repeat_n(0.0, width - 2)).collect())
+                .collect()
+        };
+        assert!(Lda::fit(&long(MOST_FEATURES), &[0, 0, 1, 1]).is_some());
+        assert!(Lda::fit(&long(MOST_FEATURES + 1), &[0, 0, 1, 1]).is_none(), "too long");
         assert!(Lda::fit(&vec![vec![]; 4], &[0, 0, 1, 1]).is_none());
         assert!(Lda::fit(&vec![vec![3.0]; 4], &[0, 0, 1, 1]).is_none(), "nothing varies");
         let mut broken = rows.clone();

@@ -1,7 +1,7 @@
 //! `molclip correct`: profiles, or other vectors, corrected by the steps that the field uses.
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -13,9 +13,9 @@ use super::encoder::vectors;
 use super::experiment::{ExperimentArgs, WrongUsage, tell};
 use crate::analysis::items::Items;
 use crate::analysis::recipe::{Corrected, Matrix, Recipe, RecipeError, Report, Table};
-use crate::experiment::import::profile::{self, Profiles};
-use crate::experiment::{EmbeddingTable, Experiment};
-use crate::export::profiles;
+use crate::experiment::import::profile::{self, Features, Profiles};
+use crate::experiment::{EmbeddingTable, Experiment, PROFILE};
+use crate::export::profiles::{self, Made, RECIPE};
 use crate::terminal::{note, out};
 
 /// Of dropped features, groups and notes, so many are named.
@@ -35,7 +35,8 @@ pub struct CorrectArgs {
     pub embedding: Option<PathBuf>,
 
     /// Steps in their order, each NAME[:KEY=VALUE]…, fitted on the negative controls of each plate (by=COLUMN+COLUMN for other
-    /// groups, by=none for one, fit=all for all rows), e.g. mad-robustize,select,sphere:epsilon=1
+    /// groups, by=none for one, fit=all for all rows), e.g. mad-robustize,select,sphere:epsilon=1. select and harmony look at
+    /// all rows, not at controls alone; select takes them as one group
     #[arg(long, value_name = "STEP,STEP…")]
     pub steps: String,
 
@@ -54,6 +55,10 @@ struct Input {
     features: Matrix,
     /// Table rows of the features' rows.
     rows: Vec<usize>,
+    /// Steps that were applied before.
+    former: String,
+    /// Of the model that made them; empty for features of tables.
+    model: String,
 }
 
 /// Runs the command.
@@ -62,12 +67,13 @@ pub fn run(args: &CorrectArgs) -> anyhow::Result<ExitCode> {
         return Err(WrongUsage(format!("{}: the name must end in .parquet", args.out.display())).into());
     }
     let recipe: Recipe = args.steps.parse().map_err(usage)?;
-    let Input { experiment, features, rows } = input(args)?;
+    let Input { experiment, features, rows, former, model } = input(args)?;
     let (given, negative) = table(&experiment, &rows, features, &recipe)?;
     let before = given.features.names.len();
     let corrected = recipe.apply(given).map_err(usage)?;
     let applied = recipe.to_string();
-    profiles::write(&corrected, (&experiment, &rows), &applied, &args.out)?;
+    let all = if former.is_empty() { applied.clone() } else { format!("{former}; {applied}") };
+    profiles::write(&corrected, (&experiment, &rows), Made { recipe: &all, model: &model }, &args.out)?;
     for report in &corrected.reports {
         say(report);
     }
@@ -98,7 +104,8 @@ fn usage(error: RecipeError) -> anyhow::Error {
         | RecipeError::Unknown { .. }
         | RecipeError::Value { .. }
         | RecipeError::Twice { .. }
-        | RecipeError::NeedsColumn { .. } => WrongUsage(error.to_string()).into(),
+        | RecipeError::NeedsColumn { .. }
+        | RecipeError::Components { .. } => WrongUsage(error.to_string()).into(),
         error => error.into(),
     }
 }
@@ -113,7 +120,8 @@ fn input(args: &CorrectArgs) -> anyhow::Result<Input> {
         tell(args.experiment.path(), &report);
         let rows: Vec<usize> = (0..experiment.table.len()).collect();
         let features = Matrix { names: features.names, rows: rows.len(), values: features.values };
-        return Ok(Input { experiment, features, rows });
+        let former = experiment.table.text(0, RECIPE);
+        return Ok(Input { experiment, features, rows, former, model: String::new() });
     }
     if let ([path], None) = (args.experiment.paths.as_slice(), &args.embedding)
         && !path.is_dir()
@@ -139,10 +147,24 @@ fn input(args: &CorrectArgs) -> anyhow::Result<Input> {
     if lacking > 0 {
         note!("{lacking} rows are left out: {name} has no vectors of them.");
     }
-    let numbered = || (1..=*dim).map(|number| format!("{name}_{number}")).collect();
+    let numbered = || (1..=*dim).map(|number| format!("emb_{number}")).collect();
     let names = if features.is_empty() { numbered() } else { features.clone() };
     let features = Matrix { names, rows: rows.len(), values: taken };
-    Ok(Input { experiment, features, rows })
+    let former = match &args.embedding {
+        Some(path) if path.exists() && table.features.is_empty() => String::new(),
+        Some(path) if path.exists() => former_of(path),
+        // What the experiment keeps under another name than its own profiles is no correction of its table.
+        Some(_) if name != PROFILE => String::new(),
+        _ => experiment.table.text(0, RECIPE),
+    };
+    let model = table.model_hash.clone();
+    Ok(Input { experiment, features, rows, former, model })
+}
+
+/// The steps that a file of vectors says were applied to them: one that `correct` wrote does.
+fn former_of(path: &Path) -> String {
+    let read = profile::read(&[path.to_owned()], &Features::Guess);
+    read.ok().flatten().map(|read| read.experiment.table.text(0, RECIPE)).unwrap_or_default()
 }
 
 /// What the recipe is applied to, and the number of negative controls.

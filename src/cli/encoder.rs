@@ -12,7 +12,7 @@ use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
 use crate::learn::encoder::Encoder;
 use crate::learn::families;
-use crate::learn::imported::{Imported, card_of};
+use crate::learn::imported::Imported;
 
 /// Where vectors come from: one of both, or the experiment's own profiles.
 #[derive(Args)]
@@ -76,9 +76,5 @@ pub fn vectors(
 /// As an encoder.
 fn imported(embedding: Option<&Path>, experiment: &Experiment) -> anyhow::Result<Imported> {
     let (name, table) = vectors(embedding, experiment)?;
-    let imported = Imported::new(name, table);
-    Ok(match card_of(&imported.about().hash, &[]) {
-        Some(card) => imported.of_model(&card),
-        None => imported,
-    })
+    Ok(Imported::new(name, table).known(&[]))
 }

@@ -11,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::experiment::Experiment;
 use crate::experiment::import::report::Report;
 use crate::experiment::import::{self, Features, ImportError, Imported};
+use crate::export::embeddings::EmbeddingsError;
 use crate::gpu::{Compute, ComputeChoice, ComputeTarget, ComputeThread, headless_compute};
 use crate::progress::Progress;
 use crate::terminal::note;
@@ -28,6 +29,10 @@ pub fn is_wrong_usage(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         cause.is::<WrongUsage>()
             || matches!(cause.downcast_ref::<ImportError>(), Some(ImportError::Features { .. }))
+            || matches!(
+                cause.downcast_ref::<EmbeddingsError>(),
+                Some(EmbeddingsError::Profiles(ImportError::Features { .. }))
+            )
     })
 }
 

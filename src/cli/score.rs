@@ -128,12 +128,12 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
     };
     scores.notes.extend(of_vectors(&experiment, &embedded));
     if args.json {
-        let about = &embedded.about;
+        let (about, table) = (&embedded.about, embedded.table());
         let printed = Printed {
             scores: &scores,
             preset: args.preset,
             embedding: &about.name,
-            model_hash: &about.hash,
+            model_hash: &table.model_hash,
             data_fingerprint: &embedded.fingerprint,
             simulated: embedded.simulated,
         };

@@ -83,7 +83,8 @@ pub struct EmbeddingTable {
     pub dim: usize,
     /// Vectors one after the other, `[row, dim]`.
     pub values: Vec<f32>,
-    /// BLAKE3 of the model's weights, hexadecimal; of vectors that no model made, of themselves, with a word before it.
+    /// BLAKE3 of the model's weights, hexadecimal; where an encoder names its numbers, of its own hash and their names; of
+    /// vectors that no model made, of themselves, with a word before it.
     pub model_hash: String,
     /// Names of a vector's numbers, `dim` of them; empty for networks, whose numbers have no names.
     pub features: Vec<String>,

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use polars::prelude::{
-    Column, DataFrame, IntoColumn, NamedFrom, ParquetWriter, PlSmallStr, PolarsError, Series,
+    Column, DataFrame, IntoColumn, KeyValueMetadata, NamedFrom, ParquetWriter, PlSmallStr, PolarsError,
+    Series,
 };
 
 use super::{ExportError, persist, temporary};
@@ -15,27 +16,42 @@ use crate::experiment::columns::EXCLUDED;
 use crate::experiment::{Experiment, Role, Table};
 
 /// Column of the steps that were applied, those of former corrections first.
-const RECIPE: &str = "Metadata_recipe";
+pub const RECIPE: &str = "Metadata_recipe";
+
+/// What made the numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Made<'a> {
+    /// All steps, those of former corrections first.
+    pub recipe: &'a str,
+    /// [`EmbeddingTable::model_hash`](crate::experiment::EmbeddingTable) of the vectors that were corrected; empty for the
+    /// features of tables.
+    pub model: &'a str,
+}
 
 /// Writes what a recipe made of rows of an experiment. `rows` are the table rows that the recipe was given, in its order. A
 /// row that stands for several is named by the first, and keeps the cells in which they agree. Where recordings lie is not
-/// written: paths are relative to the experiment.
+/// written: paths are relative to the experiment. The file's own metadata holds the names of the features (`features`, a JSON
+/// list, in their order) and the model (`model`).
 ///
 /// # Errors
 /// The disk refuses.
 pub fn write(
     corrected: &Corrected,
     (experiment, rows): (&Experiment, &[usize]),
-    recipe: &str,
+    made: Made<'_>,
     path: &Path,
 ) -> Result<(), ExportError> {
     let failed = |e: PolarsError| ExportError::content(path, format!("{e}. Is there room on the disk?"));
-    let mut frame = frame(corrected, &experiment.table, rows, recipe).map_err(failed)?;
+    let mut frame = frame(corrected, &experiment.table, rows, made.recipe).map_err(failed)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| ExportError::io(path, e))?;
     }
     let mut file = temporary(path)?;
-    ParquetWriter::new(&mut file).finish(&mut frame).map_err(failed)?;
+    let names = serde_json::json!(corrected.table.features.names).to_string();
+    let about = vec![("features".to_owned(), names), ("model".to_owned(), made.model.to_owned())];
+    let about = KeyValueMetadata::from_static(about);
+    let writer = ParquetWriter::new(&mut file).with_key_value_metadata(Some(about));
+    writer.finish(&mut frame).map_err(failed)?;
     persist(file, path)
 }
 
@@ -51,8 +67,8 @@ fn frame(
     let groups: Vec<Vec<usize>> = corrected.members.iter().map(of_table).collect();
     let ids: Vec<String> = groups.iter().map(|rows| name_of(table, rows)).collect();
     let features = &corrected.table.features;
-    let mut taken: HashSet<&str> = features.names.iter().map(String::as_str).collect();
-    taken.extend(["row_id", RECIPE]);
+    let mut taken: HashSet<String> = features.names.iter().cloned().collect();
+    taken.extend(["row_id", RECIPE].map(str::to_owned));
     let mut columns: Vec<Column> = vec![Series::new("row_id".into(), ids).into_column()];
     for column in table.columns() {
         let is_left_out =
@@ -71,15 +87,13 @@ fn frame(
         }
         if !is_empty {
             let mut name = as_metadata(&column.name);
-            while taken.contains(name.as_str()) {
+            while !taken.insert(name.clone()) {
                 name.push_str(" (row)");
             }
             columns.push(cells.into_column(&name));
         }
     }
-    let before = table.text(0, RECIPE);
-    let all = if before.is_empty() { recipe.to_owned() } else { format!("{before}; {recipe}") };
-    columns.push(Series::new(RECIPE.into(), vec![all.as_str(); groups.len()]).into_column());
+    columns.push(Series::new(RECIPE.into(), vec![recipe; groups.len()]).into_column());
     let width = features.names.len();
     for (place, name) in features.names.iter().enumerate() {
         let values: Vec<f64> = features.values.iter().skip(place).step_by(width).copied().collect();
@@ -119,6 +133,8 @@ mod tests {
             "row_id" => ["p_A01", "p_A02", "p_A03"],
             "plate" => ["p", "p", "p"],
             "well" => ["A01", "A02", "A03"],
+            "lab" => ["x", "x", "x"],
+            "Metadata_lab" => ["y", "y", "y"],
             "compound" => ["DMSO", "DMSO", "taxol"],
             "concentration_uM" => [None, None, Some(0.5)],
             "Metadata_time" => [24, 24, 24],
@@ -146,7 +162,11 @@ mod tests {
         let (corrected, experiment) = corrected("standardize:fit=all");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/out.parquet");
-        write(&corrected, (&experiment, &[0, 1, 2]), "standardize:fit=all", &path).unwrap();
+        let made = Made { recipe: "robustize; standardize:fit=all", model: "0123" };
+        write(&corrected, (&experiment, &[0, 1, 2]), made, &path).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let has = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
+        assert!(has(br#"["PC1","PC2"]"#) && has(b"0123"), "names and model stand in the file's metadata");
         let back = profile::read(std::slice::from_ref(&path), &Features::Guess).unwrap().unwrap();
         assert_eq!(back.features.names, ["PC1", "PC2"]);
         let (new, old) = (&back.features.values, &corrected.table.features.values);
@@ -174,5 +194,8 @@ mod tests {
         assert_eq!(text("row_id", 0).as_deref(), Some("p_A01+1"));
         assert_eq!(text("Metadata_compound", 0).as_deref(), Some("DMSO"));
         assert_eq!((text("Metadata_Well", 0), text("Metadata_Well", 1).as_deref()), (None, Some("A03")));
+        let mut both = ["Metadata_lab", "Metadata_lab (row)"].map(|name| text(name, 1).unwrap_or_default());
+        both.sort_unstable();
+        assert_eq!(both, ["x", "y"], "two columns would have one name");
     }
 }

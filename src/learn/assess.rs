@@ -15,15 +15,18 @@ use crate::experiment::Experiment;
 use crate::model::input::Frames;
 use crate::progress::Progress;
 
-/// Hand-made features: the family that needs no model, and the name of the baseline, with an LDA head where training rows
-/// name mechanisms.
-pub const BIOMARKERS: &str = "biomarkers";
+/// Also the name of the baseline, with an LDA head where training rows name mechanisms.
+pub use super::handmade::BIOMARKERS;
 
 /// The same features as they are, where [`BIOMARKERS`] has a head.
 pub const NO_LABELS: &str = "biomarkers, no labels";
 
 /// The encoder's own vectors with the same head: what it adds to the features when both are told as much.
 pub const LDA_HEAD: &str = "LDA head";
+
+/// Of baselines with a head.
+const CENTRED: &str = "Baselines with a linear discriminant analysis are centred on each replicate's negative controls before it is \
+                       fitted, in raw reports too.";
 
 /// An evaluation cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -171,12 +174,18 @@ fn heads(
     let handmade = if is_handmade {
         Some(own)
     } else {
-        found.extend(lda_head::project(items, plan, &own).map(|learnt| cosine(LDA_HEAD, learnt)));
+        if let Some(learnt) = lda_head::project(items, plan, &own) {
+            items.notes.push(CENTRED.to_owned());
+            found.push(cosine(LDA_HEAD, learnt));
+        }
         handmade(experiment, items, progress)?
     };
     let Some(handmade) = handmade else { return Ok(found) };
     match lda_head::project(items, plan, &handmade) {
         Some(learnt) => {
+            if found.is_empty() {
+                items.notes.push(CENTRED.to_owned());
+            }
             found.push(cosine(BIOMARKERS, learnt));
             // The encoder itself is no baseline of its own.
             if !is_handmade {
@@ -221,12 +230,16 @@ fn handmade(
     let known: Vec<bool> = items.items.iter().map(|item| of(item).is_some()).collect();
     let none = vec![0.0; encoded.dim];
     let values = items.items.iter().flat_map(|item| of(item).unwrap_or(&none)).copied().collect();
-    let missing = known.iter().filter(|known| !**known).count();
+    let mut vectors = Vectors { values, dim: encoded.dim, known };
+    vectors.fill(items);
+    let missing = vectors.known.iter().filter(|known| !**known).count();
     if missing > 0 {
-        let text = format!("Biomarkers of {missing} rows cannot be measured: there these rows find nothing.");
+        let text = format!(
+            "Biomarkers of {missing} rows cannot be measured: there these rows lie where the controls of their replicate do."
+        );
         items.notes.push(text);
     }
-    Ok(Some(Vectors { values, dim: encoded.dim, known }))
+    Ok(Some(vectors))
 }
 
 fn features(baseline: &Baseline) -> Features<'_> {

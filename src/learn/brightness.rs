@@ -44,6 +44,17 @@ impl Brightness {
     }
 }
 
+/// What a group of rows is scaled by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ScaledBy {
+    /// Its own controls.
+    Own,
+    /// The controls of the whole experiment.
+    Controls,
+    /// All rows of the experiment.
+    Rows,
+}
+
 /// Which rows are scaled together, and by which of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Groups {
@@ -53,6 +64,8 @@ pub(super) struct Groups {
     pub names: Vec<String>,
     /// Rows that each group is scaled by.
     pub by: Vec<Vec<usize>>,
+    /// Which rows these are.
+    pub scaled: Vec<ScaledBy>,
 }
 
 /// Groups of rows by plate and replicate, in the order of their names.
@@ -63,14 +76,16 @@ pub(super) struct Groups {
 pub(super) fn groups(rows: &[&Item], replicates: &[String], is_read: impl Fn(usize) -> bool) -> Groups {
     let all: Vec<usize> = (0..rows.len()).filter(|&index| is_read(index)).collect();
     let controls: Vec<usize> = all.iter().copied().filter(|&index| rows[index].control).collect();
-    let common = if controls.len() >= CONTROLS { &controls } else { &all };
+    let (common, scaled) =
+        if controls.len() >= CONTROLS { (&controls, ScaledBy::Controls) } else { (&all, ScaledBy::Rows) };
     // By name: what is first in the table has no say in the order.
     let mut members: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         let replicate = replicates.get(row.replicate).map_or("", String::as_str);
         members.entry((&row.plate, replicate)).or_default().push(index);
     }
-    let mut groups = Groups { of: vec![0; rows.len()], names: Vec::new(), by: Vec::new() };
+    let mut groups =
+        Groups { of: vec![0; rows.len()], names: Vec::new(), by: Vec::new(), scaled: Vec::new() };
     for (group, ((plate, replicate), members)) in members.into_iter().enumerate() {
         let is_control = |index: &usize| rows[*index].control && is_read(*index);
         let own: Vec<usize> = members.iter().copied().filter(is_control).collect();
@@ -78,7 +93,9 @@ pub(super) fn groups(rows: &[&Item], replicates: &[String], is_read: impl Fn(usi
             groups.of[index] = group;
         }
         groups.names.push(format!("plate {plate:?}, replicate {replicate:?}"));
-        groups.by.push(if own.len() >= CONTROLS { own } else { common.clone() });
+        let enough = own.len() >= CONTROLS;
+        groups.scaled.push(if enough { ScaledBy::Own } else { scaled });
+        groups.by.push(if enough { own } else { common.clone() });
     }
     groups
 }
@@ -91,7 +108,7 @@ pub fn scale(
     brightness: &[Option<Brightness>],
     channels: usize,
 ) -> Result<(Vec<usize>, Vec<Vec<Intensity>>), Dark> {
-    let Groups { of, names, by } = groups(rows, replicates, |index| brightness[index].is_some());
+    let Groups { of, names, by, .. } = groups(rows, replicates, |index| brightness[index].is_some());
     let mut intensities = Vec::with_capacity(by.len());
     for (group, by) in names.into_iter().zip(by) {
         let scaling = |channel: usize| {
@@ -140,6 +157,15 @@ mod tests {
         assert_eq!(intensities[0][0].scale, 20.0);
         let text = scaled(&rows, &[Some(mean(10.0)), None]).unwrap_err().to_string();
         assert!(text.contains("plate \"A\""), "{text}");
+    }
+
+    #[test]
+    fn a_group_says_what_it_is_scaled_by() {
+        let rows = [("A", true), ("A", true), ("A", true), ("B", true), ("B", false)]
+            .map(|(plate, control)| row(plate, control));
+        let rows: Vec<&Item> = rows.iter().collect();
+        assert_eq!(groups(&rows, &[], |_| true).scaled, [ScaledBy::Own, ScaledBy::Controls]);
+        assert_eq!(groups(&rows[2..], &[], |_| true).scaled, [ScaledBy::Rows; 2]);
     }
 
     #[test]

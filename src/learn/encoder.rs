@@ -73,6 +73,26 @@ pub struct About {
     pub trained_with: Option<Vec<DrugClass>>,
 }
 
+impl About {
+    /// True if vectors that are kept are its own, whatever the channels of their rows.
+    pub fn made(&self, table: &EmbeddingTable) -> bool {
+        table.model_hash == self.hash || table.model_hash == hash_of(&self.hash, &table.features)
+    }
+}
+
+/// What vectors are known by: an encoder's hash, and where their numbers have names BLAKE3 of it and of these, because other
+/// channels make other numbers.
+fn hash_of(hash: &str, features: &[String]) -> String {
+    if features.is_empty() {
+        return hash.to_owned();
+    }
+    let mut hasher = blake3::Hasher::new();
+    for text in std::iter::once(hash).chain(features.iter().map(String::as_str)) {
+        hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
 /// Rows that are to be encoded.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
@@ -213,14 +233,16 @@ impl Encoded {
         self.rows.iter().copied().zip(contents).collect()
     }
 
-    /// The vectors as a table of the experiment.
+    /// The vectors as a table of the experiment; `hash` is the encoder's. Where numbers have names, the table's own hash
+    /// tells them apart too.
     pub fn table(&self, hash: &str) -> EmbeddingTable {
+        let features: Vec<String> = self.features.iter().map(|feature| feature.name.clone()).collect();
         EmbeddingTable {
             row_ids: self.row_ids.clone(),
             dim: self.dim,
             values: self.values.clone(),
-            model_hash: hash.to_owned(),
-            features: self.features.iter().map(|feature| feature.name.clone()).collect(),
+            model_hash: hash_of(hash, &features),
+            features,
         }
     }
 
@@ -330,6 +352,7 @@ pub trait Regions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::analysis::biomarkers::features;
 
     fn three() -> Encoded {
         Encoded {
@@ -375,6 +398,21 @@ mod tests {
         }
         assert_eq!((encoded.row_ids.join(""), encoded.values), ("ad".to_owned(), vec![1.0, 2.0, 4.0, 5.0]));
         assert_eq!(encoded.problems.iter().map(|(id, _)| id.as_str()).collect::<String>(), "bc");
+    }
+
+    #[test]
+    fn vectors_of_other_features_are_other_vectors() {
+        let about = About { hash: "h".to_owned(), ..About::default() };
+        assert_eq!(three().table("h").model_hash, "h", "a network's are known by its weights");
+        let of = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            Encoded { features: features(&names, false), ..three() }.table("h")
+        };
+        let (one, two) = (of(&["gfp"]), of(&["tmrm"]));
+        assert!(one.model_hash != "h" && one.model_hash != two.model_hash);
+        assert_eq!(one.model_hash, of(&["gfp"]).model_hash);
+        assert!([&one, &two, &three().table("h")].into_iter().all(|table| about.made(table)));
+        assert!(!About { hash: "other".to_owned(), ..About::default() }.made(&one));
     }
 
     #[test]

@@ -48,8 +48,8 @@ pub const FAMILIES: &[Family] = &[
     Family {
         name: BIOMARKERS,
         title: "Biomarkers (hand-made features)",
-        about: "Shape, brightness, texture and movement, measured in µm and s and compared with the plate's controls. Nothing is \
-                trained, and every number has a name.",
+        about: "Shape, brightness, texture and movement, measured in µm and s and compared with the plate's controls, or with \
+                all controls where the plate has fewer than three. Nothing is trained, and every number has a name.",
         open: Open::Built(biomarkers),
     },
 ];

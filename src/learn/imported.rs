@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
+use super::families::{FAMILIES, Open};
 use super::shipped;
 use crate::experiment::EmbeddingTable;
 use crate::model::card::Card;
@@ -34,17 +35,27 @@ impl Imported {
         Self { about, table }
     }
 
-    /// The same, where it is known that a model made the vectors.
+    /// The same, with what is known of the encoder that made the vectors: a family without weights, the shipped model, or one
+    /// in these folders of models.
     #[must_use]
-    pub fn of_model(mut self, card: &Card) -> Self {
-        self.about.simulated = card.trained_on.simulated;
-        self.about.trained_with = Some(card.drugs.clone());
+    pub fn known(mut self, folders: &[&Path]) -> Self {
+        let mut built = FAMILIES.iter().filter_map(|family| match family.open {
+            Open::Built(build) => Some(build().about().clone()),
+            Open::Model(_) => None,
+        });
+        if let Some(about) = built.find(|about| about.made(&self.table)) {
+            self.about.simulated = about.simulated;
+            self.about.trained_with = about.trained_with;
+        } else if let Some(card) = card_of(&self.table.model_hash, folders) {
+            self.about.simulated = card.trained_on.simulated;
+            self.about.trained_with = Some(card.drugs);
+        }
         self
     }
 }
 
-/// The card of the model that made vectors: the shipped one, or one in these folders of models.
-pub fn card_of(hash: &str, folders: &[&Path]) -> Option<Card> {
+/// The card of the model that made vectors.
+fn card_of(hash: &str, folders: &[&Path]) -> Option<Card> {
     let shipped = shipped::card().ok().filter(|card| card.hash == hash);
     shipped.or_else(|| {
         let models = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok());
@@ -88,8 +99,10 @@ mod tests {
     use polars::prelude::df;
 
     use super::*;
+    use crate::analysis::biomarkers::features;
     use crate::analysis::items::Items;
     use crate::experiment::{Experiment, Table};
+    use crate::learn::handmade::Biomarkers;
 
     #[test]
     fn vectors_of_the_shipped_model_stay_simulated_and_say_what_it_knows() {
@@ -101,11 +114,24 @@ mod tests {
             model_hash: card.hash.clone(),
             ..EmbeddingTable::default()
         };
-        let known = card_of(&table.model_hash, &[]).unwrap();
-        let imported = Imported::new("kept", Arc::new(table)).of_model(&known);
+        let imported = Imported::new("kept", Arc::new(table)).known(&[]);
         assert!(imported.about().simulated);
         assert_eq!(imported.about().trained_with.as_ref().map(Vec::len), Some(card.drugs.len()));
         assert!(card_of("another", &[Path::new("/nowhere")]).is_none());
+    }
+
+    #[test]
+    fn kept_hand_made_features_are_known_to_be_trained_with_nothing() {
+        let encoded = Encoded {
+            row_ids: vec!["a".to_owned()],
+            dim: 1,
+            values: vec![1.0],
+            features: features(&["gfp".to_owned()], false),
+            ..Encoded::default()
+        };
+        let kept = |hash: &str| Imported::new("any", Arc::new(encoded.table(hash))).known(&[]);
+        assert_eq!(kept(&Biomarkers::default().about().hash).about().trained_with, Some(Vec::new()));
+        assert_eq!(kept("another").about().trained_with, None);
     }
 
     #[test]

@@ -12,8 +12,32 @@ pub struct Vectors {
     pub values: Vec<f32>,
     /// Length of a vector.
     pub dim: usize,
-    /// False for items that have none: zeros stand in, which are near nothing.
+    /// False for items that have none; see [`Self::fill`].
     pub known: Vec<bool>,
+}
+
+impl Vectors {
+    /// Means of the negative controls that have a vector.
+    fn centring(&self, items: &Items) -> Centring {
+        let mut known = items.clone();
+        known.items.iter_mut().zip(&self.known).for_each(|(item, &is_known)| item.control &= is_known);
+        Centring::fit(&known, &self.values, self.dim)
+    }
+
+    /// Puts items without a vector where the controls of their replicate lie: once centred they are zeros, which are near
+    /// nothing, and no mean moves. Zeros from the start where the replicate has no controls.
+    pub fn fill(&mut self, items: &Items) {
+        let means = self.centring(items).means;
+        let vectors = self.values.chunks_exact_mut(self.dim.max(1));
+        for ((item, vector), _) in
+            items.items.iter().zip(vectors).zip(&self.known).filter(|(_, known)| !**known)
+        {
+            match &means[item.replicate] {
+                Some(mean) => vector.copy_from_slice(mean),
+                None => vector.fill(0.0),
+            }
+        }
+    }
 }
 
 /// Projects vectors by a discriminant analysis that is fitted on the rows of the split's training part, with the mechanisms
@@ -22,11 +46,12 @@ pub struct Vectors {
 /// have some. The rows of one compound are no repetitions of its mechanism; those of controls are.
 ///
 /// Nothing that asks or may be found is learnt from. `None` where training says too little: fewer than three classes of two
-/// compounds (one direction has no angles to compare), or no more rows than classes.
+/// compounds (one direction has no angles to compare), or no more rows than classes, and for vectors longer
+/// than [`MOST_FEATURES`](crate::analysis::lda::MOST_FEATURES).
 pub fn project(items: &Items, plan: &Plan, vectors: &Vectors) -> Option<Vectors> {
     let Vectors { values, dim, known } = vectors;
     let mut centred = values.clone();
-    let centring = Centring::fit(items, values, *dim);
+    let centring = vectors.centring(items);
     centring.apply(items, &mut centred, *dim);
     let lacking = centring.lacking();
     let can_centre = lacking.len() < items.replicates.len();
@@ -53,20 +78,15 @@ pub fn project(items: &Items, plan: &Plan, vectors: &Vectors) -> Option<Vectors>
         }
     }
     let lda = Lda::fit_by_compound(&rows, &classes, &compounds)?;
-    let projected = known.iter().enumerate().map(|(place, &is_known)| {
-        let mut at = lda.project(&row(place));
-        if !is_known {
-            at.fill(0.0);
-        }
-        at
-    });
-    let projected: Vec<Vec<f64>> = projected.collect();
+    let projected: Vec<Vec<f64>> = (0..items.len()).map(|place| lda.project(&row(place))).collect();
     let dim = projected.first().map_or(0, Vec::len);
-    (dim >= 2).then(|| Vectors {
-        values: projected.into_iter().flatten().map(|x| x as f32).collect(),
-        dim,
-        known: known.clone(),
-    })
+    if dim < 2 {
+        return None;
+    }
+    let values = projected.into_iter().flatten().map(|x| x as f32).collect();
+    let mut projected = Vectors { values, dim, known: known.clone() };
+    projected.fill(items);
+    Some(projected)
 }
 
 #[cfg(test)]
@@ -181,9 +201,21 @@ mod tests {
         assert_eq!(project(&few, &plan, &vectors), None);
         let mut gap = vectors.clone();
         let query = plan.query[0];
+        let control = items.items.iter().position(|item| item.control).unwrap();
         gap.known[query] = false;
+        gap.known[control] = false;
+        gap.values[control * 12..(control + 1) * 12].fill(1e6);
         let projected = project(&items, &plan, &gap).unwrap();
-        assert_eq!(projected.values[query * 4..(query + 1) * 4], [0.0; 4]);
         assert!(!projected.known[query]);
+        // As it is compared: a control without a vector moves no mean.
+        gap.fill(&items);
+        for Vectors { values, dim, .. } in [projected, gap] {
+            let mut centred = values.clone();
+            Centring::fit(&items, &values, dim).apply(&items, &mut centred, dim);
+            for row in [query, control] {
+                let row = &centred[row * dim..(row + 1) * dim];
+                assert!(row.iter().all(|&x| x == 0.0), "{row:?}");
+            }
+        }
     }
 }

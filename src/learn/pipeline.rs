@@ -7,7 +7,7 @@ use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
 use super::imported::IMPORTED;
 use crate::analysis::answers::{Answers, AnswersError, Library, Options, Origin, Subjects};
 use crate::analysis::items::Items;
-use crate::experiment::{EmbeddingTable, Experiment};
+use crate::experiment::{EmbeddingTable, Experiment, PROFILE};
 use crate::gpu::GpuError;
 use crate::progress::Progress;
 
@@ -152,8 +152,12 @@ fn spoilt(encoded: &Encoded, classified: Option<&Classified>, projections: Optio
 /// Vectors that answer, and rows without one with the reason.
 pub type Answering = (Arc<EmbeddingTable>, Vec<(String, String)>);
 
+/// Column of tables of profiles that names the corrections of their numbers.
+const RECIPE: &str = "Metadata_recipe";
+
 /// Vectors of an experiment that answers for another: those that it keeps of the same encoder, and else encoded now, with
-/// the rows that could not be.
+/// the rows that could not be. Profiles of both, that no model made, are of one encoder where they are of the same features
+/// in the same order after the same corrections.
 ///
 /// # Errors
 /// As [`Encoder::encode`]; vectors that are looked up by name where both experiments share names.
@@ -164,8 +168,17 @@ pub fn gallery(
     progress: &Progress,
 ) -> Result<Answering, EncodeError> {
     let about = encoder.about();
-    if let Some(kept) = experiment.embeddings.values().find(|table| table.model_hash == about.hash) {
+    if let Some(kept) = experiment.embeddings.values().find(|table| about.made(table)) {
         return Ok((Arc::clone(kept), Vec::new()));
+    }
+    let own = asked.embeddings.get(PROFILE).filter(|table| table.model_hash == about.hash);
+    if let (Some(own), Some(kept)) = (own, experiment.embeddings.get(PROFILE)) {
+        let is_same = !own.features.is_empty() && own.features == kept.features;
+        if is_same && asked.table.text(0, RECIPE) == experiment.table.text(0, RECIPE) {
+            // A profile's hash is of its numbers; what is compared afterwards is the hash of the space.
+            let model_hash = about.hash.clone();
+            return Ok((Arc::new(EmbeddingTable { model_hash, ..(**kept).clone() }), Vec::new()));
+        }
     }
     if about.family == IMPORTED {
         let mut names = (0..experiment.table.len()).map(|row| experiment.table.row_id(row));
@@ -185,10 +198,10 @@ pub fn subjects(experiment: &Experiment, table: &EmbeddingTable) -> (Arc<Subject
     (Arc::new(subjects), raw)
 }
 
-fn origin(name: &str, about: &About, subjects: &Subjects) -> Origin {
+fn origin(name: &str, table: &EmbeddingTable, about: &About, subjects: &Subjects) -> Origin {
     Origin {
         name: name.to_owned(),
-        model_hash: about.hash.clone(),
+        model_hash: table.model_hash.clone(),
         simulated: about.simulated || subjects.simulated(),
         trained_with: about.trained_with.clone(),
     }
@@ -206,7 +219,7 @@ pub fn library(
     progress: &Progress,
 ) -> Result<Arc<Library>, AnswersError> {
     let (subjects, raw) = subjects(experiment, table);
-    let origin = origin(name, about, &subjects);
+    let origin = origin(name, table, about, &subjects);
     Ok(Arc::new(Library::new(subjects, &raw, table.dim, origin, &Options::default(), progress)?))
 }
 
@@ -223,13 +236,49 @@ pub fn answers(
     progress: &Progress,
 ) -> Result<Arc<Answers>, AnswersError> {
     let (subjects, raw) = subjects(experiment, table);
-    let origin = origin(name, about, &subjects);
+    let origin = origin(name, table, about, &subjects);
     Ok(Arc::new(Answers::new(subjects, &raw, table.dim, origin, library, &Options::default(), progress)?))
 }
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::df;
+
+    use super::super::imported::Imported;
     use super::*;
+    use crate::experiment::Table;
+
+    /// Two rows of profiles.
+    fn profiles(names: [&str; 2], recipe: &str, hash: &str) -> Arc<Experiment> {
+        let frame = df!("row_id" => ["a", "b"], RECIPE => [recipe, recipe]).unwrap();
+        let mut experiment = Experiment::new("e", "/", Table::from_frame(frame).unwrap()).unwrap();
+        let table = EmbeddingTable {
+            row_ids: vec!["a".to_owned(), "b".to_owned()],
+            dim: 2,
+            values: vec![1.0, 2.0, 3.0, 4.0],
+            model_hash: hash.to_owned(),
+            features: names.map(str::to_owned).to_vec(),
+        };
+        experiment.embeddings.insert(PROFILE.to_owned(), Arc::new(table));
+        Arc::new(experiment)
+    }
+
+    #[test]
+    fn profiles_of_the_same_features_and_corrections_are_one_space() {
+        let asked = profiles(["x", "y"], "standardize", "profile 1");
+        let encoder = Imported::new(PROFILE, Arc::clone(&asked.embeddings[PROFILE]));
+        let ask = |other: &Arc<Experiment>| gallery(other, &asked, &encoder, &Progress::default());
+        let same = profiles(["x", "y"], "standardize", "profile 2");
+        let (found, problems) = ask(&same).unwrap();
+        assert_eq!((found.values.as_slice(), problems.len()), (&[1.0, 2.0, 3.0, 4.0][..], 0));
+        assert_eq!(found.model_hash, "profile 1", "the space of the question");
+        for other in [
+            profiles(["y", "x"], "standardize", "profile 2"),
+            profiles(["x", "y"], "standardize; select", "profile 2"),
+        ] {
+            assert!(matches!(ask(&other), Err(EncodeError::Ambiguous { .. })), "rows of the same names");
+        }
+    }
 
     #[test]
     fn a_treatments_probabilities_are_the_mean_of_its_rows() {

@@ -74,7 +74,8 @@ impl ValidationSet {
             let is_same_drug = item.compound == own.compound;
             match self.by {
                 ValidatedBy::Drug => !(is_same_drug && item.replicate == own.replicate),
-                ValidatedBy::Moa => !is_same_drug,
+                // Of controls and of drugs without a mechanism nobody knows whether they are right.
+                ValidatedBy::Moa => !is_same_drug && !item.control && !item.moas.is_empty(),
                 ValidatedBy::UnseenMoa => !is_same_drug && i < self.queries,
             }
         })
@@ -146,6 +147,19 @@ mod tests {
         assert_eq!((found.score, found.chance, found.queries), (0.5, 0.75, 2));
         assert_eq!(found.by, ValidatedBy::Moa);
         assert_eq!(ValidationSet { queries: 0, ..set }.measure(&embeddings, 2), None);
+    }
+
+    #[test]
+    fn controls_and_drugs_without_a_mechanism_are_not_in_the_gallery_of_mechanisms() {
+        let samples = [(0, 0), (1, 0), (2, 1), (3, 0), (4, 1)].map(|(drug, moa)| sample(drug, moa, 0, true));
+        let mut set = ValidationSet { samples: samples.to_vec(), queries: 1, by: ValidatedBy::Moa };
+        // The last two are nearest; one is a control, of the other no mechanism is known.
+        let embeddings = [1.0, 0.0, 1.0, 0.2, 0.0, 1.0, 1.0, 0.1, 1.0, 0.1];
+        set.samples[3].item.control = true;
+        set.samples[4].item.moas.clear();
+        set.samples[4].label.moas.clear();
+        let found = set.measure(&embeddings, 2).unwrap();
+        assert_eq!((found.score, found.chance), (1.0, 0.75), "one right, one wrong");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 mod defect;
 mod resampling;
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;
 
 use thiserror::Error;
 

@@ -109,6 +109,13 @@ fn corrected_profiles_open_again_and_stand_where_vectors_do() {
     said(&["correct", out, "--steps", "standardize", "--out", twice]);
     let again = import::open_many(&[PathBuf::from(twice)], &Features::Guess).unwrap().experiment;
     assert_eq!(again.table.text(0, "Metadata_recipe"), format!("{steps}; standardize"));
+    // So it does where the first is given as vectors of the plates, which know nothing of it.
+    said(&["correct", &screen, "--embedding", out, "--steps", "standardize", "--out", twice]);
+    let again = import::open_many(&[PathBuf::from(twice)], &Features::Guess).unwrap().experiment;
+    assert_eq!(again.table.text(0, "Metadata_recipe"), format!("{steps}; standardize"));
+    // Components of two plates are no features in common.
+    let text = refused(2, &["correct", &screen, "--steps", "sphere:method=pca", "--out", twice]);
+    assert!(text.contains("plate_1, plate_2") && text.contains("by=none"), "{text}");
 }
 
 #[test]

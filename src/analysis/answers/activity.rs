@@ -17,7 +17,7 @@
 //! takes the effects for positions and gives idle neighbours the opposite. With less DMSO, terms in which the treatment's
 //! places differ from plate to plate, as in layouts drawn anew, are left alone: these cannot repeat. Where positions explain
 //! more than nine tenths of the difference between treatment and DMSO, as where only one of the two is at the edge,
-//! nothing is said.
+//! or where more numbers are fitted than there are DMSO wells, nothing is said but why.
 //!
 //! In simulation (3 plates of 24 DMSO wells, an edge effect of four times the noise at fixed places), p < 0.05 came for
 //! 48 % of idle treatments by labellings alone and for 4 % so; `benches/null_activity.rs` repeats that through this code.
@@ -34,6 +34,7 @@ mod tests;
 use rayon::prelude::*;
 
 use self::layout::{Choice, Layout};
+use self::reflect::Confounded;
 use self::trial::{Outcome, Trial};
 use super::space::{PARTS, Whitening, Whitenings, mean};
 use super::{AnswersError, Options, Subjects};
@@ -60,7 +61,7 @@ pub struct Activity {
     /// The call.
     pub verdict: Verdict,
     /// Mean average precision of its wells after plates and positions, 0 to 1; `None` where fewer than two lie on plates
-    /// with DMSO, or where their positions tell all.
+    /// with DMSO, or where positions cannot be told from effects.
     pub mean_ap: Option<f64>,
     /// What random rankings reach.
     pub chance: Option<f64>,
@@ -146,7 +147,7 @@ pub(super) fn judge(
                 Some(start)
             })
             .collect();
-        let found: Vec<(usize, Option<Outcome>)> = members
+        let found: Vec<(usize, usize, Result<Outcome, Confounded>)> = members
             .par_iter()
             .zip(&starts)
             .map(|(&(treatment, choice), &start)| {
@@ -158,11 +159,11 @@ pub(super) fn judge(
                 }
                 let trial = Trial::new(choice.plates.clone(), &choice.positions, n, &vectors, dim);
                 let mut rng = stream(options.seed, &["activity", &treatment.to_string()]);
-                Ok((treatment, trial.ok().map(|trial| trial.run(options.permutations, &mut rng))))
+                Ok((treatment, n, trial.map(|trial| trial.run(options.permutations, &mut rng))))
             })
             .collect::<Result<_, AnswersError>>()?;
-        for (treatment, outcome) in found {
-            after(&mut all[treatment], outcome);
+        for (treatment, used, outcome) in found {
+            after(&mut all[treatment], used, outcome);
         }
     }
     let decided: Vec<usize> = (0..all.len()).filter(|&i| all[i].is_decided()).collect();
@@ -183,24 +184,31 @@ fn before(choice: &Result<Choice, String>, wells: usize, subjects: &Subjects) ->
     Activity { verdict, mean_ap: None, chance: None, p: None, q: None, wells, controls }
 }
 
-/// What can be said before the correction; `None`: positions tell all.
-fn after(activity: &mut Activity, outcome: Option<Outcome>) {
-    let Some(Outcome { mean_ap, chance, p, least }) = outcome else {
-        activity.verdict = Verdict::Undecided(
-            "Its wells lie where DMSO does not (at the edge, or in other rows or columns), so that an effect of the \
-             position would look the same. Put DMSO in such places too, or a replicate in another."
-                .to_owned(),
-        );
-        return;
+/// What can be said before the correction. `used`: wells of the treatment that were compared.
+fn after(activity: &mut Activity, used: usize, outcome: Result<Outcome, Confounded>) {
+    let why = match outcome {
+        Ok(Outcome { mean_ap, chance, p, least }) => {
+            (activity.mean_ap, activity.chance, activity.p) = (Some(mean_ap), Some(chance), Some(p));
+            if least <= FALSE_DISCOVERIES {
+                return;
+            }
+            let controls = activity.controls;
+            format!(
+                "With {used} wells against {controls} of DMSO on the same plates even a perfect ranking has p = \
+                 {least:.2}. Add DMSO to each plate, or replicates."
+            )
+        }
+        Err(Confounded::TooFew { needed }) => format!(
+            "There are too few DMSO wells on its plates to tell positions from effects: at least {needed} are needed. Add \
+             DMSO to each plate."
+        ),
+        Err(Confounded::Places) => {
+            "Its wells lie where DMSO does not (at the edge, or in other rows or columns), so that an effect of the position \
+             would look the same. Put DMSO in such places too, or a replicate in another."
+                .to_owned()
+        }
     };
-    (activity.mean_ap, activity.chance, activity.p) = (Some(mean_ap), Some(chance), Some(p));
-    if least > FALSE_DISCOVERIES {
-        let Activity { wells, controls, .. } = *activity;
-        activity.verdict = Verdict::Undecided(format!(
-            "With {wells} wells against {controls} of DMSO on the same plates even a perfect ranking has p = {least:.2}. \
-             Add DMSO to each plate, or replicates."
-        ));
-    }
+    activity.verdict = Verdict::Undecided(why);
 }
 
 /// q values of p values: the smallest rate of false discoveries at which each would be called.

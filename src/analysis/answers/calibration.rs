@@ -4,7 +4,8 @@
 //! The probability of a mechanism is `softmax(β·s)` over the mechanisms of the library, with β by maximum likelihood
 //! on the answers to compounds that were left out (temperature scaling: Guo et al., ICML 2017). It holds for a
 //! compound whose mechanism is in the library; whether it is, [`super::novelty`] says. What is reported of a compound
-//! uses a β that was fitted on compounds of other folds, while those of its own neither asked nor answered.
+//! uses a β that was fitted on compounds of other folds, while those of its own neither asked nor answered. They did have a
+//! part in the whitening and the discriminants by which those others were compared, and in the choice to use discriminants.
 
 use std::collections::BTreeSet;
 

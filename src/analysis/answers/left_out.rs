@@ -98,6 +98,17 @@ fn best_of_known(scored: &[Scored]) -> Option<f64> {
 
 /// The library's answers to its own compounds with a mechanism, by fold. `headed`: mechanisms are ranked by discriminants.
 pub(super) fn leave_out(level: Level, of: &Asking, headed: bool) -> Vec<LeftOut> {
+    ask_each(level, of, headed, |compound, near, headed| LeftOut::new(of, compound, near, headed))
+}
+
+/// Calls `answer` with each compound that is asked about and the similarities of all compounds: in the whitened space and,
+/// where `headed`, among discriminants.
+fn ask_each<T: Send>(
+    level: Level,
+    of: &Asking,
+    headed: bool,
+    answer: impl Fn(usize, &[f32], Option<&[f32]>) -> T + Sync,
+) -> Vec<T> {
     let dim = of.dim;
     let (compounds, queries) = queries(level, of);
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); FOLDS];
@@ -105,7 +116,7 @@ pub(super) fn leave_out(level: Level, of: &Asking, headed: bool) -> Vec<LeftOut>
         members[of.spaces.folds.of(compound)].push(place);
     }
     let blocks: Vec<&[usize]> = members.iter().flat_map(|places| places.chunks(BLOCK)).collect();
-    let answer = |block: &&[usize]| -> Vec<LeftOut> {
+    let answers = |block: &&[usize]| -> Vec<T> {
         let space = of.spaces.of(block.first().map(|&place| compounds[place]));
         let vectors: Vec<f32> =
             block.iter().flat_map(|&place| &queries[place * dim..(place + 1) * dim]).copied().collect();
@@ -116,11 +127,11 @@ pub(super) fn leave_out(level: Level, of: &Asking, headed: bool) -> Vec<LeftOut>
         let row = |all: &[f32], i: usize| space.gallery.by_compound(&all[i * answering..(i + 1) * answering]);
         let one = |(i, &place): (usize, &usize)| {
             let headed = headed.as_ref().map(|all| row(all, i));
-            LeftOut::new(of, compounds[place], &row(&plain, i), headed.as_deref())
+            answer(compounds[place], &row(&plain, i), headed.as_deref())
         };
         block.iter().enumerate().map(one).collect()
     };
-    blocks.par_iter().flat_map_iter(answer).collect()
+    blocks.par_iter().flat_map_iter(answers).collect()
 }
 
 /// Compounds that are asked about, and the vectors that stand for them, `[query, dim]`.
@@ -203,20 +214,29 @@ fn some_of(mut all: Vec<usize>, seed: u64) -> Vec<usize> {
 
 /// Compares both rankings of mechanisms on the library's treatments; `None` where nothing can be compared.
 pub(super) fn choose_head(of: &Asking) -> Option<HeadChoice> {
-    let mut sums = vec![(0.0, 0.0, 0_usize); of.subjects.compounds.len()];
-    let precision = |answer: &LeftOut| {
-        let (scores, right): (Vec<f64>, Vec<bool>) = answer.scored().into_iter().unzip();
+    let subjects = of.subjects;
+    let precision = |compound: usize, near: &[f32]| {
+        let own = &subjects.compound_moas[compound];
+        let ranked = by_moa(subjects, near, |other| other == compound).into_iter();
+        let (scores, right): (Vec<f64>, Vec<bool>) =
+            ranked.map(|near| (near.score, own.contains(&near.moa))).unzip();
         average_precision(&scores, &right)
     };
-    let [with, without] = [true, false].map(|headed| leave_out(Level::Treatment, of, headed));
-    for (with, without) in with.iter().zip(&without) {
-        if let (Some(a), Some(b)) = (precision(with), precision(without)) {
-            let (sum_with, sum_without, n) = &mut sums[with.compound];
-            *sum_with += a;
-            *sum_without += b;
-            *n += 1;
-        }
+    let pairs = ask_each(Level::Treatment, of, true, |compound, near, headed| {
+        let without = precision(compound, near)?;
+        let with = headed.map_or(Some(without), |headed| precision(compound, headed))?;
+        Some((compound, with, without))
+    });
+    let mut sums = vec![(0.0, 0.0, 0_usize); subjects.compounds.len()];
+    for (compound, with, without) in pairs.into_iter().flatten() {
+        let (sum_with, sum_without, n) = &mut sums[compound];
+        *sum_with += with;
+        *sum_without += without;
+        *n += 1;
     }
-    let mean = |(with, without, n): (f64, f64, usize)| (with / n as f64, without / n as f64);
-    HeadChoice::of(&sums.into_iter().filter(|sum| sum.2 > 0).map(mean).collect::<Vec<_>>())
+    let asked = sums.into_iter().zip(&subjects.compound_moas).filter(|(sum, _)| sum.2 > 0);
+    let (pairs, mechanisms): (Vec<(f64, f64)>, Vec<Option<usize>>) = asked
+        .map(|((with, without, n), moas)| ((with / n as f64, without / n as f64), moas.first().copied()))
+        .unzip();
+    HeadChoice::of(&pairs, &mechanisms, of.options.seed)
 }

@@ -8,13 +8,17 @@ use super::activity::{Activity, Spaces, judge};
 use super::calibration::Calibration;
 use super::cross_fit::{CrossFitted, Space, fits, place};
 use super::folds::{FOLDS, Folds};
-use super::head::{Head, HeadChoice, MOST_FEATURES, is_worth_a_try};
+use super::head::{Head, HeadChoice, is_worth_a_try};
 use super::left_out::{Asking, choose_head};
 use super::mechanism::answering;
 use super::space::{Centres, Whitenings};
 use super::{AnswersError, HeadUse, Level, Options, Origin, Subjects};
 use crate::analysis::evaluate::normalise;
+use crate::analysis::lda::MOST_FEATURES;
 use crate::progress::Progress;
+
+/// Most numbers of the wells that discriminants are fitted on for all folds at once; each fold has a copy of its own.
+const MOST_AT_ONCE: usize = 4_000_000;
 
 /// An experiment in the space of comparison.
 #[derive(Debug)]
@@ -224,8 +228,15 @@ fn fit_heads(subjects: &Subjects, spaces: &mut CrossFitted, dim: usize, notes: &
         let leave = |compound: usize| gone == Some(folds.of(compound));
         Head::fit(subjects, &space.vectors, dim, &space.gallery, leave)
     };
-    let heads = by_fold.par_iter().enumerate().map(|(fold, space)| fit(space, Some(fold)));
-    let (heads, of_all) = rayon::join(|| heads.collect::<Option<Vec<Head>>>(), || fit(whole, None));
+    let treatments = whole.gallery.treatments.iter();
+    let wells: usize = treatments.map(|&treatment| subjects.treatments[treatment].wells.len()).sum();
+    let (heads, of_all): (Option<Vec<Head>>, Option<Head>) = if wells.saturating_mul(dim) > MOST_AT_ONCE {
+        let heads = by_fold.iter().enumerate().map(|(fold, space)| fit(space, Some(fold))).collect();
+        (heads, fit(whole, None))
+    } else {
+        let heads = by_fold.par_iter().enumerate().map(|(fold, space)| fit(space, Some(fold)));
+        rayon::join(|| heads.collect(), || fit(whole, None))
+    };
     // In all spaces or in none: their scores are compared with each other.
     if let (Some(heads), Some(head)) = (heads, of_all) {
         for (space, head) in by_fold.iter_mut().zip(heads) {

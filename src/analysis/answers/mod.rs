@@ -5,8 +5,16 @@
 //! [`activity`] what is active, `mechanism` how near a mechanism is, [`calibration`] how far that can be trusted and
 //! [`novelty`] what is unlike all of it. The same input gives the same answers for any number of threads.
 //!
-//! Everything is cross-fitted by compound: compounds are dealt into five folds, and one that is asked about is compared in
-//! a space, and judged by numbers, that its fold did not shape.
+//! Cross-fitted by compound: compounds are dealt into five folds, and one of the library that is asked about is compared in
+//! a space whose whitening and discriminants its fold did not shape, and gets probabilities by a β that its fold had no part
+//! in; for the figures of reliability and novelty see [`calibration`] and [`novelty`]. Whitening for [`activity`] is
+//! by other treatments.
+//!
+//! Not cross-fitted: the centring of each replicate, by all its DMSO; which treatments answer (the active ones, after a
+//! correction over all); whether discriminants are used ([`HeadChoice`], one choice by all compounds of the library, so that
+//! figures with them flatter a little where the choice was close); the threshold of novelty. The p of novelty leaves out the
+//! compound itself, not its fold. Where vectors of all folds would not fit in memory, or too few repetitions are left, spaces are
+//! shared, and a note says so.
 
 pub mod activity;
 pub mod answer;

@@ -5,6 +5,12 @@
 //! the same kind of library. How often that happens is measured on compounds that had no part in the threshold: those of
 //! one fold are asked about, while they neither answer nor are compared with, and what is left of the library sets the
 //! threshold. How many compounds of an unknown mechanism are found is measured likewise, with whole mechanisms left out.
+//! Left out means that they neither ask nor answer: whitening is another matter. An answer is compared in the space that its
+//! own fold did not shape; the scores that set its threshold come from the spaces of their folds, which it did shape, and
+//! compounds of its mechanism in other folds shaped its own. DMSO is compared with the known scores of all folds.
+//!
+//! The threshold and p of an answer to a user rest on all folds; its p leaves out its own compound where that is one of the
+//! library's and is left out of the answer.
 
 use super::Subjects;
 use super::folds::{FOLDS, Folds};

@@ -11,18 +11,23 @@ const RATIO: &str =
 
 /// Of [`between`], in its order; the first channel is the one that is named first.
 pub const BETWEEN: [Definition; 4] = [
-    define("correlation", "", ["more alike", "less alike"], PEARSON),
-    define("overlap", "", ["the first more within the second", "the first less within the second"], MANDERS),
+    define("correlation", "", ["the two stains more alike", "the two stains less alike"], PEARSON),
+    define(
+        "overlap",
+        "",
+        ["more of the first stain lies in the second", "less of the first stain lies in the second"],
+        MANDERS,
+    ),
     define(
         "overlapped",
         "",
-        ["the second more within the first", "the second less within the first"],
+        ["more of the second stain lies in the first", "less of the second stain lies in the first"],
         MANDERS,
     ),
     define(
         "log_ratio",
         "ln",
-        ["the first brighter than the second", "the first dimmer than the second"],
+        ["the first stain brighter beside the second", "the first stain dimmer beside the second"],
         RATIO,
     ),
 ];

@@ -48,7 +48,7 @@ pub(super) struct Part {
 
 impl Part {
     /// The parts of a mask, by their labels.
-    pub fn all(mask: &Mask, label: &[usize], sizes: &[usize]) -> Vec<Self> {
+    pub fn all(mask: &Mask, label: &[u32], sizes: &[usize]) -> Vec<Self> {
         let mut parts = vec![Self::default(); sizes.len()];
         let (w, h) = (mask.width, mask.height);
         let on = |x: usize, y: usize| x < w && y < h && mask.data[y * w + x];
@@ -63,7 +63,7 @@ impl Part {
             .collect();
         let edge = Mask { width: w, height: h, data: edge };
         for i in (0..mask.data.len()).filter(|&i| mask.data[i]) {
-            let part = &mut parts[label[i]];
+            let part = &mut parts[label[i] as usize];
             let (x, y) = (i % w, i / w);
             part.pixels += 1.0;
             if edge.data[i] {

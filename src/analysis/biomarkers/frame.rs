@@ -18,7 +18,7 @@ pub(super) struct Frame<'a> {
     /// Pixels of the mask, ascending.
     pub lit: Vec<usize>,
     /// Connected part of each pixel, and the parts' sizes, as of [`Mask::parts`].
-    pub label: Vec<usize>,
+    pub label: Vec<u32>,
     pub sizes: Vec<usize>,
 }
 

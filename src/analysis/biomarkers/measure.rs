@@ -17,7 +17,7 @@ use crate::analysis::image::Image;
 pub const NUCLEUS_CHANNEL: &str = "nucleus";
 
 /// Changes with every change of what a number means.
-const VERSION: &str = "1";
+const VERSION: &str = "2";
 
 /// Frames whose pictures are measured, from the first to the last: those between look the same.
 const PICTURES: usize = 5;

@@ -57,7 +57,7 @@ impl<'a> Nuclei<'a> {
         let (label, sizes) = mask.parts();
         let least = LEAST_UM2 / stain.pixel_um.powi(2);
         for (on, label) in mask.data.iter_mut().zip(&label) {
-            *on &= sizes.get(*label).is_some_and(|size| *size as f64 >= least);
+            *on &= sizes.get(*label as usize).is_some_and(|size| *size as f64 >= least);
         }
         let parts = Part::all(&mask, &label, &sizes);
         let around = mask.grown((RING_UM / stain.pixel_um).round().max(1.0) as usize);

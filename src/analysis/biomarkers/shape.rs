@@ -44,7 +44,7 @@ pub const MORPHOLOGY: [Definition; 22] = [
     define("order", "", ["more in one direction", "less in one direction"], TENSOR),
     define("local_order", "", ["neighbours more parallel", "neighbours less parallel"], TENSOR),
     define("log_elongation", "ln", ["more elongated as a whole", "rounder as a whole"], MOMENTS),
-    define("hollow", "", ["brighter around its centre", "darker around its centre"], OURS),
+    define("centre_brightness", "", ["brighter around its centre", "darker around its centre"], OURS),
     define("haze", "", ["more haze between structures", "less haze between structures"], OURS),
 ];
 
@@ -74,7 +74,7 @@ pub(super) fn shape(frame: &Frame) -> [f64; MORPHOLOGY.len()] {
     let parts = frame.count().max(1) as f64;
     let mut sums = vec![0.0; sizes.len()];
     for (&i, value) in lit.iter().zip(&values) {
-        sums[label[i]] += value;
+        sums[label[i] as usize] += value;
     }
     let counted = sums.iter().zip(sizes).filter(|(_, n)| **n >= LEAST_PART);
     let means: Vec<f64> = counted.map(|(sum, n)| sum / *n as f64).collect();
@@ -86,7 +86,7 @@ pub(super) fn shape(frame: &Frame) -> [f64; MORPHOLOGY.len()] {
     };
     let place = Placement::new(lit, &values, mask.width, pixel_um);
     let (order, local_order) = orientation(&frame.smooth, lit, pixel_um);
-    let hollow = mean(place.within(mask.width, mask.height, 2.5 / pixel_um).map(light)) / brightness;
+    let centre = mean(place.within(mask.width, mask.height, 2.5 / pixel_um).map(light)) / brightness;
     let around = place.within(mask.width, mask.height, place.radius_um / pixel_um);
     let haze = mean(around.filter(|&i| !mask.data[i]).map(light)) / brightness;
     [
@@ -110,7 +110,7 @@ pub(super) fn shape(frame: &Frame) -> [f64; MORPHOLOGY.len()] {
         order,
         local_order,
         place.log_elongation,
-        hollow,
+        centre,
         haze,
     ]
 }

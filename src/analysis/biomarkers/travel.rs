@@ -65,7 +65,7 @@ fn centres(frame: &Frame) -> Vec<[f64; 2]> {
     for &i in &frame.lit {
         let light = frame.above(i).max(1e-9);
         let (x, y) = ((i % frame.mask.width) as f64, (i / frame.mask.width) as f64);
-        let [total, sum_x, sum_y] = &mut sums[frame.label[i]];
+        let [total, sum_x, sum_y] = &mut sums[frame.label[i] as usize];
         *total += light;
         *sum_x += light * x;
         *sum_y += light * y;

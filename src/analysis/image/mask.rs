@@ -80,16 +80,16 @@ impl Mask {
         Self { data, ..*self }
     }
 
-    /// Connected parts (corners touch): the number of each pixel's part from 0, `usize::MAX` outside, and the sizes.
-    pub fn parts(&self) -> (Vec<usize>, Vec<usize>) {
-        let mut label = vec![usize::MAX; self.data.len()];
-        let mut sizes = Vec::new();
+    /// Connected parts (corners touch): the number of each pixel's part from 0, `u32::MAX` outside, and the sizes.
+    pub fn parts(&self) -> (Vec<u32>, Vec<usize>) {
+        let mut label = vec![u32::MAX; self.data.len()];
+        let mut sizes: Vec<usize> = Vec::new();
         let mut open = Vec::new();
         for start in 0..self.data.len() {
-            if !self.data[start] || label[start] != usize::MAX {
+            if !self.data[start] || label[start] != u32::MAX {
                 continue;
             }
-            label[start] = sizes.len();
+            label[start] = sizes.len() as u32;
             open.push(start);
             let mut size = 0;
             while let Some(i) = open.pop() {
@@ -98,8 +98,8 @@ impl Mask {
                 for ny in y.saturating_sub(1)..(y + 2).min(self.height) {
                     for nx in x.saturating_sub(1)..(x + 2).min(self.width) {
                         let next = ny * self.width + nx;
-                        if self.data[next] && label[next] == usize::MAX {
-                            label[next] = sizes.len();
+                        if self.data[next] && label[next] == u32::MAX {
+                            label[next] = sizes.len() as u32;
                             open.push(next);
                         }
                     }
@@ -166,6 +166,6 @@ mod tests {
         let (label, sizes) = mask(&["##..#", "..#..", "#...#"]).parts();
         assert_eq!(sizes, [3, 1, 1, 1]);
         assert_eq!(label[0], label[7]);
-        assert_eq!(label[2], usize::MAX);
+        assert_eq!(label[2], u32::MAX);
     }
 }

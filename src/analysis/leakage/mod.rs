@@ -74,6 +74,9 @@ pub struct Finding {
 impl Finding {
     /// What was found and where, for a line of text.
     pub fn sentence(&self) -> String {
+        if self.rows.is_empty() {
+            return self.text.clone();
+        }
         let more = if self.n_rows > self.rows.len() { ", …" } else { "" };
         format!("{} Rows: {}{more}", self.text, self.rows.join(", "))
     }

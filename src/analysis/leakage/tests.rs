@@ -215,3 +215,39 @@ fn a_copy_with_a_little_noise_is_found_by_its_features() {
     let leaks: Vec<Leak> = findings.iter().map(|finding| finding.leak).collect();
     assert_eq!(leaks, [Leak::Content, Leak::NearDuplicate]);
 }
+
+#[test]
+fn where_pictures_look_alike_no_pair_is_accused() {
+    let dim = 16;
+    let near = |n: usize, values: &[f32]| {
+        let row = |i: usize| Row {
+            compound: i,
+            well: format!("x{i}"),
+            split: Some(if i < n / 2 { Split::Train } else { Split::Query }),
+            ..Row::default()
+        };
+        let rows: Vec<Row> = (0..n).map(row).collect();
+        let items = items(&rows);
+        let splits: Vec<Option<Split>> = rows.iter().map(|row| row.split).collect();
+        let near = Some(Near { features: Features::cosine("thumbnails", values, dim), least: 0.99 });
+        check(&Check { items: &items, splits: &splits, protocol: Protocol::Mito, content: None, near })
+    };
+    let n = BLOCK + 20;
+    let findings = near(n, &vec![1.0; n * dim]);
+    assert_eq!((findings.len(), findings[0].leak, findings[0].n_rows), (1, Leak::Unchecked, 0));
+    let all = format!("{} of {0} pairs", (n / 2) * (n - n / 2));
+    assert!(findings[0].text.starts_with("Pictures of this screen look alike"), "{}", findings[0].text);
+    assert!(findings[0].text.contains(&all), "{}", findings[0].text);
+    assert_eq!(findings[0].sentence(), findings[0].text, "no rows are named");
+
+    // Each row has one copy in the other part: these are copies, and beyond 200 they are counted.
+    let mut rng = stream(3, &["many copies"]);
+    let half = 210;
+    let mut values: Vec<f32> = (0..half * dim).map(|_| normal(&mut rng) as f32).collect();
+    values.extend(values.clone());
+    let findings = near(2 * half, &values);
+    let last = findings.last().unwrap();
+    assert!(findings.iter().all(|finding| finding.leak == Leak::NearDuplicate));
+    assert_eq!((findings.len(), last.n_rows), (201, 2 * half));
+    assert!(last.text.starts_with("10 more pairs"), "{}", last.text);
+}

@@ -69,8 +69,8 @@ impl<'a> Correlations<'a> {
     }
 
     /// The part of the groups whose median is above the 95th percentile of the medians of random pairs. These differ in
-    /// every column of the rule, or, where no pair does, as in a column that has one value, in some of those that pairs
-    /// agree in. `None` without groups, or where there are no such pairs.
+    /// every column of the rule, or, where a draw finds none that do, as in a column that has one value, in some of those
+    /// that pairs agree in. `None` without groups, or where there are no such pairs.
     pub(super) fn percent(&self, groups: &[Spread], rule: &Rule, seed: u64) -> Option<f64> {
         let mut firsts: Vec<f64> = groups.iter().map(|group| group.firsts as f64).collect();
         let typical = (median(&mut firsts)? as usize).clamp(1, MOST);
@@ -86,7 +86,11 @@ impl<'a> Correlations<'a> {
         };
         let strict = draw(&|a, b| rule.unlike(a, b)).is_some();
         for _ in 0..SAMPLES * typical {
-            pairs.push(draw(&|a, b| if strict { rule.unlike(a, b) } else { rule.apart(a, b) })?);
+            let pair = if strict { draw(&|a, b| rule.unlike(a, b)) } else { None };
+            pairs.push(match pair {
+                Some(pair) => pair,
+                None => draw(&|a, b| rule.apart(a, b))?,
+            });
         }
         let random = |pairs: &[(usize, usize)]| {
             let mut found: Vec<f64> = pairs.iter().filter_map(|&(a, b)| self.of(a, b)).collect();

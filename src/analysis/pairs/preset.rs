@@ -1,6 +1,6 @@
 //! Questions that have a name, and what they fill in.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 
@@ -21,12 +21,14 @@ const MOA: &str = "moa";
 /// Columns that presets add. In the first, controls have no value: they make no positive pair and no group.
 const TREATED: &str = "(treated)";
 const ROLE: &str = "(treatment or control)";
+/// One value for each well that there is: sites or cells of one are no replicates.
+const PLACE: &str = "(plate and well)";
 
 /// A question with a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
-    /// Replicates of a compound at a dose against the negative controls of their plate
+    /// Replicates of a compound at a dose, each in a well of its own, against the negative controls of their plate
     Activity,
     /// Active compounds, the median of each: those that share a mechanism against the others
     Consistency,
@@ -121,11 +123,12 @@ impl Request {
         profiles.put(Labels::new(ROLE, treated.iter().map(|&treated| vec![word(treated)])));
         let only = |&treated: &bool| treated.then(|| word(treated)).into_iter().collect::<Vec<_>>();
         profiles.put(Labels::new(TREATED, treated.iter().map(only)));
+        let place = places(profiles.column(PLATE)?, profiles.column(WELL)?);
         let mut notes = Vec::new();
         let mut same = given.same.clone();
         if same.is_empty() {
             same.push(COMPOUND.to_owned());
-            match doses(profiles.column(COMPOUND)?, profiles.column(DOSE)?, &treated) {
+            match doses(profiles.column(COMPOUND)?, profiles.column(DOSE)?, &place, &treated) {
                 Doses::Repeated => {
                     let filled = profiles.column(DOSE)?.filled("unknown dose");
                     profiles.put(filled);
@@ -154,7 +157,11 @@ impl Request {
             [] => vec![ROLE.to_owned()],
             given => given.to_vec(),
         };
-        let different = given.different.clone();
+        let different = match given.different.as_slice() {
+            [] => vec![PLACE.to_owned()],
+            given => given.to_vec(),
+        };
+        profiles.put(place);
         let rules = Rules { same, different, negatives_same, negatives_different, by };
         let mut scored = score(&profiles, &rules, self.settings(false), progress)?;
         scored.scores.notes.extend(notes);
@@ -209,14 +216,31 @@ enum Doses {
     Unknown,
 }
 
-fn doses(compounds: &Labels, doses: &Labels, treated: &[bool]) -> Doses {
-    let mut wells: HashMap<(&[u32], &[u32]), usize> = HashMap::new();
+/// The well of each row, by plate and name; a row of no known well is one of its own.
+fn places(plates: &Labels, wells: &Labels) -> Labels {
+    let place = |row: usize| {
+        let texts = |labels: &Labels| -> String {
+            labels.of(row).iter().map(|&value| labels.text(value)).collect::<Vec<_>>().join(";")
+        };
+        match wells.of(row) {
+            [] => format!("row {row}"),
+            _ => format!("plate {}, well {}", texts(plates), texts(wells)),
+        }
+    };
+    Labels::new(PLACE, (0..wells.rows()).map(|row| vec![place(row)]))
+}
+
+/// Values of a row in some column.
+type Cell<'a> = &'a [u32];
+
+fn doses(compounds: &Labels, doses: &Labels, places: &Labels, treated: &[bool]) -> Doses {
+    let mut wells: HashMap<(Cell, Cell), HashSet<Cell>> = HashMap::new();
     for row in (0..treated.len()).filter(|&row| treated[row] && !compounds.of(row).is_empty()) {
-        *wells.entry((compounds.of(row), doses.of(row))).or_default() += 1;
+        wells.entry((compounds.of(row), doses.of(row))).or_default().insert(places.of(row));
     }
     if wells.keys().all(|(_, dose)| dose.is_empty()) {
         return Doses::Unknown;
     }
-    let repeated = wells.values().filter(|wells| **wells > 1).count();
+    let repeated = wells.values().filter(|wells| wells.len() > 1).count();
     if 2 * repeated >= wells.len() { Doses::Repeated } else { Doses::Single }
 }

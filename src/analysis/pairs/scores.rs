@@ -115,7 +115,7 @@ pub(super) fn score(
     }
     if percent.is_none() && !spreads.is_empty() {
         notes.push(
-            "No two rows differ in all columns of the positive pairs: there is nothing to compare correlations with."
+            "No two rows differ in a column that positive pairs agree in: there is nothing to compare correlations with."
                 .to_owned(),
         );
     }

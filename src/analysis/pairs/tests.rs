@@ -362,6 +362,35 @@ fn doses_are_replicates_of_each_other_where_each_is_there_once() {
     assert!(notes.contains("whatever the dose") && notes.contains("No plates are known"), "{notes}");
 }
 
+#[test]
+fn sites_of_one_well_are_no_replicates() {
+    // Two sites in each of six wells, of DMSO, x and y in turn; the wells of y have one name on two plates.
+    let row = |row: usize| ["DMSO", "x", "y"][row / 4];
+    let well = |row: usize| if row < 8 { format!("A{:02}", row / 2 + 1) } else { "B01".to_owned() };
+    let plate = |row: usize| if row < 10 { "p" } else { "q" };
+    let frame = df!(
+        "row_id" => (0..12).map(|row| format!("r{row}")).collect::<Vec<_>>(),
+        "compound" => (0..12).map(row).collect::<Vec<_>>(),
+        "plate" => (0..12).map(plate).collect::<Vec<_>>(),
+        "well" => (0..12).map(well).collect::<Vec<_>>(),
+    );
+    let experiment = experiment(frame.unwrap());
+    let mut request = Request { preset: Some(Preset::Activity), null: 50, seed: 1, ..Request::default() };
+    let rows: Vec<usize> = (0..12).collect();
+    let mut rng = stream(1, &["sites"]);
+    let values: Vec<f32> = (0..36).map(|_| normal(&mut rng) as f32).collect();
+    let pairs = |request: &Request| -> Vec<(String, usize)> {
+        let scores = request.score(&experiment, &rows, (values.clone(), 3), &Progress::default()).unwrap();
+        let mut pairs: Vec<_> = scores.groups.into_iter().map(|g| (g.group, g.n_pos_pairs)).collect();
+        pairs.sort_unstable();
+        pairs
+    };
+    // Of six pairs of rows two are within a well.
+    assert_eq!(pairs(&request), [("x".to_owned(), 4), ("y".to_owned(), 4)]);
+    request.rules.different = names(&["plate"]);
+    assert_eq!(pairs(&request), [("x".to_owned(), 0), ("y".to_owned(), 4)]);
+}
+
 /// Twelve wells of DMSO; three compounds of each of two mechanisms, that do much, and one that does nothing twice alike;
 /// four wells each.
 fn planted() -> (Experiment, Vec<f32>) {

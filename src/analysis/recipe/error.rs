@@ -80,6 +80,17 @@ pub enum RecipeError {
         /// Their names.
         groups: String,
     },
+    /// Components of several groups.
+    #[error(
+        "step `{step}` turns features into components, and those of {groups} would be axes of their own under the same names. \
+         Fit it once (`by=none`), or stay in the features (`method=zca-cor` or `zca`)"
+    )]
+    Components {
+        /// Its text.
+        step: String,
+        /// Their names.
+        groups: String,
+    },
     /// Values are missing where a step needs all of them.
     #[error(
         "step `{step}` needs every value, and some are missing in {features}. Put `select:ops=missing:missing=0` before it"

@@ -3,7 +3,8 @@
 //! A [`Recipe`] is a list of steps, `name[:key=value]…` separated by commas, such as `mad-robustize,select,sphere:epsilon=1`.
 //! [`STEPS`] lists them. A step is fitted on the negative controls of each group of rows (`by=COLUMN+COLUMN`: the plate
 //! unless said otherwise, the whole table with `by=none`) or on all its rows (`fit=all`), and changes all rows of the group.
-//! A group with fewer than two rows to fit on stays as it is, and is listed in the [`Report`].
+//! A group with fewer than two rows to fit on is an error of scaling and sphering, which would leave it on another scale than
+//! the rest; for the other steps it stays as it is, and is listed in the [`Report`].
 //!
 //! Missing values are NaN; infinite ones count as missing. Scaling, selection and aggregation look past them, the other
 //! steps refuse them by name. The same input gives the same output for any number of threads.

@@ -112,7 +112,7 @@ impl Scale {
     }
 
     pub fn apply(&self, table: &mut Table, report: &mut Report) -> Result<(), RecipeError> {
-        for group in table.fitted(&self.by, self.fit, report)? {
+        for group in table.all_fitted(&self.by, self.fit, report)? {
             let places = self.method.fit(&table.features, &group.fit);
             note(report, &group.name, &table.features, &places);
             for &row in &group.rows {

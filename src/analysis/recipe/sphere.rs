@@ -20,7 +20,8 @@ enum Method {
 /// The step `sphere`, as pycytominer's `Spherize`: with the singular values σ and vectors V of the `n` rows of the fit, centred
 /// (standardised for `-cor`), `W = V·diag(√(n−1)/(σ+ε))` and for ZCA `·Vᵀ`. Directions in which the fit does not vary have the
 /// smallest σ that is not 0. It differs in what pycytominer refuses: features that are constant in the fit are centred and
-/// nothing else, and dependent ones are directions without variance.
+/// nothing else, and dependent ones are directions without variance. PCA takes one group: components of another have other axes,
+/// signs and orders.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sphere {
     method: Method,
@@ -54,7 +55,7 @@ impl Sphere {
 
     pub fn apply(&self, table: &mut Table, report: &mut Report) -> Result<(), RecipeError> {
         table.features.refuse_missing(&report.step)?;
-        let groups = table.fitted(&self.by, self.fit, report)?;
+        let groups = table.all_fitted(&self.by, self.fit, report)?;
         if matches!(self.method, Method::Zca | Method::ZcaCor) {
             for group in groups {
                 let fitted = self.fit(group, &table.features, report)?;
@@ -62,9 +63,9 @@ impl Sphere {
             }
             return Ok(());
         }
-        if !report.skipped.is_empty() {
-            let names: Vec<&str> = report.skipped.iter().map(|skipped| skipped.group.as_str()).collect();
-            return Err(RecipeError::TooFew { step: report.step.clone(), groups: listed(&names) });
+        if groups.len() > 1 {
+            let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+            return Err(RecipeError::Components { step: report.step.clone(), groups: listed(&names) });
         }
         let fitted: Vec<Fitted> = groups
             .into_iter()

@@ -172,6 +172,24 @@ impl Table {
         Ok(groups)
     }
 
+    /// As [`Self::fitted`], for steps after which a group that stays as it was would stand on another scale than the others.
+    ///
+    /// # Errors
+    /// As [`Self::fitted`]; a group has too few rows to fit on.
+    pub(super) fn all_fitted(
+        &self,
+        by: &By,
+        fit: Fit,
+        report: &mut Report,
+    ) -> Result<Vec<Group>, RecipeError> {
+        let groups = self.fitted(by, fit, report)?;
+        if report.skipped.is_empty() {
+            return Ok(groups);
+        }
+        let names: Vec<&str> = report.skipped.iter().map(|skipped| skipped.group.as_str()).collect();
+        Err(RecipeError::TooFew { step: report.step.clone(), groups: listed(&names) })
+    }
+
     /// An error where a step that compares batches has no column of them.
     pub(super) fn require_batch(&self, batch: &By, step: &str) -> Result<(), RecipeError> {
         if *batch == By::Plate && self.plate.is_none() {

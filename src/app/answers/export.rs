@@ -79,7 +79,7 @@ fn figures(
         Ok(())
     };
     let origin = || Origin {
-        model: encoded.embedded.about.hash.clone(),
+        model: encoded.answers.origin().model_hash.clone(),
         data: encoded.embedded.fingerprint.clone(),
         simulated: encoded.is_simulated(),
     };

@@ -14,7 +14,7 @@ use crate::export::ExportError;
 use crate::gpu::ComputeThread;
 use crate::learn::encoder::{EncodeError, Encoder};
 use crate::learn::families::{self, Open};
-use crate::learn::imported::{Imported, card_of};
+use crate::learn::imported::Imported;
 use crate::learn::infer::MolClipEncoder;
 use crate::learn::pipeline::{self, Embedded};
 use crate::learn::region::Region;
@@ -62,11 +62,7 @@ fn open(task: &Task) -> anyhow::Result<Arc<dyn Encoder>> {
             let table = task.experiment.embeddings.get(name);
             let table =
                 table.with_context(|| format!("the experiment keeps no embedding {name}; choose another"))?;
-            let imported = Imported::new(name.clone(), Arc::clone(table));
-            return Ok(Arc::new(match card_of(&table.model_hash, &[&task.models]) {
-                Some(card) => imported.of_model(&card),
-                None => imported,
-            }));
+            return Ok(Arc::new(Imported::new(name.clone(), Arc::clone(table)).known(&[&task.models])));
         }
         Source::Model(folder) => (Some(folder.as_path()), ""),
         Source::Family(name) => {

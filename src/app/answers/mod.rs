@@ -269,10 +269,9 @@ pub enum Message {
     Failed(String),
     /// The user stopped it.
     Stopped,
-    /// An answer.
-    Answered(Question, Result<Answer, String>),
-    /// What sets the treatment of a question's row apart, where that can be said.
-    Apart(Question, Option<Result<Effects, String>>),
+    /// An answer, and what sets the treatment of the question's row apart, where that can be said: both at once, so that
+    /// neither is shown beside another's.
+    Answered(Question, Result<Answer, String>, Option<Result<Effects, String>>),
     /// An answer by structure.
     Structure(StructureQuestion, Result<StructureAnswer, String>),
     /// A region.

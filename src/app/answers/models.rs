@@ -6,6 +6,7 @@ use super::{Answering, Source};
 use crate::app::screen::Screen;
 use crate::app::training::Training;
 use crate::app::training::progress::Phase;
+use crate::experiment::PROFILE;
 use crate::learn::assess::BIOMARKERS;
 use crate::learn::families::{self, FAMILIES, Open};
 
@@ -50,8 +51,9 @@ fn usable<'a>(answers: &'a Answering, screen: &Screen) -> Option<&'a Source> {
     })
 }
 
-/// What is used unless something else is chosen: the model trained last on this experiment, and without any hand-made
-/// features, which no shipped network beats yet on screens that neither has seen (`models/README.md`).
+/// What is used unless something else is chosen: the model trained last on this experiment, as its user wanted one, and
+/// without any hand-made features, which no shipped network beats yet on a simulated screen that neither has seen
+/// (`models/README.md`).
 pub fn chosen(answers: &Answering, training: &Training, screen: &Screen) -> Source {
     if let Some(source) = usable(answers, screen) {
         return source.clone();
@@ -59,6 +61,8 @@ pub fn chosen(answers: &Answering, training: &Training, screen: &Screen) -> Sour
     let live = training.live.as_ref().filter(|live| matches!(live.phase, Phase::Finished(_)));
     match live.filter(|live| live.experiment == screen.experiment().id) {
         Some(live) => Source::Model(live.folder.clone()),
+        // Profiles are there already, and have no recordings.
+        None if screen.experiment().embeddings.contains_key(PROFILE) => Source::Embedding(PROFILE.to_owned()),
         None => Source::Family(BIOMARKERS),
     }
 }

@@ -132,10 +132,9 @@ impl Studio {
         let Some(encoded) = self.state.answers.encoded.clone() else { return };
         self.state.answers.asking = Some(question);
         self.jobs.spawn("Asking", true, move |_, reply| {
-            let effects = apart::of(&encoded, question.row);
-            reply.send(Event::Answers(Box::new(Message::Apart(question, effects))));
             let answer = job::ask(&encoded, question, NEIGHBOURS);
-            reply.send(Event::Answers(Box::new(Message::Answered(question, answer))));
+            let effects = apart::of(&encoded, question.row);
+            reply.send(Event::Answers(Box::new(Message::Answered(question, answer, effects))));
             Ok(())
         });
     }
@@ -199,13 +198,11 @@ impl Studio {
                 answers.failed = Some(why);
             }
             Message::Stopped => answers.job = None,
-            Message::Answered(question, answer) => {
+            Message::Answered(question, answer, effects) => {
                 if answers.asking == Some(question) {
                     answers.asking = None;
                 }
                 answers.answer = Some((question, answer.map(Arc::new)));
-            }
-            Message::Apart(question, effects) => {
                 answers.apart = effects.map(|effects| (question, effects.map(Arc::new)));
             }
             Message::Structure(question, answer) => {
@@ -228,16 +225,8 @@ impl Studio {
     fn keep_embeddings(&mut self, encoded: &Encoded) {
         let Some(screen) = self.state.screen.as_mut().filter(|screen| encoded.is_of(screen)) else { return };
         let table = encoded.embedded.table();
-        let about = &encoded.embedded.about;
         let known = &screen.experiment().embeddings;
-        // Vectors of something else that has this name stay.
-        let name = match known.get(&about.name) {
-            Some(known) if **known == table => return,
-            Some(known) if known.model_hash != about.hash => {
-                free_name(&about.name, &screen.experiment().embeddings)
-            }
-            _ => about.name.clone(),
-        };
+        let Some(name) = name_for(&table, &encoded.embedded.about.name, known) else { return };
         screen.keep_embeddings(name, Arc::new(table));
         self.experiment_changed();
     }
@@ -296,6 +285,21 @@ impl Studio {
     }
 }
 
+/// What to keep vectors as: in place of earlier ones of the same encoder, whatever they are called, and else under a name
+/// that is free, as vectors of something else that has this name stay. `None` where they are kept already.
+fn name_for(
+    table: &EmbeddingTable,
+    name: &str,
+    known: &BTreeMap<String, Arc<EmbeddingTable>>,
+) -> Option<String> {
+    let mut same = known.iter().filter(|(_, known)| known.model_hash == table.model_hash);
+    if same.clone().any(|(_, known)| **known == *table) {
+        return None;
+    }
+    let earlier = same.clone().find(|(known, _)| *known == name).or_else(|| same.next());
+    Some(earlier.map_or_else(|| free_name(name, known), |(known, _)| known.clone()))
+}
+
 /// A name that no embedding has.
 fn free_name(name: &str, known: &BTreeMap<String, Arc<EmbeddingTable>>) -> String {
     let numbered = (2_u32..).map(|n| format!("{name} {n}"));
@@ -327,4 +331,32 @@ fn imported(path: &Path, experiment: &Experiment) -> anyhow::Result<Vectors> {
     let name = path.file_stem().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_else(|| "vectors".to_owned());
     Ok(Vectors { experiment: experiment.id.clone(), name, table: Arc::new(table) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vectors_of_an_encoder_replace_its_earlier_ones_under_any_name() {
+        let table = |hash: &str, value: f32| {
+            let row_ids = vec!["a".to_owned()];
+            let (dim, values, model_hash) = (1, vec![value], hash.to_owned());
+            EmbeddingTable { row_ids, dim, values, model_hash, ..EmbeddingTable::default() }
+        };
+        let mut known = BTreeMap::new();
+        let mut keep = |hash: &str, value: f32| {
+            let table = table(hash, value);
+            let name = name_for(&table, "biomarkers", &known)?;
+            known.insert(name.clone(), Arc::new(table));
+            Some(name)
+        };
+        assert_eq!(keep("one", 1.0).as_deref(), Some("biomarkers"));
+        assert_eq!(keep("other", 1.0).as_deref(), Some("biomarkers 2"));
+        // Neither takes another name when it is encoded again.
+        assert_eq!(keep("other", 2.0).as_deref(), Some("biomarkers 2"));
+        assert_eq!(keep("other", 2.0), None);
+        assert_eq!(keep("one", 3.0).as_deref(), Some("biomarkers"));
+        assert_eq!(known.len(), 2);
+    }
 }

@@ -1,6 +1,6 @@
 //! An experiment comes: opened, imported, simulated, joined with more.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -16,8 +16,10 @@ use crate::app::settings::SavedView;
 use crate::app::studio::Studio;
 use crate::app::{map, sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
+use crate::experiment::import::source::Format;
 use crate::experiment::import::{
-    self, Features, ImportError, Imported, Mapping, Source, plate_map, profile, structures,
+    self, Features, ImportError, Imported, MappedColumn, Mapping, Source, Target, plate_map, profile,
+    structures,
 };
 use crate::experiment::project::{self, Origin, Project, recovery};
 use crate::experiment::{Experiment, Table, relocate};
@@ -51,7 +53,12 @@ impl Studio {
                 let candidates = match profile::read(std::slice::from_ref(&path), &Features::Guess) {
                     Ok(Some(profiles)) => {
                         let imported = profiles.into_imported();
-                        reply.send(keep_import(imported, None, &path, config_dir.as_deref()));
+                        reply.send(keep_import(
+                            imported,
+                            None,
+                            std::slice::from_ref(&path),
+                            config_dir.as_deref(),
+                        ));
                         return Ok(());
                     }
                     Ok(None) => Vec::new(),
@@ -66,11 +73,12 @@ impl Studio {
                     return Ok(());
                 }
                 let imported = import::apply(&source, &mapping)?;
-                reply.send(keep_import(imported, Some(&mapping), &path, config_dir.as_deref()));
+                let paths = std::slice::from_ref(&path);
+                reply.send(keep_import(imported, Some(&mapping), paths, config_dir.as_deref()));
             } else {
                 // A folder: its layout says what everything means.
                 let imported = import::open(&path)?;
-                reply.send(keep_import(imported, None, &path, config_dir.as_deref()));
+                reply.send(keep_import(imported, None, std::slice::from_ref(&path), config_dir.as_deref()));
             }
             Ok(())
         });
@@ -82,8 +90,9 @@ impl Studio {
         let name = source.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let config_dir = self.config_dir.clone();
         self.jobs.spawn(format!("Importing {name}"), true, move |_, reply| {
-            let imported = import::apply(&source, &mapping)?;
-            reply.send(keep_import(imported, Some(&mapping), &source.path, config_dir.as_deref()));
+            let imported = as_answered(&source, &mapping)?;
+            let paths = std::slice::from_ref(&source.path);
+            reply.send(keep_import(imported, Some(&mapping), paths, config_dir.as_deref()));
             Ok(())
         });
     }
@@ -242,16 +251,36 @@ impl Studio {
     }
 }
 
+/// What the form's answer makes of a table. Where it says no more than which columns are features, that is what
+/// `--features` says on the command line: rows are then called the same.
+fn as_answered(source: &Source, mapping: &Mapping) -> Result<Imported, ImportError> {
+    let is_feature = |column: &&MappedColumn| column.target == Target::Feature;
+    let chosen: Vec<String> =
+        mapping.columns.iter().filter(is_feature).map(|column| column.source.clone()).collect();
+    let guessed = import::guess(source);
+    let is_as_guessed = mapping.columns.iter().zip(&guessed.columns).all(|(column, guessed)| {
+        let of = |column: &MappedColumn| (column.target, column.unit, column.decimal_comma);
+        is_feature(&column) || of(column) == of(guessed)
+    });
+    if !chosen.is_empty() && is_as_guessed && source.format != Format::Workbook {
+        let profiles = profile::read(std::slice::from_ref(&source.path), &Features::Chosen(chosen))?;
+        if let Some(profiles) = profiles {
+            return Ok(profiles.into_imported());
+        }
+    }
+    import::apply(source, mapping)
+}
+
 /// A new import is kept for recovery until it is saved under a name.
-fn keep_import(
+pub(super) fn keep_import(
     imported: Imported,
     mapping: Option<&Mapping>,
-    source: &std::path::Path,
-    config_dir: Option<&std::path::Path>,
+    sources: &[PathBuf],
+    config_dir: Option<&Path>,
 ) -> Event {
     let Imported { experiment, report } = imported;
-    let origin =
-        Origin { source: source.display().to_string(), mapping: mapping.map_or(Value::Null, to_json) };
+    let sources: Vec<String> = sources.iter().map(|source| source.display().to_string()).collect();
+    let origin = Origin { source: sources.join("; "), mapping: mapping.map_or(Value::Null, to_json) };
     let keep = |experiment: &Experiment, dir| recovery::keep(dir, experiment, &Value::Null, Some(origin));
     let project = config_dir.and_then(|dir| match keep(&experiment, dir) {
         Ok(project) => Some(project),
@@ -266,4 +295,32 @@ fn keep_import(
         view: Value::Null,
         report: Some(report),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn features_chosen_in_the_form_name_rows_as_the_command_line_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        let text = "Metadata_Plate,Metadata_Well,Cell_type,Hole,Ring\np,A01,U2OS,1,2\np,A02,U2OS,3,4\n";
+        std::fs::write(&path, text).unwrap();
+        let source = Source::read(&path).unwrap();
+        let mut mapping = import::guess(&source);
+        mapping.take_features(&["Hole".to_owned(), "Ring".to_owned()]);
+        let answered = as_answered(&source, &mapping).unwrap();
+        let line = import::open_many(&[path], &Features::parse("Hole,Ring")).unwrap();
+        let ids = |imported: &Imported| {
+            let table = &imported.experiment.table;
+            (0..table.len()).map(|row| table.row_id(row).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(ids(&answered), ids(&line));
+        assert_eq!(ids(&answered), ["p_A01", "p_A02"]);
+        // What else the user says of a column holds.
+        mapping.choose(&source, 2, Target::Skip);
+        let table = as_answered(&source, &mapping).unwrap().experiment.table;
+        assert!((0..table.len()).all(|row| table.text(row, "cell_line").is_empty()));
+    }
 }

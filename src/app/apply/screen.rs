@@ -8,7 +8,7 @@ use crate::app::screen::{Look, Screen, rows_text};
 use crate::app::state::{MAX_VIEWS, Undo};
 use crate::app::studio::Studio;
 use crate::chem::{Compound, CompoundLibrary};
-use crate::experiment::{Table, TableError};
+use crate::experiment::{PROFILE, Table, TableError};
 use crate::video::Address;
 
 fn indices(rows: &[u32]) -> Vec<usize> {
@@ -167,6 +167,10 @@ impl Studio {
         let wanted: Vec<(Address, u32)> =
             ordered.iter().filter_map(|&row| Some((screen.address(row)?, row))).collect();
         if wanted.is_empty() {
+            // Rows of profiles have none.
+            if screen.experiment().embeddings.contains_key(PROFILE) {
+                return;
+            }
             log::warn!("The selected rows name no recording: fill the column “path”.");
             return;
         }

@@ -1,14 +1,16 @@
 //! Recordings come and go.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::experiment::keep_import;
 use crate::app::forms::choice::Choice;
 use crate::app::jobs::{Event, Opened, Reply};
 use crate::app::settings::SavedView;
 use crate::app::state::{MAX_VIEWS, Undo};
 use crate::app::studio::Studio;
 use crate::app::view::View;
-use crate::experiment::import;
+use crate::experiment::import::{self, Features, profile};
 use crate::experiment::project::recovery;
 use crate::progress::Progress;
 use crate::video::{Address, Limits, Recording, stats};
@@ -30,7 +32,7 @@ impl Studio {
         let (free, limits) = (self.free(), self.limits);
         self.jobs.spawn(opening(&addresses), true, move |progress, reply| {
             reply.send(Event::Recoverable(recovery::list(&dir)));
-            open_any(addresses, free, limits, progress, reply)
+            open_any(addresses, free, limits, Some(&dir), progress, reply)
         });
     }
 
@@ -39,9 +41,9 @@ impl Studio {
         if addresses.is_empty() {
             return;
         }
-        let (free, limits) = (self.free(), self.limits);
+        let (free, limits, dir) = (self.free(), self.limits, self.config_dir.clone());
         self.jobs.spawn(opening(&addresses), true, move |progress, reply| {
-            open_any(addresses, free, limits, progress, reply)
+            open_any(addresses, free, limits, dir.as_deref(), progress, reply)
         });
     }
 
@@ -284,19 +286,35 @@ fn at_most(mut wanted: Wanted, free: usize) -> Wanted {
     wanted
 }
 
-/// Opens recordings, `free` of them at most, and sends an experiment back to be opened. Only one is on screen: the last
-/// one counts.
+/// Opens recordings, `free` of them at most, and an experiment. Only one is on screen: several tables of profiles are one,
+/// of other experiments the last one counts.
 fn open_any(
     addresses: Vec<Address>,
     free: usize,
     limits: Limits,
+    config_dir: Option<&Path>,
     progress: &Progress,
     reply: &Reply,
 ) -> anyhow::Result<()> {
     let (experiments, recordings): (Vec<Address>, Vec<Address>) =
         addresses.into_iter().partition(|a| import::recognise(&a.path).is_some());
-    if let Some(experiment) = experiments.into_iter().next_back() {
-        reply.send(Event::Chosen(Choice::Experiment, vec![experiment.path]));
+    let mut experiments: Vec<PathBuf> = experiments.into_iter().map(|address| address.path).collect();
+    let opened = if experiments.len() > 1 && profile::are_profiles(&experiments) {
+        let imported = import::open_many(&experiments, &Features::Guess);
+        imported.map(|imported| reply.send(keep_import(imported, None, &experiments, config_dir)))
+    } else {
+        if let Some(last) = experiments.pop() {
+            if !experiments.is_empty() {
+                let (n, last) = (experiments.len(), last.display());
+                log::warn!("One experiment is on screen at a time: {last} is opened, {n} others are not.");
+            }
+            reply.send(Event::Chosen(Choice::Experiment, vec![last]));
+        }
+        Ok(())
+    };
+    // Recordings beside them are opened all the same.
+    if let Err(e) = opened {
+        log::error!("{e}");
     }
     let wanted = recordings.into_iter().map(|address| (address, None)).collect();
     open_each(at_most(wanted, free), None, limits, progress, reply)

@@ -192,7 +192,7 @@ pub(super) fn simplify(name: &str) -> String {
 }
 
 /// How well a name fits a column of the manifest, and why.
-fn by_name(name: &str, standard: &Standard) -> Option<(u32, String)> {
+pub(super) fn by_name(name: &str, standard: &Standard) -> Option<(u32, String)> {
     if name == standard.name {
         return Some((100, "the manifest's own name".to_owned()));
     }

@@ -66,7 +66,8 @@ pub(super) fn recognise<'a>(cells: impl Iterator<Item = &'a str>) -> Option<(Pat
     None
 }
 
-fn is_recording(value: &str) -> bool {
+/// True for values that end as files of recordings do.
+pub(super) fn is_recording(value: &str) -> bool {
     const ENDINGS: [&str; 12] = [
         ".tif", ".tiff", ".gif", ".nd2", ".czi", ".avi", ".mp4", ".lif", ".zarr", ".stk", ".ome.tif", ".btf",
     ];

@@ -1,5 +1,6 @@
 //! A raw table as a file holds it: names and text, before anybody says what it means.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -143,16 +144,11 @@ impl Source {
             ));
         }
         let mut header: Vec<String> = Vec::with_capacity(columns.len());
-        let mut taken = std::collections::HashSet::new();
+        let mut names = Names::default();
         for column in &columns {
             let given = raw_header[*column].trim();
-            let mut name = if given.is_empty() { format!("column {}", column + 1) } else { given.to_owned() };
-            let mut copy = 1;
-            while !taken.insert(name.clone()) {
-                copy += 1;
-                name = format!("{given} ({copy})");
-            }
-            if copy > 1 {
+            let name = names.own(given, *column);
+            if !given.is_empty() && name != given {
                 notes.push(format!("Two columns are called {given}; the later one is now {name}."));
             }
             header.push(name);
@@ -198,6 +194,26 @@ impl Source {
     /// Where a row stands in the file: line, or row of the sheet, from 1.
     pub fn place(&self, row: usize) -> usize {
         self.grid.place(row) as usize
+    }
+}
+
+/// Names that columns have, each with the number of its last copy: equal names are not counted from the first again.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<String, usize>);
+
+impl Names {
+    /// A column's own name: the one that it was given, `dose (2)` where another has that, `column 3` without any.
+    pub fn own(&mut self, given: &str, column: usize) -> String {
+        let given = given.trim();
+        let given = if given.is_empty() { format!("column {}", column + 1) } else { given.to_owned() };
+        let mut name = given.clone();
+        while self.0.contains_key(&name) {
+            let copy = self.0.entry(given.clone()).or_insert(1);
+            *copy += 1;
+            name = format!("{given} ({copy})");
+        }
+        self.0.insert(name.clone(), 1);
+        name
     }
 }
 

@@ -5,12 +5,14 @@ mod scale;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use self::read::{Seen, read};
-use super::brightness::groups;
+use super::brightness::{ScaledBy, groups};
 use super::encoder::{About, Baseline, Content, EncodeError, Encoded, Encoder, Rows};
-use super::store::LoadError;
+use super::store::{LoadError, clip_budget};
 use crate::analysis::biomarkers::{Prepared, features, version};
 use crate::analysis::items::Item;
 use crate::experiment::Experiment;
@@ -23,10 +25,16 @@ pub const BIOMARKERS: &str = "biomarkers";
 /// Why movement is not looked at.
 const STILL: &str = "one frame: features of movement are left out, of all rows";
 
+/// Why a row is not compared with controls of its own.
+const FEW: &str = "its plate and replicate have fewer than three negative controls: scaled by the controls of the whole \
+                   experiment";
+const NONE: &str = "the experiment has fewer than three negative controls: scaled by all rows";
+
 /// Measures recordings at their own resolution.
 ///
 /// All channels count. Movement does where every row that can be read has at least two frames. Each number is compared with
-/// the negative controls of its plate and replicate: less their median, in units of their spread, between −20 and 20.
+/// the negative controls of its plate and replicate: less their median, in units of their spread, between −20 and 20. Where
+/// these are fewer than three, all controls of the experiment count, and without three of them all rows; a warning says so.
 #[derive(Debug, Clone)]
 pub struct Biomarkers {
     about: About,
@@ -83,6 +91,49 @@ fn measure(experiment: &Experiment, item: &Item, rows: &Rows) -> Result<Measured
     })
 }
 
+/// What `of` makes of each row, at a time of as many as fit into memory. Steps of `progress` are rows.
+fn each<T: Send>(
+    rows: &Rows,
+    progress: &Progress,
+    of: impl Fn(&Item) -> T + Sync,
+) -> Result<Vec<T>, Cancelled> {
+    progress.set(0, rows.items.len() as u64);
+    let bytes = |item: &Item| -> Result<usize, Cancelled> {
+        progress.check()?;
+        Ok(read::bytes(rows.experiment, item.row, rows.order))
+    };
+    let bytes: Vec<usize> = rows.items.par_iter().map(bytes).collect::<Result<_, Cancelled>>()?;
+    let one = |item: &Item| -> Result<T, Cancelled> {
+        progress.check()?;
+        let made = of(item);
+        progress.add(1);
+        Ok(made)
+    };
+    let mut all = Vec::with_capacity(rows.items.len());
+    for part in parts(&bytes, clip_budget()) {
+        let made: Vec<T> = rows.items[part].par_iter().map(one).collect::<Result<_, Cancelled>>()?;
+        all.extend(made);
+    }
+    Ok(all)
+}
+
+/// Rows that follow each other and take at most `budget` bytes together; one that takes more is alone.
+fn parts(bytes: &[usize], budget: usize) -> Vec<Range<usize>> {
+    let mut parts = Vec::new();
+    let (mut start, mut sum) = (0, 0_usize);
+    for (row, own) in bytes.iter().enumerate() {
+        if row > start && sum.saturating_add(*own) > budget {
+            parts.push(start..row);
+            (start, sum) = (row, 0);
+        }
+        sum = sum.saturating_add(*own);
+    }
+    if start < bytes.len() {
+        parts.push(start..bytes.len());
+    }
+    parts
+}
+
 /// Leaves out rows with other channels than the first one; they join the problems. A single channel may have any name.
 fn alike<'a>(
     read: Vec<(&'a Item, Measured)>,
@@ -110,15 +161,7 @@ impl Encoder for Biomarkers {
     }
 
     fn encode(&self, rows: &Rows, progress: &Progress) -> Result<Encoded, EncodeError> {
-        progress.set(0, rows.items.len() as u64);
-        let measured = |item: &Item| {
-            progress.check()?;
-            let measured = measure(rows.experiment, item, rows);
-            progress.add(1);
-            Ok(measured)
-        };
-        let measured: Vec<Result<Measured, LoadError>> =
-            rows.items.par_iter().map(measured).collect::<Result<_, Cancelled>>()?;
+        let measured = each(rows, progress, |item| measure(rows.experiment, item, rows))?;
         let (mut read, mut problems) = (Vec::new(), Vec::new());
         for (item, measured) in rows.items.iter().zip(measured) {
             match measured {
@@ -134,14 +177,19 @@ impl Encoder for Biomarkers {
         };
         let moves = read.iter().all(|(_, of)| !of.movement.is_empty());
         let some_move = read.iter().any(|(_, of)| !of.movement.is_empty());
-        let warnings = read.iter().filter_map(|(item, of)| {
+        let items: Vec<&Item> = read.iter().map(|(item, _)| *item).collect();
+        let groups = groups(&items, rows.replicates, |_| true);
+        let warnings = read.iter().zip(&groups.of).filter_map(|((item, of), &group)| {
+            let scaled = match groups.scaled[group] {
+                ScaledBy::Own => None,
+                ScaledBy::Controls => Some(FEW),
+                ScaledBy::Rows => Some(NONE),
+            };
             let still = (some_move && of.movement.is_empty()).then_some(STILL);
-            let said: Vec<&str> = of.warnings.iter().copied().chain(still).collect();
+            let said: Vec<&str> = of.warnings.iter().copied().chain(still).chain(scaled).collect();
             (!said.is_empty()).then(|| (item.row_id.clone(), said.join("; ")))
         });
         let features = features(&first.names, moves);
-        let items: Vec<&Item> = read.iter().map(|(item, _)| *item).collect();
-        let groups = groups(&items, rows.replicates, |_| true);
         let scaled = |of: &dyn Fn(&Measured) -> Vec<f64>| -> Vec<f32> {
             scale::by_controls(&groups, &read.iter().map(|(_, measured)| of(measured)).collect::<Vec<_>>())
         };
@@ -179,13 +227,10 @@ impl Encoder for Biomarkers {
     }
 
     fn contents(&self, rows: &Rows, progress: &Progress) -> Result<Vec<Option<Content>>, EncodeError> {
-        progress.set(0, rows.items.len() as u64);
         let content = |item: &Item| {
-            progress.check()?;
-            let seen = read(rows.experiment, item.row, rows.order).ok();
-            progress.add(1);
-            Ok(seen.map(|seen| Content { hash: seen.content, near: seen.near }))
+            let seen = read(rows.experiment, item.row, rows.order).ok()?;
+            Some(Content { hash: seen.content, near: seen.near })
         };
-        Ok(rows.items.par_iter().map(content).collect::<Result<_, Cancelled>>()?)
+        Ok(each(rows, progress, content)?)
     }
 }

@@ -1,6 +1,6 @@
 //! Recordings as pictures at their own resolution.
 
-use crate::analysis::biomarkers::Stack;
+use crate::analysis::biomarkers::{NUCLEUS_CHANNEL, Stack};
 use crate::analysis::image::Image;
 use crate::experiment::Experiment;
 use crate::learn::near;
@@ -30,6 +30,14 @@ const INTERVALS_S: std::ops::RangeInclusive<f64> = 1e-6..=1e6;
 /// Numbers with a point often lie between 0 and 1; the logarithms of features want counts.
 const COUNTS: f32 = 1e4;
 
+/// Bytes per pixel of what is kept of each picture while a recording is measured, and of what is made of one at a time.
+const KEPT_BYTES: usize = 24;
+const PASSING_BYTES: usize = 64;
+
+/// Name of a channel of nuclei that is alone. Nuclei are looked for to compare other channels with them, so one channel
+/// gives the same numbers whatever it is called.
+const NUCLEI_ALONE: &str = "nuclear_stain";
+
 /// What is seen of a row.
 pub(super) struct Seen {
     pub stack: Stack,
@@ -38,6 +46,22 @@ pub(super) struct Seen {
     /// What the first channel looks like, by [`near::of_frames`].
     pub near: Vec<f32>,
     pub warnings: Vec<&'static str>,
+}
+
+/// Bytes that a row takes at most while it is measured; 0 where it cannot be opened.
+pub(super) fn bytes(experiment: &Experiment, row: usize, order: Frames) -> usize {
+    let address = experiment.address(row).ok();
+    let Some(recording) = address.and_then(|of| Recording::open(&of, Limits::default()).ok()) else {
+        return 0;
+    };
+    let shape = recording.shape();
+    let channels = if shape.s < 3 { shape.c } else { 3 * shape.c };
+    let frames = if order == Frames::Single { 1 } else { shape.t.min(FRAMES) };
+    let factor = shape.x.max(shape.y).div_ceil(SIDE).max(1);
+    let seen = (shape.x / factor) * (shape.y / factor) * (KEPT_BYTES * frames + PASSING_BYTES);
+    // Before they are averaged down, pictures are as large as recorded: the maximum so far, and one focal plane.
+    let read = shape.x * shape.y * 2 * size_of::<f32>();
+    seen.saturating_add(read).saturating_mul(channels).saturating_add(recording.plane_bytes())
 }
 
 /// Reads a row's recording. The row's pixel size and interval count before the file's. Focal planes are joined by their
@@ -91,7 +115,7 @@ pub(super) fn read(experiment: &Experiment, row: usize, order: Frames) -> Result
         shape.x.max(shape.y).div_ceil(SIDE).max((FINEST_UM / pixel_um.unwrap_or(NOMINAL_UM)) as usize);
     let factor = factor.clamp(1, shape.x.min(shape.y) / 2);
 
-    let (names, places) = channels(&recording);
+    let (names, places) = channels(&recording, &colours(experiment, row));
     let mut channels: Vec<Vec<Image>> = vec![Vec::new(); places.len()];
     for &t in &frames {
         for (images, image) in channels.iter_mut().zip(pictures(&recording, t, &places)?) {
@@ -146,9 +170,29 @@ fn thin(n: usize, times: Option<&[f64]>) -> Vec<usize> {
     frames
 }
 
+/// What the samples of colour pixels show: what `stain` says of three, the stains of the Mito dataset in its own rows, and
+/// else the colours.
+fn colours(experiment: &Experiment, row: usize) -> [String; 3] {
+    let colours = ["red", "green", "blue"];
+    let text = experiment.table.text(row, "stain").to_lowercase();
+    let stains: Vec<String> = text.split(';').map(str::to_owned).collect();
+    if stains.len() == colours.len() {
+        let roles = roles(&stains);
+        return std::array::from_fn(|place| match roles[place] {
+            Some(role) => role.to_owned(),
+            None => snake(&stains[place]).unwrap_or_else(|| colours[place].to_owned()),
+        });
+    }
+    // Only an import of that dataset names the folder of each drug.
+    let mito = !experiment.table.text(row, "drug_folder").is_empty();
+    let names = if mito { ["mitochondria", "green", "nucleus"] } else { colours };
+    names.map(str::to_owned)
+}
+
 /// Names of the channels, and where their samples are: channel, and sample of interleaved colour. In the order of their names,
-/// so that files that store them in another order give the same.
-fn channels(recording: &Recording) -> (Vec<String>, Vec<(usize, usize)>) {
+/// so that files that store them in another order give the same. `colours` are
+/// what the samples of colour pixels show.
+fn channels(recording: &Recording, colours: &[String; 3]) -> (Vec<String>, Vec<(usize, usize)>) {
     let shape = recording.shape();
     let stored = |c: usize| recording.series.channels.get(c).and_then(|channel| channel.name.as_deref());
     let lower: Vec<String> = (0..shape.c).map(|c| stored(c).unwrap_or_default().to_lowercase()).collect();
@@ -163,9 +207,8 @@ fn channels(recording: &Recording) -> (Vec<String>, Vec<(usize, usize)>) {
             found.push((own, (c, 0)));
             continue;
         }
-        // The Mito dataset: R = mitochondria, G = second stain, B = nucleus.
-        for (sample, colour) in ["mitochondria", "green", "nucleus"].into_iter().enumerate() {
-            let name = if shape.c == 1 { colour.to_owned() } else { format!("{own}_{colour}") };
+        for (sample, colour) in colours.iter().enumerate() {
+            let name = if shape.c == 1 { colour.clone() } else { format!("{own}_{colour}") };
             found.push((name, (c, sample)));
         }
     }
@@ -177,6 +220,11 @@ fn channels(recording: &Recording) -> (Vec<String>, Vec<(usize, usize)>) {
         let free = std::iter::once(name.clone()).chain(again).find(|name| !names.contains(name));
         names.extend(free);
         places.push(place);
+    }
+    if let [name] = names.as_mut_slice()
+        && name.as_str() == NUCLEUS_CHANNEL
+    {
+        NUCLEI_ALONE.clone_into(name);
     }
     (names, places)
 }
@@ -258,7 +306,36 @@ fn repair(images: &mut [Image]) -> Option<(f32, f32)> {
 
 #[cfg(test)]
 mod tests {
+    use polars::prelude::df;
+
     use super::*;
+    use crate::experiment::Table;
+    use crate::model::clip::tests::{FIVE, recording};
+    use crate::video::Shape;
+
+    fn one_row(column: &str, text: &str) -> Experiment {
+        let frame = df!("row_id" => ["a"], column => [text]).unwrap();
+        Experiment::new("e", "/", Table::from_frame(frame).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_channel_that_is_alone_is_no_nucleus() {
+        let colours = ["red", "green", "blue"].map(str::to_owned);
+        let names = |shape, stored: &[&str]| channels(&recording(shape, None, None, stored), &colours).0;
+        assert_eq!(names(FIVE, &["Hoechst"]), ["nuclear_stain"]);
+        assert_eq!(names(FIVE, &["TMRM"]), ["mitochondria"]);
+        assert_eq!(names(Shape { c: 2, ..FIVE }, &["Hoechst", "TMRM"]), ["mitochondria", "nucleus"]);
+    }
+
+    #[test]
+    fn colours_are_stains_where_somebody_says_so() {
+        assert_eq!(colours(&one_row("stain", "TMRM"), 0), ["red", "green", "blue"]);
+        assert_eq!(colours(&one_row("stain", "DAPI; b-tubulin;"), 0), ["nucleus", "b_tubulin", "blue"]);
+        assert_eq!(colours(&one_row("drug_folder", "3"), 0), ["mitochondria", "green", "nucleus"]);
+        let colour = recording(Shape { s: 3, ..FIVE }, None, None, &[]);
+        let (names, places) = channels(&colour, &colours(&one_row("stain", ""), 0));
+        assert_eq!((names.join(" "), places), ("blue green red".to_owned(), vec![(0, 2), (0, 1), (0, 0)]));
+    }
 
     #[test]
     fn long_recordings_are_thinned_in_time_and_short_ones_are_not() {

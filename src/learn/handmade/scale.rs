@@ -10,6 +10,9 @@ const NORMAL: f64 = 1.4826;
 /// Least spread of a group, as a part of that over all groups: of three controls two may agree by chance.
 const LEAST: f64 = 0.5;
 
+/// Least spread, as a part of the largest of a feature's values: what rounding leaves of equal values is no spread.
+const ROUNDING: f64 = 1e-6;
+
 /// Furthest from the controls that a value may be.
 const LIMIT: f64 = 20.0;
 
@@ -46,9 +49,9 @@ fn column(groups: &Groups, values: &[f64]) -> Vec<f32> {
         [standard(&all_controls), standard(&rows)].into_iter().find(|of| *of > 0.0).unwrap_or(1.0)
     };
     let spreads: Vec<f64> = controls.iter().map(|own| deviation(own).max(least)).collect();
+    let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
     let scaled = |(value, &group): (&f64, &usize)| {
-        // What rounding leaves of equal values is no spread.
-        let spread = spreads[group] + 1e-6 * (1.0 + centres[group].abs());
+        let spread = spreads[group].max(ROUNDING * largest);
         ((value - centres[group]) / spread).clamp(-LIMIT, LIMIT) as f32
     };
     values.iter().zip(&groups.of).map(scaled).collect()
@@ -69,10 +72,12 @@ fn standard(values: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::learn::brightness::ScaledBy;
 
     fn groups(of: &[usize], by: &[&[usize]]) -> Groups {
         let by: Vec<Vec<usize>> = by.iter().map(|by| by.to_vec()).collect();
-        Groups { of: of.to_vec(), names: vec![String::new(); by.len()], by }
+        let (names, scaled) = (vec![String::new(); by.len()], vec![ScaledBy::Own; by.len()]);
+        Groups { of: of.to_vec(), names, by, scaled }
     }
 
     #[test]
@@ -86,6 +91,21 @@ mod tests {
         assert!((scaled[10] - 6.0 / 1.4826).abs() < 1e-4, "{}", scaled[10]);
         assert!((scaled[22] + 4.0 / 1.4826).abs() < 1e-3, "{}", scaled[22]);
         assert!(scaled.iter().skip(1).step_by(2).all(|v| *v == 0.0), "what never varies");
+    }
+
+    #[test]
+    fn a_unit_has_no_say_and_what_rounding_leaves_is_no_spread() {
+        let groups = groups(&[0; 6], &[&[0, 1, 2, 3, 4]]);
+        let of = |unit: f64| -> Vec<f32> {
+            let rows: Vec<Vec<f64>> = [1.0, 2.0, 3.0, 4.0, 5.0, 9.0].map(|v| vec![unit * v]).to_vec();
+            by_controls(&groups, &rows)
+        };
+        for (small, large) in of(1e-9).into_iter().zip(of(1e6)) {
+            assert!((small - large).abs() < 1e-4, "{small} and {large}");
+        }
+        let rounded =
+            [7.0, 7.0 + 1e-15, 7.0 - 1e-15, 7.0 + 2e-15, 7.0, 7.0 + 4e-15].map(|v| vec![v]).to_vec();
+        assert!(by_controls(&groups, &rounded).iter().all(|v| v.abs() < 1e-6));
     }
 
     #[test]

@@ -124,6 +124,28 @@ fn images_of_two_channels_are_compared_within_and_around_nuclei() {
 }
 
 #[test]
+fn a_plate_with_too_few_controls_says_what_it_is_scaled_by() {
+    let mut experiment = import::open(&fixture("manifest.csv")).unwrap().experiment;
+    experiment.table = experiment.table.set(&[10, 11], "plate", "plate2").unwrap();
+    let experiment = Arc::new(experiment);
+    let found = encoded(&Rows::of(&experiment, &Items::of(&experiment)));
+    let few: Vec<&str> = found
+        .warnings
+        .iter()
+        .filter(|(_, warning)| warning.contains("controls of the whole experiment"))
+        .map(|(row_id, _)| row_id.as_str())
+        .collect();
+    assert_eq!(few, [10, 11].map(|row| experiment.table.row_id(row)));
+}
+
+#[test]
+fn rows_are_measured_in_parts_that_fit_into_memory() {
+    assert_eq!(parts(&[3, 3, 3, 20, 1, 0], 7), [0..2, 2..3, 3..4, 4..6]);
+    assert_eq!(parts(&[1, 1], 0), [0..1, 1..2]);
+    assert!(parts(&[], 7).is_empty());
+}
+
+#[test]
 fn nothing_to_measure_says_why() {
     let mut experiment = import::open(&fixture("manifest.csv")).unwrap().experiment;
     let rows: Vec<usize> = (0..12).collect();

@@ -25,9 +25,24 @@ const LEAST_KEPT: f64 = 0.1;
 /// Part of a column that counts as nothing.
 const NOTHING: f64 = 1e-9;
 
-/// The position cannot be told from the treatment.
-#[derive(Debug)]
-pub(super) struct Confounded;
+/// Why positions cannot be told from the treatment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confounded {
+    /// The treatment lies where DMSO does not.
+    Places,
+    /// More numbers are fitted than there are DMSO wells on its plates.
+    TooFew {
+        /// DMSO wells that these numbers take.
+        needed: usize,
+    },
+}
+
+impl Confounded {
+    /// The reason, where so many numbers were to be fitted to so many DMSO wells.
+    const fn of(numbers: usize, controls: usize) -> Self {
+        if controls < numbers { Self::TooFew { needed: numbers } } else { Self::Places }
+    }
+}
 
 /// `Q = I − W·Yᵀ`, the product of the reflections, without the columns of the wells that were turned onto. By well, what is not
 /// zero.
@@ -95,7 +110,10 @@ pub(super) fn terms(
         let along = dot(column, &own);
         subtract(&mut own, column, along);
     }
-    if dot(&own, &own) < LEAST_KEPT * whole { Err(Confounded) } else { Ok(columns) }
+    if dot(&own, &own) < LEAST_KEPT * whole {
+        return Err(Confounded::of(count + columns.len(), plates.len() - treated));
+    }
+    Ok(columns)
 }
 
 /// Whether the DMSO wells of a plate differ in a term.
@@ -165,6 +183,7 @@ impl Reflections {
             let none = || vec![Vec::new(); n];
             return Ok((Self { w: none(), y: none(), count: 0 }, base));
         }
+        let failed = Confounded::of(means.len() + terms.len(), n - treated);
         let (mut w, mut y): (Vec<Vec<f64>>, Vec<Vec<f64>>) = (Vec::new(), Vec::new());
         for mut x in means.into_iter().chain(terms) {
             for v in &y {
@@ -177,9 +196,9 @@ impl Reflections {
                 }
             }
             let length = dot(&x, &x).sqrt();
-            let onto = (treated..n).max_by(|&a, &b| x[a].abs().total_cmp(&x[b].abs())).ok_or(Confounded)?;
+            let onto = (treated..n).max_by(|&a, &b| x[a].abs().total_cmp(&x[b].abs())).ok_or(failed)?;
             if length < NOTHING || x[onto].abs() < NOTHING * length {
-                return Err(Confounded);
+                return Err(failed);
             }
             x[onto] += length.copysign(x[onto]);
             base[onto] = true;

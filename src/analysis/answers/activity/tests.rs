@@ -308,6 +308,14 @@ fn what_cannot_be_told_is_said_with_its_reason() {
     // No DMSO at the edge, where the treatment is.
     let (said, p) = why(Screen { dmso: vec![24; 3], at: At::EdgeAlone, ..PLANTED }.judged(1, 99));
     assert!(said.starts_with("Its wells lie where DMSO does not") && p.is_none(), "{said}");
+    // Row and column of two wells among two of DMSO: nothing is left to tell them apart.
+    let (said, p) = why(Screen { dmso: vec![2], unnamed: 30, wells: 2, ..PLANTED }.judged(1, 99));
+    assert!(said.starts_with("There are too few DMSO wells on its plates") && p.is_none(), "{said}");
+    // Wells on plates without DMSO were not compared.
+    let lone = Screen { dmso: vec![3, 3, 0], effect: 9.0, edge: 0.0, slope: 0.0, ..PLANTED };
+    let activity = lone.judged(1, 1000);
+    assert_eq!(activity.wells, 3);
+    assert!(why(activity).0.starts_with("With 2 wells against 6 of DMSO"));
 }
 
 #[test]

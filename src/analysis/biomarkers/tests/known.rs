@@ -63,9 +63,14 @@ fn an_object_in_half_as_large_pixels_measures_the_same() {
     for name in ["log_mean_intensity", "log_area_um2", "log_radius_um", "log_axis_um", "form_factor"] {
         close(name, 0.12);
     }
-    for name in
-        ["log_power_4_um", "log_power_2_um", "log_power_1_um", "hollow", "haze", "intensity_variation"]
-    {
+    for name in [
+        "log_power_4_um",
+        "log_power_2_um",
+        "log_power_1_um",
+        "centre_brightness",
+        "haze",
+        "intensity_variation",
+    ] {
         close(name, 0.2);
     }
 }

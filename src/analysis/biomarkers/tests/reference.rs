@@ -31,7 +31,7 @@ fn parts_have_the_area_perimeter_and_axes_of_regionprops() {
     assert!(parts.len() > 5);
     for known in expected {
         let [x, y] = [0_usize, 1].map(|axis| number(&known["first"][axis]) as usize);
-        let part = parts[label[y * width + x]];
+        let part = parts[label[y * width + x] as usize];
         assert_eq!(part.pixels, number(&known["area"]));
         assert!((part.perimeter - number(&known["perimeter"])).abs() < 1e-9, "{known}: {}", part.perimeter);
         for (axis, length) in part.axes().into_iter().enumerate() {

@@ -11,8 +11,8 @@ const STEPS: [&str; 12] = [
     "mad-robustize",
     "sphere",
     "sphere:method=zca",
-    "sphere:method=pca",
-    "sphere:method=pca-cor",
+    "sphere:by=none:method=pca",
+    "sphere:by=none:method=pca-cor",
     "tvn",
     "harmony:nclust=2",
     "combat",
@@ -102,12 +102,22 @@ fn constant_features_give_numbers() {
 }
 
 #[test]
-fn groups_without_enough_controls_stay_as_they_are_and_are_listed() {
+fn groups_without_enough_controls_are_refused_or_stay_as_they_are_and_are_listed() {
     for controls in [1, 2, 3] {
         // Two plates in turn: one has 1, 1 or 2 controls, the other 0, 1 or 1.
         let table = random(10, 3, controls);
         let skipped = if controls == 3 { vec!["q"] } else { vec!["p", "q"] };
-        for step in ["standardize", "mad-robustize", "sphere", "combat", "coral"] {
+        // Beside groups that are scaled, one that is not would stand out for nothing but its scale.
+        for step in
+            ["standardize", "robustize", "mad-robustize", "sphere", "sphere:method=zca", "sphere:method=pca"]
+        {
+            let error = apply(step, table.clone()).unwrap_err();
+            let text = error.to_string();
+            let RecipeError::TooFew { groups, .. } = error else { panic!("{step}: {text}") };
+            assert_eq!(groups, skipped.join(", "), "{step}");
+            assert!(text.contains("by=none") && text.contains("fit=all"), "{text}");
+        }
+        for step in ["combat", "coral"] {
             let found = apply(step, table.clone()).unwrap();
             let report = &found.reports[0];
             let listed: Vec<&str> = report.skipped.iter().map(|skipped| skipped.group.as_str()).collect();
@@ -118,8 +128,6 @@ fn groups_without_enough_controls_stay_as_they_are_and_are_listed() {
             }
             assert!(is_finite(&found.table));
         }
-        // Components cannot stand beside features.
-        assert!(matches!(apply("sphere:method=pca", table.clone()), Err(RecipeError::TooFew { .. })));
         let found = apply("tvn", table.clone()).unwrap();
         assert_eq!(found.reports[0].skipped.len(), if controls == 1 { 1 } else { skipped.len() });
         assert_eq!(found.table == table, controls == 1);
@@ -135,6 +143,17 @@ fn groups_without_enough_controls_stay_as_they_are_and_are_listed() {
 }
 
 #[test]
+fn components_of_several_groups_are_refused() {
+    let table = random(12, 3, 8);
+    for method in ["pca", "pca-cor"] {
+        let error = apply(&format!("sphere:method={method}"), table.clone()).unwrap_err();
+        assert!(matches!(&error, RecipeError::Components { groups, .. } if groups == "p, q"), "{error}");
+        let one = apply(&format!("sphere:method={method}:by=none"), table.clone()).unwrap();
+        assert_eq!(one.table.features.names, ["PC1", "PC2", "PC3"]);
+    }
+}
+
+#[test]
 fn fewer_rows_than_features_are_enough() {
     for (rows, width) in [(6, 50), (40, 300)] {
         let table = random(rows, width, rows);
@@ -146,7 +165,7 @@ fn fewer_rows_than_features_are_enough() {
         }
     }
     let three = random(3, 50, 3);
-    for step in ["sphere:by=none", "sphere:by=none:method=pca", "tvn", "mad-robustize"] {
+    for step in ["sphere:by=none", "sphere:by=none:method=pca", "tvn", "mad-robustize:by=none"] {
         assert!(is_finite(&apply(step, three.clone()).unwrap().table), "{step}");
     }
     let components = apply("sphere:by=none:method=pca", three).unwrap().table.features.names;

@@ -1,4 +1,4 @@
-//! What sets a treatment apart from DMSO, in words: the features that lie furthest from the controls of its replicates.
+//! What sets a treatment apart from DMSO, in words: the features that lie furthest from the controls of its plates.
 
 use eframe::egui::{RichText, Ui};
 
@@ -7,7 +7,7 @@ use super::verdict::count;
 use crate::analysis::answers::Unit;
 use crate::analysis::biomarkers::Feature;
 use crate::analysis::effect::{Effect, Effects};
-use crate::app::answers::{Encoded, Question};
+use crate::app::answers::{Encoded, Question, apart};
 use crate::app::state::AppState;
 
 /// Features that are shown.
@@ -16,19 +16,25 @@ const SHOWN: usize = 8;
 /// With fewer wells than this, an effect is a guess.
 const FEW: usize = 3;
 
+/// Effects know neither the wells' positions nor whether the whole repeats.
+const NOT_CALLED: &str = "Not called active: these may be the well's position or chance.";
+
 /// Shows the effects on the compound and dose of the row that a question is about, where they have names.
 pub fn show(ui: &mut Ui, state: &AppState, encoded: &Encoded, question: Question) {
-    let apart = state.answers.apart.as_ref().filter(|(of, _)| *of == question);
-    let Some((_, found)) = apart else { return };
+    let known = state.answers.apart.as_ref().filter(|(of, _)| *of == question);
+    let Some((_, found)) = known else { return };
     ui.add_space(4.0);
     ui.horizontal_wrapped(|ui| {
         ui.strong("What sets it apart from DMSO");
-        let tip = "Of the compound at this dose, beside the negative controls of the same replicates: Hedges' g over means of \
+        let tip = "Of the compound at this dose, beside the negative controls of the same plates: Hedges' g over means of \
                    wells, in standard deviations between wells, with its 95 % interval. Shown where the interval excludes 0 and \
                    q is 0.05 at most (Benjamini and Hochberg over all features): where many are looked at, some intervals \
                    exclude 0 by chance";
         ui.weak(RichText::new("effect [95 %], wells").size(SMALL)).on_hover_text(tip);
     });
+    if found.is_ok() && !apart::is_called(encoded, question.row) {
+        ui.weak(RichText::new(NOT_CALLED).size(SMALL));
+    }
     match found {
         Ok(found) => effects(ui, found, &encoded.embedded.encoded.features, unit(encoded.subjects.unit)),
         Err(why) => {
@@ -58,7 +64,7 @@ fn effects(ui: &mut Ui, found: &Effects, features: &[Feature], unit: &str) {
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
     }
     if found.left_out > 0 {
-        let text = format!("{} of replicates without controls left out", count(found.left_out, unit));
+        let text = format!("{} of plates without controls left out", count(found.left_out, unit));
         ui.weak(RichText::new(text).size(SMALL));
     }
 }

@@ -124,6 +124,9 @@ fn line(ui: &mut Ui, what: &str, value: String, tip: &str) {
 }
 
 fn rate(rate: Rate) -> String {
+    if rate.n == 0 {
+        return "cannot be measured".to_owned();
+    }
     format!("{} of {}", percent(rate.share), rate.n)
 }
 
@@ -150,4 +153,15 @@ fn novelty(ui: &mut Ui, false_alarms: Rate, detected: Rate, alpha: f64) {
     line(ui, "False alarms", text, tip);
     let tip = "Called unlike anything known when their whole mechanism was left out of the gallery";
     line(ui, "Found as new", rate(detected), tip);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_without_cases_is_not_zero() {
+        assert_eq!(rate(Rate { n: 0, share: 0.0 }), "cannot be measured");
+        assert_eq!(rate(Rate { n: 20, share: 0.0 }), "0 % of 20");
+    }
 }

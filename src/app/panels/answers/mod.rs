@@ -106,7 +106,9 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
         send(out, AnswerCommand::Ask(wanted));
     }
     // While the next answer is on its way the last one stays, fainter: no flicker from row to row.
-    let shown = known.or(state.answers.answer.as_ref());
+    // One of an earlier encoding has other mechanisms and features.
+    let last = state.answers.answer.as_ref().filter(|(question, _)| question.round == wanted.round);
+    let shown = known.or(last);
     let Some((about, answer)) = shown else {
         ui.spinner();
         return;

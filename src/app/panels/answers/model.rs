@@ -71,7 +71,12 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
     }
     if now == Source::Family(BIOMARKERS) {
-        let text = "Hand-made features: they beat the shipped network on screens that neither has seen. Choose a model to ask by structure.";
+        let text = "Hand-made features: they beat the shipped network on a simulated screen that neither has seen. Choose a model to ask by structure.";
+        ui.label(RichText::new(text).size(SMALL));
+    }
+    let live = state.training.live.as_ref().filter(|live| live.experiment == screen.experiment().id);
+    if state.answers.source.is_none() && live.is_some_and(|live| now == Source::Model(live.folder.clone())) {
+        let text = "Trained here, on this experiment: it answers until another is chosen. Whether it beats hand-made features is in its evaluation.";
         ui.label(RichText::new(text).size(SMALL));
     }
     if matches!(now, Source::Embedding(_)) {

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
-use polars::prelude::DataType;
+use polars::prelude::{Column, DataType, PolarsError};
 
 use super::super::super::formula::restore;
 use super::super::super::parquet;
 use super::super::grid::Grid;
-use super::super::source::{Format, Raw, check_columns};
+use super::super::source::{Format, Raw};
 use super::super::{ImportError, Limits, Source, gzip};
 use super::head::{Content, Head, number_in, unique};
 use super::stream::Stream;
@@ -28,8 +28,8 @@ pub(super) struct Body {
     pub names: Vec<String>,
     /// Their values, whole rows one after the other, `[row, feature]`; NaN where one is missing.
     pub blocks: Vec<Vec<f64>>,
-    /// Of each feature, the first cell that is no number.
-    pub texts: Vec<Option<String>>,
+    /// Columns that were taken for features and hold other things, and what, a clause. They are columns of the rows.
+    pub texts: Vec<(String, String)>,
 }
 
 impl Body {
@@ -39,7 +39,18 @@ impl Body {
     /// The file cannot be read, passes a limit, or has a row that is longer or shorter than its header.
     pub fn read(path: &Path, head: Head, features: &[usize], limits: &Limits) -> Result<Self, ImportError> {
         match head.content {
-            Content::Text => of_text(path, features, limits),
+            Content::Text => {
+                let (body, places) = of_text(path, features, limits)?;
+                if places.is_empty() {
+                    return Ok(body);
+                }
+                // What later turned out to be text is text of the rows: now that it is known, the file is read again.
+                let left: Vec<usize> =
+                    features.iter().copied().filter(|place| !places.contains(place)).collect();
+                let Self { texts, source, names, blocks } = body;
+                drop((source, names, blocks));
+                Ok(Self { texts, ..of_text(path, &left, limits)?.0 })
+            }
             Content::Parquet(bytes) => {
                 let names = features.iter().filter_map(|&place| head.columns.get(place));
                 let names: HashSet<&str> = names.map(|column| column.name.as_str()).collect();
@@ -60,11 +71,11 @@ fn too_many(path: &Path, row: u32, limits: &Limits) -> ImportError {
     ImportError::new(path, format!("row {row}"), problem, "Leave features out, or split the table.")
 }
 
-fn of_text(path: &Path, features: &[usize], limits: &Limits) -> Result<Body, ImportError> {
+/// The rows of a text, and places of features that hold no numbers.
+fn of_text(path: &Path, features: &[usize], limits: &Limits) -> Result<(Body, HashSet<usize>), ImportError> {
     let changed = || ImportError::new(path, "line 1", "the file is empty", "Choose another file.");
     let mut stream = Stream::open(path, limits)?.ok_or_else(changed)?;
-    let header = unique(stream.header(path)?);
-    check_columns(path, header.len(), limits)?;
+    let header = unique(path, &stream.header(path)?, limits)?;
     let of_row: Vec<usize> =
         (0..header.len()).filter(|place| features.binary_search(place).is_err()).collect();
     let pick = |places: &[usize]| -> Vec<String> {
@@ -73,7 +84,7 @@ fn of_text(path: &Path, features: &[usize], limits: &Limits) -> Result<Body, Imp
     let names = pick(features);
     let row_limits = of_rows(limits);
     let mut grid = Grid::new(of_row.len().max(1));
-    let mut texts = vec![None; features.len()];
+    let mut texts: Vec<Option<String>> = vec![None; features.len()];
     let mut blocks: Vec<Vec<f64>> = Vec::new();
     let mut count = 0;
     let (separator, stem) = (stream.separator, stem(path));
@@ -132,7 +143,10 @@ fn of_text(path: &Path, features: &[usize], limits: &Limits) -> Result<Body, Imp
         kinds: Vec::new(),
         notes: Vec::new(),
     };
-    Ok(Body { source: Source::new(path, raw, Vec::new(), None)?, names, blocks, texts })
+    let places = features.iter().zip(&texts).filter(|(_, text)| text.is_some()).map(|(&place, _)| place);
+    let places = places.collect();
+    let texts = names.iter().cloned().zip(texts).filter_map(|(name, text)| Some((name, text?))).collect();
+    Ok((Body { source: Source::new(path, raw, Vec::new(), None)?, names, blocks, texts }, places))
 }
 
 fn of_parquet(
@@ -143,28 +157,32 @@ fn of_parquet(
 ) -> Result<Body, ImportError> {
     let most = parquet::most_bytes(bytes.len());
     let parquet::Table { columns, left_out, rows } = super::super::parquet::columns(path, bytes, limits)?;
-    let (features, of_row): (Vec<_>, Vec<_>) =
-        columns.into_iter().partition(|column| names.contains(column.name().as_str()));
+    // Days, times and decimals are stored as whole numbers, and are none.
+    let is_feature =
+        |column: &Column| names.contains(column.name().as_str()) && column.dtype().is_primitive_numeric();
+    let other =
+        columns.iter().filter(|&column| names.contains(column.name().as_str()) && !is_feature(column));
+    let texts =
+        other.map(|column| (column.name().to_string(), format!("it holds {}", column.dtype()))).collect();
+    let (features, of_row): (Vec<_>, Vec<_>) = columns.into_iter().partition(is_feature);
     if rows.saturating_mul(features.len()) > limits.cells {
         return Err(too_many(path, 1, limits));
     }
     let width = features.len();
     let mut values = vec![f64::NAN; rows * width];
-    let mut texts = vec![None; width];
     let mut kept = Vec::with_capacity(width);
     // Each column is freed once it is copied.
     for (place, column) in features.into_iter().enumerate() {
         kept.push(column.name().to_string());
-        let numbers = column.cast(&DataType::Float64);
-        match numbers.as_ref().map(|numbers| numbers.as_materialized_series().f64()) {
-            Ok(Ok(numbers)) => {
-                for (row, number) in numbers.iter().enumerate() {
-                    if let (Some(number), Some(value)) = (number, values.get_mut(row * width + place)) {
-                        *value = number;
-                    }
-                }
+        let unreadable = |e: PolarsError| {
+            let remedy = "Write the Parquet file again from where it came.";
+            ImportError::new(path, format!("column {}", column.name()), e.to_string(), remedy)
+        };
+        let numbers = column.cast(&DataType::Float64).map_err(unreadable)?;
+        for (row, number) in numbers.as_materialized_series().f64().map_err(unreadable)?.iter().enumerate() {
+            if let (Some(number), Some(value)) = (number, values.get_mut(row * width + place)) {
+                *value = number;
             }
-            _ => texts[place] = Some(format!("it holds {}", column.dtype())),
         }
     }
     let row_limits = of_rows(limits);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::super::Named;
 use super::head::Head;
 use super::roles::{Features, Roles, roles};
 use super::{LIMITS, stem};
@@ -17,10 +18,33 @@ pub(super) struct Tables {
     pub others: Vec<PathBuf>,
 }
 
-/// The tables that lie in a folder.
-pub(super) fn tables_in(folder: &Path) -> Tables {
-    let (profiles, others) = named_as_tables(folder).0.into_iter().partition(|path| is_profiles(path));
-    Tables { profiles, others }
+/// The tables that lie in a folder. One of which is open what its columns are is no reason to ask where others say it.
+pub(super) fn tables_in(folder: &Path, features: &Features) -> Tables {
+    let mut found = Tables::default();
+    let mut open = Vec::new();
+    for path in named_as_tables(folder).0 {
+        match roles_of(&path) {
+            Some(Roles::Known { .. }) => found.profiles.push(path),
+            Some(Roles::Open(_)) => open.push(path),
+            Some(Roles::Other) | None => found.others.push(path),
+        }
+    }
+    let asks = found.profiles.is_empty() || *features != Features::Guess;
+    let of_open = if asks { &mut found.profiles } else { &mut found.others };
+    of_open.append(&mut open);
+    of_open.sort();
+    found
+}
+
+/// True where each of these paths is a table of profiles whose columns say what they are, or a folder of such tables: they
+/// can be opened as one experiment.
+pub fn are_profiles(paths: &[PathBuf]) -> bool {
+    paths.iter().all(|path| {
+        if path.is_dir() {
+            return super::super::recognise(path) == Some(Named::Profiles);
+        }
+        matches!(roles_of(path), Some(Roles::Known { .. }))
+    })
 }
 
 /// True for a folder that holds tables of profiles, and not mostly other things: frames of a recording may have such a
@@ -43,6 +67,10 @@ fn named_as_tables(folder: &Path) -> (Vec<PathBuf>, usize) {
 }
 
 fn is_profiles(path: &Path) -> bool {
-    let columns = Head::read(path, &LIMITS).ok().flatten().map(|head| head.columns);
-    columns.is_some_and(|columns| !matches!(roles(&columns, &Features::Guess), Ok(Roles::Other) | Err(_)))
+    !matches!(roles_of(path), Some(Roles::Other) | None)
+}
+
+fn roles_of(path: &Path) -> Option<Roles> {
+    let head = Head::read(path, &LIMITS).ok().flatten()?;
+    roles(&head.columns, &Features::Guess).ok()
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::super::super::parquet;
 use super::super::parquet::unreadable;
-use super::super::source::check_columns;
+use super::super::patterns::is_recording;
+use super::super::source::{Names, check_columns};
 use super::super::synonyms::is_missing_value;
 use super::super::{ImportError, Limits};
 use super::roles::Column;
@@ -50,8 +51,10 @@ impl Head {
                     return Ok(None);
                 }
                 let names = parquet::names(&magic, limits.columns).map_err(|e| unreadable(path, e))?;
-                let columns =
-                    names.into_iter().map(|(name, is_numeric)| Column { name, is_numeric }).collect();
+                let columns = names
+                    .into_iter()
+                    .map(|(name, is_numeric)| Column { name, is_numeric, names_recordings: None })
+                    .collect();
                 Ok(Some(Self { columns, content: Content::Parquet(magic) }))
             }
             [] | [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => Ok(None),
@@ -61,44 +64,54 @@ impl Head {
 
     fn of_text(path: &Path, limits: &Limits) -> Result<Option<Self>, ImportError> {
         let Some(mut stream) = Stream::open(path, limits)? else { return Ok(None) };
-        let names = unique(stream.header(path)?);
-        check_columns(path, names.len(), limits)?;
+        let names = unique(path, &stream.header(path)?, limits)?;
         let mut numbers = vec![false; names.len()];
         let mut texts = vec![false; names.len()];
+        // Cells that have something in them, and those of them that name recordings.
+        let mut counts = vec![(0_usize, 0_usize); names.len()];
         let separator = stream.separator;
         for _ in 0..SAMPLE {
             let record = stream.next().map_err(|e| super::super::gzip::failed(path, &e))?;
             let Some(record) = record else { break };
-            for (column, (number, text)) in numbers.iter_mut().zip(&mut texts).enumerate() {
+            let told = numbers.iter_mut().zip(&mut texts).zip(&mut counts);
+            for (column, ((number, text), (filled, recordings))) in told.enumerate() {
                 match number_in(&record, column, separator) {
-                    Some(value) if value.is_nan() => {}
+                    Some(value) if value.is_nan() => continue,
                     Some(_) => *number = true,
-                    None => *text = true,
+                    None => {
+                        *text = true;
+                        *recordings += usize::from(is_recording(record.text(column).trim()));
+                    }
                 }
+                *filled += 1;
             }
         }
         let is_numeric = |column: usize| !texts[column] && (numbers[column] || names[column].contains('_'));
         let numeric: Vec<bool> = (0..names.len()).map(is_numeric).collect();
-        let columns =
-            names.into_iter().zip(numeric).map(|(name, is_numeric)| Column { name, is_numeric }).collect();
+        let names_recordings =
+            |(filled, recordings): (usize, usize)| recordings > 0 && recordings * 10 >= filled * 9;
+        let columns = names
+            .into_iter()
+            .zip(numeric)
+            .zip(counts)
+            .map(|((name, is_numeric), counts)| Column {
+                name,
+                is_numeric,
+                names_recordings: Some(names_recordings(counts)),
+            })
+            .collect();
         Ok(Some(Self { columns, content: Content::Text }))
     }
 }
 
 /// Names of columns, each once, as [`super::super::Source`] makes them.
-pub(super) fn unique(given: Vec<String>) -> Vec<String> {
-    let mut taken = std::collections::HashSet::new();
-    let own = |(column, given): (usize, String)| {
-        let given = given.trim();
-        let mut name = given.to_owned();
-        let mut copy = 1;
-        while !name.is_empty() && !taken.insert(name.clone()) {
-            copy += 1;
-            name = format!("{given} ({copy})");
-        }
-        if name.is_empty() { format!("column {}", column + 1) } else { name }
-    };
-    given.into_iter().enumerate().map(own).collect()
+///
+/// # Errors
+/// There are more of them than the limit.
+pub(super) fn unique(path: &Path, given: &[String], limits: &Limits) -> Result<Vec<String>, ImportError> {
+    check_columns(path, given.len(), limits)?;
+    let mut names = Names::default();
+    Ok(given.iter().enumerate().map(|(column, given)| names.own(given, column)).collect())
 }
 
 /// A cell's number: NaN where it is missing, `None` where it holds something else.

@@ -25,6 +25,7 @@ use super::report::{Imported, LeftOut, Listed, Report};
 use super::{ImportError, Limits, Named};
 use body::{Body, stem};
 pub use features::FeatureTable;
+pub use folder::are_profiles;
 pub(super) use folder::holds_profiles;
 use folder::tables_in;
 use head::Head;
@@ -77,7 +78,7 @@ pub fn read(paths: &[PathBuf], features: &Features) -> Result<Option<Profiles>, 
         }
         match super::recognise(path) {
             Some(Named::Profiles) => {
-                let found = tables_in(path);
+                let found = tables_in(path, features);
                 tables.extend(found.profiles);
                 strays.extend(found.others);
             }

@@ -1,6 +1,7 @@
 //! Which columns of a table are features, and which belong to the row: by their names, and by what the user chose.
 
-use super::super::super::columns::known;
+use super::super::super::columns::{STANDARD, known};
+use super::super::mapping::by_name;
 
 /// How the names of `CellProfiler`'s features begin.
 const NAMED: [&str; 4] = ["Cells_", "Cytoplasm_", "Nuclei_", "Image_"];
@@ -45,6 +46,7 @@ const CODES: &[&str] = &[
     "hpi",
     "id",
     "ids",
+    "idx",
     "index",
     "label",
     "labels",
@@ -54,8 +56,10 @@ const CODES: &[&str] = &[
     "number",
     "plate",
     "position",
+    "rep",
     "replicate",
     "row",
+    "run",
     "seed",
     "site",
     "time",
@@ -90,6 +94,8 @@ pub(super) struct Column {
     pub name: String,
     /// Its first values are numbers, or it has none.
     pub is_numeric: bool,
+    /// Its first values name files of recordings; `None` where no value was looked at.
+    pub names_recordings: Option<bool>,
 }
 
 /// What the columns of a table are.
@@ -138,11 +144,11 @@ fn guessed(columns: &[Column]) -> Roles {
         return Roles::Known { features, passed };
     }
     let is_metadata = columns.iter().any(|column| has_prefix(&column.name));
-    let names_recordings = columns.iter().any(|column| bare(&column.name).eq_ignore_ascii_case("path"));
-    if !is_metadata || names_recordings {
+    if !is_metadata || columns.iter().any(is_of_recordings) {
         return Roles::Other;
     }
-    let is_rest = |column: &Column| column.is_numeric && !is_of_row(&column.name);
+    let is_rest =
+        |column: &Column| column.is_numeric && !is_of_row(&column.name) && !has_usual_name(&column.name);
     let features = places(&|column| is_rest(column) && !is_code(&column.name));
     if features.is_empty() {
         return Roles::Other;
@@ -196,6 +202,20 @@ fn is_of_row(name: &str) -> bool {
         || ["Unnamed: ", "column ", "__index_level_"].iter().any(is_running)
 }
 
+/// True for other names under which the manifest's columns come: `dose`, `barcode`, `conc_nM`.
+fn has_usual_name(name: &str) -> bool {
+    STANDARD.iter().any(|standard| by_name(name, standard).is_some())
+}
+
+/// True for a column that says where the rows' recordings are: by its name, and by values that are files of such.
+fn is_of_recordings(column: &Column) -> bool {
+    let is_called_so = || {
+        let path = STANDARD.iter().find(|standard| standard.name == "path");
+        !column.is_numeric && path.is_some_and(|path| by_name(&column.name, path).is_some())
+    };
+    bare(&column.name).eq_ignore_ascii_case("path") || column.names_recordings.unwrap_or_else(is_called_so)
+}
+
 fn is_bookkeeping(name: &str) -> bool {
     NO_FEATURE.iter().any(|start| name.starts_with(start))
         || NO_FEATURE_END.iter().any(|end| name.ends_with(end))
@@ -225,10 +245,11 @@ mod tests {
     use super::*;
 
     fn columns(names: &[&str]) -> Vec<Column> {
-        // `name=` is a column of text.
+        // `name=` is a column of text, `name@` one of recordings.
         let column = |name: &&str| Column {
-            name: name.trim_end_matches('=').to_owned(),
-            is_numeric: !name.ends_with('='),
+            name: name.trim_end_matches(['=', '@']).to_owned(),
+            is_numeric: !name.ends_with(['=', '@']),
+            names_recordings: Some(name.ends_with('@')),
         };
         names.iter().map(column).collect()
     }
@@ -277,11 +298,16 @@ mod tests {
                 "injury_code",
                 "CellCount",
                 "Time",
+                "barcode",
+                "dose_nM",
+                "biorep",
+                "run_2",
+                "idx",
             ],
             &Features::Guess,
         );
         assert_eq!(features, ["emb_0", "emb_1"]);
-        assert_eq!(passed, ["injury_code", "CellCount", "Time"]);
+        assert_eq!(passed, ["injury_code", "CellCount", "Time", "run_2", "idx"]);
     }
 
     #[test]
@@ -301,6 +327,8 @@ mod tests {
         for names in [
             &["row_id=", "path=", "well=", "dose", "speed"][..],
             &["Metadata_path=", "Metadata_Plate=", "speed"],
+            &["Metadata_FileName@", "Metadata_Plate=", "speed"],
+            &["video@", "Metadata_Plate=", "speed"],
             &["Metadata_Plate=", "Metadata_Well=", "dose"],
             &["well=", "compound=", "a", "b"],
             &["path=", "Cells_per_field"],

@@ -120,6 +120,89 @@ fn missing_and_infinite_values_leave_a_feature_out_of_the_vectors_alone() {
 }
 
 #[test]
+fn what_is_text_in_a_late_row_stays_a_column_of_all_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "Metadata_Plate,Metadata_Well,Cells_a,Cells_b,Cells_c\n";
+    let line = |row: usize| {
+        let note = if row == 79 { "torn".to_owned() } else { row.to_string() };
+        format!("p,w{row},{row}.5,{note},{}\n", row * 2)
+    };
+    let text = head.to_owned() + &(0..80).map(line).collect::<Vec<_>>().concat();
+    let late = written(&folder, "late.csv", &text);
+    let numbers = written(&folder, "numbers.csv", &format!("{head}q,A01,1,7,3\n"));
+    let both = guessed(&[late, numbers]);
+    assert_eq!(both.features.names, ["Cells_a", "Cells_c"]);
+    assert_eq!(both.features.values[158..], [79.5, 158.0, 1.0, 3.0]);
+    let kept = column(&both, "Cells_b");
+    assert_eq!((kept[0].as_str(), kept[79].as_str(), kept[80].as_str()), ("0", "torn", "7"));
+    assert!(why(&both.report, "Cells_b").contains("line 81 holds \"torn\", no number"));
+}
+
+#[test]
+fn plates_go_by_other_names_and_rows_without_one_are_called_as_their_table() {
+    let folder = tempfile::tempdir().unwrap();
+    let one = written(&folder, "one.csv", "Plate_Barcode,Metadata_Well,Cells_a,Cells_b\nx,A01,1,2\n");
+    let two =
+        written(&folder, "two.csv", "Metadata_Plate,Metadata_Well,Cells_a,Cells_b\ny,A01,3,4\n,A02,5,6\n");
+    let three = written(&folder, "three.csv", "Metadata_Well,Cells_a,Cells_b\nA01,7,8\n");
+    let found = guessed(&[one, two, three]);
+    assert_eq!(column(&found, "plate"), ["x", "y", "two", "three"]);
+    assert_eq!(column(&found, "row_id"), ["x_A01", "y_A01", "two_A02", "three_A01"]);
+    assert!(found.report.notes.iter().any(|note| note.starts_with("2 rows name no plate")));
+}
+
+#[test]
+fn codes_of_many_labels_and_of_blank_ones_are_no_features() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "Metadata_Plate,Metadata_Well,Metadata_compound,Metadata_treated,x1,x2,area\n";
+    let line = |row: usize| {
+        let (compound, treated) = (row % 100, row.is_multiple_of(3));
+        let word = if treated { "yes" } else { "" };
+        let code = u8::from(treated);
+        format!("p,w{row},c{compound},{word},{},{code},{row}.25\n", compound * 7)
+    };
+    let text = head.to_owned() + &(0..400).map(line).collect::<Vec<_>>().concat();
+    let found = guessed(&[written(&folder, "t.csv", &text)]);
+    assert_eq!(found.features.names, ["area"], "{:?}", found.report.lines());
+    assert!(why(&found.report, "x1").contains("stands for Metadata_compound"));
+    assert!(why(&found.report, "x2").contains("stands for Metadata_treated"));
+}
+
+#[test]
+fn equal_names_are_told_apart_or_refused_at_once() {
+    let started = std::time::Instant::now();
+    let folder = tempfile::tempdir().unwrap();
+    let many = |n: usize| vec!["Cells_a"; n].join(",");
+    let path = written(&folder, "most.csv", &format!("{}\n{}\n", many(16_384), vec!["1"; 16_384].join(",")));
+    let found = guessed(&[path]);
+    assert_eq!((found.features.names.len(), found.features.names[1].as_str()), (16_384, "Cells_a (2)"));
+    let path = written(&folder, "more.csv", &format!("{}\n", many(1_000_000)));
+    let error = refused(&[path], &Features::Guess);
+    assert!(error.contains("1000000 columns; at most 16384"), "{error}");
+    // Counted from the first each time, these would take minutes.
+    assert!(started.elapsed().as_secs() < 30, "{:?}", started.elapsed());
+}
+
+#[test]
+fn days_and_times_of_parquet_are_no_features() {
+    use polars::prelude::{DataFrame, DataType, IntoColumn, NamedFrom, ParquetWriter, Series};
+    let days = Series::new("Cells_day".into(), vec![1_i32, 2, 3, 4]).cast(&DataType::Date).unwrap();
+    let columns = vec![
+        Series::new("Metadata_Well".into(), vec!["A01", "A02", "A03", "A04"]).into_column(),
+        days.into_column(),
+        Series::new("Cells_a".into(), vec![1.0, 2.0, 3.0, 4.0]).into_column(),
+        Series::new("Cells_b".into(), vec![1_i64, 3, 5, 7]).into_column(),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plate.parquet");
+    let mut frame = DataFrame::new(4, columns).unwrap();
+    ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    let found = guessed(&[path]);
+    assert_eq!(found.features.names, ["Cells_a", "Cells_b"]);
+    assert!(why(&found.report, "Cells_day").contains("it holds date"));
+}
+
+#[test]
 fn wells_that_are_named_twice_are_listed_and_numbered() {
     let folder = tempfile::tempdir().unwrap();
     let text = "Metadata_Plate,Metadata_Well,Cells_a,Cells_b\np,A01,1,2\np,a1,3,4\np,A02,5,6\n";
@@ -163,6 +246,8 @@ fn what_is_open_is_an_error_with_candidates() {
     assert!(error.contains("Time, Anaphase, Hole"), "{error}");
     // A manifest of recordings is none, whatever numbers it has.
     let manifest = written(&folder, "manifest.tsv", "path\twell\tspeed\na.tif\tA1\t1\n");
+    assert!(read(&[manifest], &Features::Guess).unwrap().is_none());
+    let manifest = written(&folder, "videos.csv", "video,Metadata_Well,speed\na.tif,A1,1\n");
     assert!(read(&[manifest], &Features::Guess).unwrap().is_none());
 }
 
@@ -238,6 +323,16 @@ fn a_folder_of_tables_is_one_experiment_and_others_are_listed() {
     let imported = super::super::open(&plates).unwrap();
     assert_eq!((imported.experiment.name.as_str(), imported.experiment.table.len()), ("Batch 7", 48));
     assert_eq!(imported.report.strays.items, [plates.join("platemap.csv")]);
+    // Which columns of a table are features may be open: beside tables that say it, it is listed.
+    let open = plates.join("a.csv");
+    fs::write(&open, "Metadata_Plate,Kind,Hole\np,x,1\np,y,2\n").unwrap();
+    let imported = super::super::open(&plates).unwrap();
+    assert_eq!((imported.experiment.table.len(), &imported.report.strays.items[0]), (48, &open));
+    let tables = ["plate_1.csv.gz", "plate_2.csv.gz"].map(|name| plates.join(name));
+    assert!(are_profiles(&tables) && are_profiles(std::slice::from_ref(&plates)));
+    assert!(!are_profiles(&[tables[0].clone(), plates.join("platemap.csv")]));
+    assert!(!are_profiles(&[tables[0].clone(), open.clone()]));
+    fs::remove_file(open).unwrap();
     // Frames with such a table beside them are a recording still.
     for frame in 0..4 {
         fs::write(plates.join(format!("frame_{frame}.tif")), "II").unwrap();
