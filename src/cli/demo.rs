@@ -254,7 +254,7 @@ impl Verdict {
     fn text(&self, report: &Report, seconds: f64, out: &Path) -> String {
         let mut text = format!(
             "Mechanism of action of unseen drugs, simulated screen, seed {SEED}: mAP by mechanism, the query's own drug \
-             removed (NSC), 95 % interval over {} drugs, {} queries\n\n",
+             removed (NSC), 95 % interval over mechanisms, then drugs ({} drugs), {} queries\n\n",
             report.per_drug.len(),
             report.n_query
         );
