@@ -8,6 +8,7 @@
 //! Assoc 1965, 60:1067; Huh & Jhun, Commun Stat Theory Methods 2001, 30:2023).
 
 use super::layout::{Position, TERMS};
+use crate::analysis::lda::dot;
 
 /// Terms that any plate is given: all but the second ring.
 const FEW: usize = TERMS - 1;
@@ -253,10 +254,6 @@ fn by_well(columns: &[Vec<f64>], n: usize) -> Vec<Vec<(usize, f64)>> {
         row.filter(|(_, x)| x.abs() > 1e-12).collect()
     };
     (0..n).map(row).collect()
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 fn subtract(from: &mut [f64], what: &[f64], times: f64) {

@@ -4,8 +4,9 @@ use rand::seq::SliceRandom;
 use rand_pcg::Pcg64;
 
 use super::layout::Position;
-use super::reflect::{Confounded, Reflections, dot, terms};
+use super::reflect::{Confounded, Reflections, terms};
 use super::wells::{Ranked, Wells};
+use crate::analysis::lda::dot;
 
 /// Shuffles after which a treatment that is not among the first tenth is left at that.
 const FIRST: usize = 1000;
