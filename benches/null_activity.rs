@@ -1,10 +1,10 @@
 //! Do p values of activity hold? Simulated vectors of screens in which nothing, or a tenth of the treatments, does anything.
 //!
 //! Each screen has three plates of 96 wells: 24 DMSO wells and 72 treatments, at the same places on each. What is planted:
-//! a shift of each plate, an edge effect that differs a little from plate to plate, gradients down and across. The library
-//! judges it as it judges an experiment. One p value of each screen is compared with the uniform distribution
-//! (Kolmogorov and Smirnov), since those of one screen share its DMSO; in screens with effects the false discovery rate is
-//! the mean over screens of the part of false ones among the treatments called active.
+//! a shift of each plate, an edge effect that differs a little from plate to plate, gradients down and across. Activity
+//! is judged as in a library of answers (`answers::judged`), without the rest of it. One p value of each screen is compared
+//! with the uniform distribution (Kolmogorov and Smirnov), since those of one screen share its DMSO; in screens with effects
+//! the false discovery rate is the mean over screens of the part of false ones among the treatments called active.
 //!
 //! ```text
 //! cargo bench --bench null_activity -- [--screens 1000] [--with-effects 200] [--minutes 115]
@@ -18,11 +18,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
-use molclip::analysis::answers::{Library, Options, Origin, Subjects};
+use molclip::analysis::answers::{Options, Subjects, judged};
 use molclip::analysis::items::{Compound, Item};
 use molclip::progress::Progress;
 use molclip::random::{normal, stream};
@@ -111,10 +110,9 @@ fn draw(plan: &Plan, screen: u64) -> (Subjects, Vec<f32>) {
 fn judge(plan: &Plan, screen: u64) -> Result<Found> {
     let started = Instant::now();
     let (subjects, values) = draw(plan, screen);
-    let origin = Origin { name: "null".to_owned(), simulated: true, ..Origin::default() };
     let options = Options { seed: SEED + screen, ..Options::default() };
-    let library = Library::new(Arc::new(subjects), &values, DIM, origin, &options, &Progress::default())?;
-    let all = || (0..TREATMENTS).map(|treatment| library.activity(treatment));
+    let judged = judged(&subjects, &values, DIM, &options, &Progress::default())?;
+    let all = || judged.iter().take(TREATMENTS);
     Ok(Found {
         screen,
         p: all().map(|activity| activity.p.filter(|_| activity.is_decided())).collect(),
@@ -135,6 +133,8 @@ fn kept(plan: &Plan) -> Result<(PathBuf, BTreeMap<u64, Found>)> {
         include_str!("../src/analysis/answers/activity/layout.rs"),
         include_str!("../src/analysis/answers/activity/reflect.rs"),
         include_str!("../src/analysis/answers/activity/trial.rs"),
+        include_str!("../src/analysis/answers/activity/wells.rs"),
+        include_str!("../src/analysis/answers/library.rs"),
         include_str!("../src/analysis/answers/space.rs"),
     ] {
         hash.update(source.as_bytes());

@@ -1,5 +1,6 @@
 //! How far a long task is, seen and stopped from another thread.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// The user stopped a task.
@@ -12,13 +13,19 @@ pub struct Cancelled;
 pub struct Progress {
     done: AtomicU64,
     total: AtomicU64,
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
 }
 
 impl Progress {
     /// Nothing done of `total` steps; 0 while that is unknown.
     pub fn new(total: u64) -> Self {
         Self { total: AtomicU64::new(total), ..Self::default() }
+    }
+
+    /// For a part of the task that counts steps of its own: it stops where this one is asked to.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self { cancelled: Arc::clone(&self.cancelled), ..Self::default() }
     }
 
     /// Says how far it is.
@@ -83,7 +90,10 @@ mod tests {
         progress.set(9, 8);
         assert_eq!(progress.fraction(), Some(1.0));
         assert!(progress.check().is_ok());
+        let part = progress.part();
+        assert_eq!(part.fraction(), None);
         progress.cancel();
+        assert_eq!(part.check(), Err(Cancelled));
         assert_eq!(progress.check(), Err(Cancelled));
     }
 }

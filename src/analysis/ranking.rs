@@ -11,6 +11,20 @@ pub struct Found {
     pub relevant: usize,
     /// Items.
     pub total: usize,
+    /// Items with the score of the first right one, itself included.
+    pub tied: usize,
+    /// Right ones among these.
+    pub hits: usize,
+}
+
+impl Found {
+    /// Expected part of the orders of equal scores that have a right item among the first `k`: for scores that tie by their
+    /// nature, as places on a plate, where [`ahead`](Self::ahead) would make too little of them.
+    pub fn expected_within(&self, k: usize) -> f64 {
+        // Nearer than the first right one, all of them wrong.
+        let nearer = self.ahead - (self.tied - self.hits);
+        chance_within(self.hits, self.tied, k.saturating_sub(nearer))
+    }
 }
 
 /// Average precision of scores (higher = nearer) against what is relevant; `None` if nothing is.
@@ -28,9 +42,11 @@ pub fn average_precision(scores: &[f64], relevant: &[bool]) -> Option<f64> {
 /// if none is.
 pub fn walk<S: PartialEq>(ranked: impl IntoIterator<Item = (S, bool)>) -> Option<Found> {
     let (mut total, mut relevant, mut ahead, mut sum) = (0, 0, 0, 0.0);
+    let mut first = (0, 0);
     let mut found_together = |tied: usize, hits: usize| {
         if relevant == 0 && hits > 0 {
             ahead = total + tied - hits;
+            first = (tied, hits);
         }
         total += tied;
         relevant += hits;
@@ -53,7 +69,15 @@ pub fn walk<S: PartialEq>(ranked: impl IntoIterator<Item = (S, bool)>) -> Option
     if let Some((_, tied, hits)) = group {
         found_together(tied, hits);
     }
-    (relevant > 0).then(|| Found { average_precision: sum / relevant as f64, ahead, relevant, total })
+    let (tied, hits) = first;
+    (relevant > 0).then(|| Found {
+        average_precision: sum / relevant as f64,
+        ahead,
+        relevant,
+        total,
+        tied,
+        hits,
+    })
 }
 
 /// Mean average precision of random rankings of `total` items of which `relevant` are right:
@@ -143,6 +167,11 @@ mod tests {
         assert_eq!(ahead([1.0; 5], last), Some(4));
         assert_eq!(ahead([1.0; 5], [true; 5]), Some(0));
         assert_eq!(ahead([1.0; 5], [false; 5]), None);
+        // One nearer, then one of three equals right: never at the first place, in a third of the orders at the second.
+        let found = walk([9.0, 4.0, 4.0, 4.0].into_iter().zip([false, false, true, false])).unwrap();
+        assert_eq!([1, 4, 9].map(|k| found.expected_within(k)), [0.0, 1.0, 1.0]);
+        assert!((found.expected_within(2) - 1.0 / 3.0).abs() < 1e-15);
+        assert!((found.expected_within(3) - 2.0 / 3.0).abs() < 1e-15);
         let found = walk([(2.0, false), (1.0, true)]).unwrap();
         assert_eq!((found.relevant, found.total, found.average_precision), (1, 2, 0.5));
     }

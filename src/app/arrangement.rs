@@ -29,6 +29,8 @@ impl egui_tiles::Behavior<Pane> for Behavior<'_> {
                 Pane::Training => panels::training::show(ui, self.state, self.out),
                 Pane::Map => panels::map::show(ui, self.state, self.canvas.format, self.out),
                 Pane::Answers => panels::answers::show(ui, self.state, self.out),
+                Pane::Recipes => panels::recipes::show(ui, self.state, self.out),
+                Pane::Hits => panels::hits::show(ui, self.state, self.out),
                 Pane::Structures => panels::structures::show(ui, self.state, self.out),
                 Pane::Compound => panels::structures::compound(ui, self.state, self.out),
                 Pane::Log | Pane::Viewer => panels::log::show(ui, self.state),

@@ -5,9 +5,12 @@ use std::path::PathBuf;
 use eframe::egui::{Context, Key, KeyboardShortcut, Modifiers};
 
 use super::answers::AnswerCommand;
+use super::forms::Closing;
 use super::forms::choice::Choice;
 use super::forms::export::ExportForm;
+use super::hits::HitsCommand;
 use super::map::MapCommand;
+use super::recipes::RecipesCommand;
 use super::screen::command::ScreenCommand;
 use super::settings::{ThemeChoice, Viewport};
 use super::training::TrainingCommand;
@@ -160,8 +163,15 @@ commands! {
             "Leave the selected rows out of everything, with a reason", key(Key::X);
         IncludeRows: ROWS, "Include rows", "Take the selected rows in again", shift(Key::X);
         TagRows: ROWS, "Tag rows…", "Add a word to the selected rows, or remove it", key(Key::G);
+        MarkNegativeControl: ROWS, "Mark as negative control",
+            "The selected rows are untreated (DMSO): everything else is compared with them", None;
+        MarkPositiveControl: ROWS, "Mark as positive control",
+            "The selected rows have a treatment whose effect is known", None;
+        NotAControl: ROWS, "Not a control", "The selected rows are treatments, not controls", None;
+        FillCells: ROWS, "Fill cells…",
+            "Put one value, a dose series or numbers into a column of the selected rows, in the order of the table", None;
         AddEmbedding: ROWS, "Add embedding…",
-            "Vectors of another program, by row_id (Parquet, NumPy, safetensors): map and answers use them", None;
+            "Vectors of another program, by row_id (Parquet, NumPy, safetensors, AnnData): map and answers use them", None;
         AttachStructure: ROWS, "Attach structure…",
             "Put a compound onto the selected rows: type a name, paste a SMILES", key(Key::M);
         BlindMode: ROWS, "Blind mode",
@@ -175,6 +185,12 @@ commands! {
             "Let the model look at every video, so that any of them can be asked about", None;
         ShowAnswers: MODEL, "What does this drug do?",
             "Show what the model says of the selected video", key(Key::W);
+        ShowRecipes: MODEL, "Recipes",
+            "Correct vectors step by step, and see recipes side by side: is the batch or the cell line still told, are \
+             compounds still found", None;
+        ShowHits: MODEL, "Hits and doses",
+            "Read the screen: controls, hits with structures, dose-response curves, plate quality, and how many wells the next \
+             experiment needs", None;
         ExportPredictions: MODEL, "Export predictions…",
             "Write prediction tables, figures and embeddings", None;
         PlayPause: PLAY, "Play or pause", "Start or stop the movie", key(Key::Space);
@@ -237,6 +253,8 @@ commands! {
         ToggleChannel(usize);
         SetEdits(usize, Edits);
         SetTheme(ThemeChoice);
+        /// Size of text and buttons, on top of the desktop's; 1 is the usual one.
+        SetScale(f32);
         SetCompute(ComputeChoice);
         SetCacheShare(f64);
         CancelJob(u64);
@@ -248,6 +266,8 @@ commands! {
         Screen(ScreenCommand);
         Training(TrainingCommand);
         Map(MapCommand);
+        Recipes(RecipesCommand);
+        Hits(HitsCommand);
         Answers(AnswerCommand);
         /// Ask for a file or folder.
         Choose(Choice);
@@ -255,16 +275,22 @@ commands! {
         ChooseSheet(String);
         /// Import the table of the open form.
         ConfirmImport;
-        /// A text was pasted for the selected rows.
+        /// A text was pasted: a column of cells, or a structure for the selected rows.
         Paste(String);
         /// Simulate the screen of the open form.
         ConfirmSimulate;
         /// Join the table of the open form.
         ConfirmJoin;
-        /// Throw away an experiment that has no name yet.
-        DiscardExperiment;
+        /// Throw away the experiment, which has no name yet.
+        DiscardExperiment(Closing);
+        /// Save the experiment under a name, then end the program.
+        SaveAndQuit;
+        /// End the program, and offer the experiment without a name again at the next start.
+        KeepForLater;
         /// Bring back an experiment that was never saved under a name.
         Recover(PathBuf);
+        /// Throw such an experiment away.
+        ThrowAway(PathBuf);
         /// A path was typed where the desktop has no file dialog.
         ExperimentPath(Choice, PathBuf);
     }

@@ -12,7 +12,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         Choice::Open | Choice::Folder => "Waiting for the file dialog",
         Choice::Lut { .. } => "Waiting for a look-up table",
         Choice::Experiment | Choice::ExperimentFolder => "Waiting for an experiment",
-        Choice::SaveProject => "Waiting for a name",
+        Choice::SaveProject | Choice::SaveProjectAndQuit => "Waiting for a name",
         Choice::Join => "Waiting for a table",
         Choice::Embedding => "Waiting for a file of vectors",
         Choice::MovedData
@@ -21,7 +21,8 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         | Choice::AnswerModel
         | Choice::Gallery
         | Choice::GalleryFolder
-        | Choice::Results => "Waiting for a folder",
+        | Choice::Results
+        | Choice::HitsFolder => "Waiting for a folder",
         Choice::SaveConfig | Choice::LoadConfig => "Waiting for a configuration",
     };
     jobs.spawn(name, true, move |_, reply| {
@@ -37,15 +38,11 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 .add_filter("All files", &["*"])
                 .pick_files(),
             Choice::Folder => dialog.set_title("Open a folder of frames").pick_folders(),
-            Choice::Experiment | Choice::Join => dialog
-                .set_title(if choice == Choice::Join { "Join a table" } else { "Open an experiment" })
-                .add_filter(
-                    "Tables and structures",
-                    &["csv", "tsv", "txt", "gz", "xlsx", "parquet", "sdf", "sd", "mol", "smi"],
-                )
-                .add_filter("All files", &["*"])
-                .pick_file()
-                .map(|f| vec![f]),
+            // Several tables of profiles are one experiment.
+            Choice::Experiment => {
+                tables(dialog).set_title("Open an experiment, or several tables of profiles").pick_files()
+            }
+            Choice::Join => tables(dialog).set_title("Join a table").pick_file().map(|f| vec![f]),
             Choice::ExperimentFolder => {
                 dialog.set_title("Open a project or a dataset").pick_folder().map(|f| vec![f])
             }
@@ -56,20 +53,22 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
             Choice::AnswerModel => dialog.set_title("Answer with a model").pick_folder().map(|f| vec![f]),
             Choice::Embedding => dialog
                 .set_title("Add an embedding")
-                .add_filter("Vectors by row_id", &["parquet", "npy", "safetensors"])
+                .add_filter("Vectors by row_id", &["parquet", "npy", "safetensors", "h5ad"])
                 .add_filter("All files", &["*"])
                 .pick_file()
                 .map(|f| vec![f]),
             Choice::Gallery => dialog
                 .set_title("Compare with an experiment: a table")
-                .add_filter("Tables", &["csv", "tsv", "gz", "xlsx", "parquet"])
+                .add_filter("Tables", &["csv", "tsv", "gz", "xlsx", "parquet", "h5ad"])
                 .add_filter("All files", &["*"])
                 .pick_file()
                 .map(|f| vec![f]),
             Choice::GalleryFolder => {
                 dialog.set_title("Compare with a project or a dataset").pick_folder().map(|f| vec![f])
             }
-            Choice::Results => dialog.set_title("Write results into").pick_folder().map(|f| vec![f]),
+            Choice::Results | Choice::HitsFolder => {
+                dialog.set_title("Write results into").pick_folder().map(|f| vec![f])
+            }
             Choice::ModelsFolder => dialog.set_title("Keep models in").pick_folder().map(|f| vec![f]),
             Choice::SaveConfig => dialog
                 .set_title("Save the configuration of the training")
@@ -81,7 +80,7 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
                 .add_filter("Configurations", &["json"])
                 .pick_file()
                 .map(|f| vec![f]),
-            Choice::SaveProject => dialog
+            Choice::SaveProject | Choice::SaveProjectAndQuit => dialog
                 .set_title("Save the experiment as a project")
                 .set_file_name("experiment.molclip")
                 .save_file()
@@ -102,4 +101,10 @@ pub fn choose(jobs: &mut Jobs, choice: Choice, folder: Option<PathBuf>) {
         }
         Ok(())
     });
+}
+
+/// Shows the files that tables come as.
+fn tables(dialog: rfd::FileDialog) -> rfd::FileDialog {
+    let endings = ["csv", "tsv", "txt", "gz", "xlsx", "parquet", "sdf", "sd", "mol", "smi"];
+    dialog.add_filter("Tables and structures", &endings).add_filter("All files", &["*"])
 }

@@ -6,6 +6,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use super::forms::choice::Choice;
+use crate::analysis::profile::Deviations;
 use crate::experiment::Experiment;
 use crate::experiment::import::report::Report;
 use crate::experiment::import::{Mapping, Source};
@@ -35,7 +36,14 @@ pub enum Event {
     /// A table to join is read.
     Joining(Box<Source>),
     /// The experiment of this id is saved as a new project.
-    SavedAs(String, Box<Project>),
+    SavedAs {
+        /// Of the experiment.
+        id: String,
+        /// Where it is saved now.
+        project: Box<Project>,
+        /// The program is to end now.
+        quit: bool,
+    },
     /// Statistics of the recording of this id, of what was read of it so far.
     Stats(u64, Arc<MovieStats>),
     /// Files that the user chose.
@@ -54,8 +62,16 @@ pub enum Event {
     Training(Box<super::training::Message>),
     /// From the job that makes a map.
     Map(Box<super::map::Message>),
+    /// From a job about recipes.
+    Recipes(Box<super::recipes::Message>),
+    /// From the job that reads a screen.
+    Hits(Box<super::hits::Message>),
     /// From a job about answers.
     Answers(Box<super::answers::Message>),
+    /// Features of the rows beside those of the controls.
+    Features(Arc<Deviations>),
+    /// These were opened as one experiment: worth remembering.
+    OpenedTogether(Vec<PathBuf>),
     /// Something is on disk.
     Written(PathBuf),
 }

@@ -1,6 +1,6 @@
 //! Keys and dropped files, taken before widgets see them.
 
-use eframe::egui::{Context, Event, Key, KeyboardShortcut, Modifiers, Popup};
+use eframe::egui::{Context, Event, Id, Key, KeyboardShortcut, Modifiers, Popup};
 
 use super::command::Command;
 use super::panels::menu;
@@ -14,8 +14,8 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
     if !dropped.is_empty() {
         out.send(Command::OpenAddresses(dropped));
     }
-    let typing = ctx.text_edit_focused() || state.dialogs.is_asking();
-    // A structure that is pasted outside a text field is meant for the selected rows.
+    let typing = is_typing(ctx) || state.dialogs.is_asking();
+    // What is pasted outside a text field is meant for the selected rows: a column of cells, or a structure.
     if !typing && menu::enabled(&Command::AttachStructure, state) {
         let pasted = ctx.input(|i| {
             i.events.iter().find_map(|e| if let Event::Paste(text) = e { Some(text.clone()) } else { None })
@@ -33,8 +33,8 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
         if typing && !shortcut.modifiers.command {
             continue;
         }
-        // Undo in a text field belongs to the text.
-        if typing && matches!(command, Command::Undo | Command::Redo) {
+        // Undo and select all in a text field belong to the text.
+        if typing && matches!(command, Command::Undo | Command::Redo | Command::SelectAllRows) {
             continue;
         }
         // Escape closes an open menu first.
@@ -83,6 +83,41 @@ pub fn collect(ctx: &Context, state: &AppState, out: &mut Outbox) {
             }
         }
     }
+}
+
+/// True while a text field takes the letters. Enter takes the focus from a field, and what is typed next would be shortcuts:
+/// the field gets it back until a click, Tab or Escape leaves it.
+fn is_typing(ctx: &Context) -> bool {
+    #[derive(Clone, Copy)]
+    struct Field {
+        id: Id,
+        is_left: bool,
+    }
+    let kept = Id::unique("text field that is typed into");
+    let escape = ctx.input(|i| i.key_pressed(Key::Escape));
+    // egui takes the focus away when a click ends, not when it begins.
+    let is_left =
+        escape || ctx.input(|i| i.pointer.any_pressed() || i.pointer.any_click() || i.key_pressed(Key::Tab));
+    // A field that went away with its dialog or its cell needs no letters.
+    let is_there = |id: Id| ctx.read_response(id).is_some();
+    let focused = ctx.memory(eframe::egui::Memory::focused);
+    if let Some(id) = focused.filter(|_| ctx.text_edit_focused()) {
+        if is_there(id) {
+            ctx.data_mut(|data| data.insert_temp(kept, Field { id, is_left }));
+            return true;
+        }
+        ctx.memory_mut(|memory| memory.surrender_focus(id));
+    }
+    let Some(field) = ctx.data(|data| data.get_temp::<Field>(kept)) else { return false };
+    if field.is_left || is_left || focused.is_some() || !is_there(field.id) {
+        ctx.data_mut(|data| data.remove::<Field>(kept));
+        // The Escape that leaves a field does nothing else.
+        return escape && !field.is_left;
+    }
+    ctx.memory_mut(|memory| memory.request_focus(field.id));
+    // Whether the field is still there is known after this pass.
+    ctx.request_repaint();
+    true
 }
 
 fn count(m: Modifiers) -> u32 {

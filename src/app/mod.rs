@@ -9,6 +9,7 @@ mod dialogs;
 pub mod export_task;
 pub mod forms;
 pub mod frame;
+pub mod hits;
 pub mod jobs;
 mod keeping;
 mod keys;
@@ -18,6 +19,7 @@ pub mod offscreen;
 pub mod panels;
 pub mod panes;
 pub mod profile;
+pub mod recipes;
 pub mod reels;
 pub mod screen;
 mod session;
@@ -35,6 +37,7 @@ use std::time::Duration;
 
 use eframe::egui::{self, Align2, CentralPanel, Context, FontId, Panel, Ui, ViewportCommand};
 
+use self::forms::Closing;
 use self::profile::Profile;
 use self::state::{AppState, Outbox};
 pub use self::studio::{Setup, Studio};
@@ -62,6 +65,9 @@ impl Studio {
         self.follow_jobs();
         self.follow_training();
         self.follow_answers();
+        self.follow_recipes();
+        self.follow_hits();
+        self.follow_features();
         self.dragging = ctx.input(|i| i.pointer.any_down() && !i.pointer.any_pressed());
         self.state.dropping = ctx.input(|i| !i.raw.hovered_files.is_empty());
         let mut out = Outbox::default();
@@ -190,8 +196,9 @@ impl Studio {
         panels::path_box::show(ctx, &mut open.path_box, out);
         panels::rows_form::show(ctx, state, &mut open.rows, out);
         panels::attach::show(ctx, state, &mut open.attach, out);
+        panels::fill::show(ctx, state, &mut open.fill, out);
         panels::import::show(ctx, &mut open.import, out);
-        panels::close_experiment::show(ctx, &mut open.close_experiment, out);
+        panels::close_experiment::show(ctx, state, &mut open.close_experiment, out);
         panels::join::show(ctx, state, &mut open.join, out);
         panels::report::show(ctx, state, &mut open.report);
         panels::simulate::show(ctx, &mut open.simulate, out);
@@ -255,6 +262,12 @@ impl Studio {
         if !ctx.input(|i| i.viewport().close_requested()) || self.fatal.is_some() {
             return;
         }
+        let asks = !self.keeps_unnamed && self.profile.is_none();
+        if let Some(id) = self.state.unnamed().filter(|_| asks).map(str::to_owned) {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            self.state.dialogs.close_experiment = Some(Closing::Program(id));
+            return;
+        }
         let busy = self.jobs.running().iter().any(|j| !j.quiet);
         if busy && !self.quitting {
             ctx.send_viewport_cmd(ViewportCommand::CancelClose);
@@ -295,6 +308,8 @@ impl Studio {
                 self.quitting = true;
                 self.jobs.cancel_all();
                 ctx.send_viewport_cmd(ViewportCommand::Close);
+            } else {
+                self.keeps_unnamed = false;
             }
         }
     }

@@ -31,6 +31,10 @@ pub enum Pane {
     Map,
     /// What the model says of the selected video.
     Answers,
+    /// Corrections of vectors side by side.
+    Recipes,
+    /// Hits, doses and plate quality.
+    Hits,
 }
 
 impl Pane {
@@ -49,6 +53,8 @@ impl Pane {
             Self::Training => "Training",
             Self::Map => "Map",
             Self::Answers => "Answers",
+            Self::Recipes => "Recipes",
+            Self::Hits => "Hits",
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::settings::SavedExperiment;
 use super::studio::Studio;
 use super::view::View;
 
@@ -18,8 +19,10 @@ impl Studio {
         }
         self.state.settings.closed_cleanly = self.fatal.is_none();
         self.end_training();
+        // What follows takes the experiment off the screen.
+        self.update_session();
         self.end_experiment();
-        self.save_now();
+        self.write_now();
     }
 
     /// Copies what is open into the settings.
@@ -30,20 +33,30 @@ impl Studio {
         state.settings.pacing = state.clock.pacing;
         // An empty window keeps the last session, so that it can still be brought back.
         // What a project shows is kept with the project.
-        let of_project = state.screen.as_ref().is_some_and(|s| !s.playing.is_empty());
-        if !state.views.is_empty() && !of_project {
+        let of_project = state.screen.as_ref().zip(state.project.as_ref());
+        if let Some((screen, (path, _))) = of_project {
+            let (path, name) = (path.clone(), screen.experiment().name.clone());
+            state.settings.session_experiment = Some(SavedExperiment { path, name });
+            state.settings.session.clear();
+        } else if !state.views.is_empty() && state.screen.is_none() {
             state.settings.session = state.views.iter().map(View::saved).collect();
+            state.settings.session_experiment = None;
         }
         let layout = self.recordings_layout.as_ref().filter(|_| state.screen.is_some());
         state.settings.layout = Some(layout.unwrap_or(&self.layout).clone());
     }
 
-    /// Writes edits, settings and session and waits for the disk: for the program's end, which no job outlives.
+    /// Writes edits, settings and session and waits for the disk.
     pub(super) fn save_now(&mut self) {
+        self.update_session();
+        self.write_now();
+    }
+
+    /// Writes edits, and settings as they are, and waits for the disk: for the program's end, which no job outlives.
+    fn write_now(&self) {
         if let Err(e) = self.edits.write() {
             log::error!("{e:#}");
         }
-        self.update_session();
         if let Some(dir) = &self.config_dir {
             let written = self.state.settings.to_text().and_then(|text| {
                 self.settings_queue.put(text);

@@ -68,6 +68,53 @@ pub struct SavedView {
     pub viewport: Viewport,
 }
 
+/// An experiment that was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Recent {
+    /// A project, a table, a folder.
+    One(PathBuf),
+    /// Tables of profiles that are one experiment together.
+    Several(Vec<PathBuf>),
+}
+
+impl Recent {
+    /// Of what was opened together.
+    pub fn of(paths: &[PathBuf]) -> Self {
+        match paths {
+            [path] => Self::One(path.clone()),
+            several => Self::Several(several.to_vec()),
+        }
+    }
+
+    /// What was opened.
+    pub const fn paths(&self) -> &[PathBuf] {
+        match self {
+            Self::One(path) => std::slice::from_ref(path),
+            Self::Several(paths) => paths.as_slice(),
+        }
+    }
+
+    /// Name of the file; of several the first and how many more.
+    pub fn label(&self) -> String {
+        let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        match self.paths() {
+            [] => String::new(),
+            [path] => name(path),
+            [first, rest @ ..] => format!("{} and {} more", name(first), rest.len()),
+        }
+    }
+}
+
+/// An experiment that was open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedExperiment {
+    /// Its project: the user's, or what is kept for recovery.
+    pub path: PathBuf,
+    /// Name for people.
+    pub name: String,
+}
+
 /// Everything that is remembered between starts.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
@@ -83,7 +130,7 @@ pub struct Settings {
     /// What was opened, latest first.
     pub recent: Vec<Address>,
     /// Tables, projects and datasets that were opened, latest first.
-    pub recent_experiments: Vec<PathBuf>,
+    pub recent_experiments: Vec<Recent>,
     /// At the end of the movie.
     pub ending: Ending,
     /// How fast.
@@ -102,8 +149,10 @@ pub struct Settings {
     pub layout: Option<egui_tiles::Tree<Pane>>,
     /// Size of the window, points.
     pub window: Option<[f32; 2]>,
-    /// What was open last.
+    /// What was open last: recordings without an experiment.
     pub session: Vec<SavedView>,
+    /// Or an experiment, whose project says what was seen of it.
+    pub session_experiment: Option<SavedExperiment>,
     /// False while the program runs: true after a crash or a lost device means that the session can be brought back.
     pub closed_cleanly: bool,
 }
@@ -127,6 +176,7 @@ impl Default for Settings {
             layout: None,
             window: None,
             session: Vec::new(),
+            session_experiment: None,
             closed_cleanly: true,
         }
     }
@@ -182,11 +232,22 @@ impl Settings {
         Ok(serde_json::to_string_pretty(self)?)
     }
 
-    /// Puts an experiment on top of its recent list.
-    pub fn remember_experiment(&mut self, path: &Path) {
-        self.recent_experiments.retain(|p| p != path);
-        self.recent_experiments.insert(0, path.to_owned());
+    /// Puts an experiment on top of its recent list; several tables that are one experiment are one entry.
+    pub fn remember_experiment(&mut self, paths: &[PathBuf]) {
+        let recent = Recent::of(paths);
+        self.recent_experiments.retain(|known| *known != recent);
+        self.recent_experiments.insert(0, recent);
         self.recent_experiments.truncate(RECENT);
+    }
+
+    /// True if something was open last.
+    pub const fn has_session(&self) -> bool {
+        !self.session.is_empty() || self.session_experiment.is_some()
+    }
+
+    /// A project is thrown away: it cannot be reopened.
+    pub fn forget_session(&mut self, project: &Path) {
+        self.session_experiment.take_if(|saved| saved.path == project);
     }
 
     /// Puts an address on top of the recent list.
@@ -194,5 +255,25 @@ impl Settings {
         self.recent.retain(|a| a != address);
         self.recent.insert(0, address.clone());
         self.recent.truncate(RECENT);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_that_were_opened_together_are_one_recent_entry() {
+        // As settings of before say it.
+        let mut settings: Settings =
+            serde_json::from_str(r#"{"recent_experiments": ["/a/one.csv"]}"#).unwrap();
+        let several = ["/b/p1.csv.gz", "/b/p2.csv.gz"].map(PathBuf::from);
+        settings.remember_experiment(&several);
+        settings.remember_experiment(&[PathBuf::from("/c.molclip")]);
+        settings.remember_experiment(&several);
+        let again: Settings = serde_json::from_str(&settings.to_text().unwrap()).unwrap();
+        let labels: Vec<String> = again.recent_experiments.iter().map(Recent::label).collect();
+        assert_eq!(labels, ["p1.csv.gz and 1 more", "c.molclip", "one.csv"]);
+        assert_eq!(again.recent_experiments[0].paths(), several);
     }
 }

@@ -2,26 +2,31 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::answers::Answering;
+use super::answers::{Answering, Source};
 use super::command::Command;
+use super::forms::Closing;
 use super::forms::RowsForm;
 use super::forms::attach::AttachForm;
 use super::forms::export::ExportForm;
+use super::forms::fill::FillForm;
 use super::forms::import::ImportForm;
 use super::forms::join::JoinForm;
 use super::forms::path_box::PathBox;
 use super::forms::predictions::PredictionsForm;
 use super::forms::simulate::SimulateForm;
+use super::hits::Reading;
 use super::map::{Gate, Map};
+use super::recipes::Recipes;
 use super::screen::Screen;
 use super::settings::{SavedView, Settings};
 use super::training::Training;
-use super::training::form::Form;
+use super::training::form::{Form, default_folder};
 use super::view::{View, format_time, time_label};
-use crate::experiment::Table;
 use crate::experiment::import::report::Report;
 use crate::experiment::project::recovery::Recoverable;
+use crate::experiment::{EmbeddingTable, Table};
 use crate::video::Recording;
 use crate::video::display::Display;
 use crate::video::edits::Edits;
@@ -51,6 +56,23 @@ pub enum Undo {
     Gates(Vec<Gate>),
     /// The experiment's table as it was, and what was changed.
     Table(Table, String),
+    /// Vectors of a name as they were, and those in use.
+    Vectors(Box<VectorsBefore>),
+}
+
+/// Vectors that an experiment keeps under a name, and which ones are used where.
+#[derive(Clone)]
+pub struct VectorsBefore {
+    /// The name.
+    pub name: String,
+    /// Vectors of this name; `None` where there are none.
+    pub table: Option<Arc<EmbeddingTable>>,
+    /// What answers.
+    pub source: Option<Source>,
+    /// Those of the map, by their name.
+    pub map: String,
+    /// Those that are corrected, by their name.
+    pub corrected: String,
 }
 
 /// Windows over the window.
@@ -73,6 +95,8 @@ pub struct Dialogs {
     pub rows: Option<RowsForm>,
     /// A structure for the selected rows.
     pub attach: Option<AttachForm>,
+    /// What is filled into cells of the selected rows.
+    pub fill: Option<FillForm>,
     /// A screen to simulate.
     pub simulate: Option<SimulateForm>,
     /// How a table is read.
@@ -83,8 +107,8 @@ pub struct Dialogs {
     pub report: bool,
     /// What of the answers is written, and where.
     pub export_predictions: Option<PredictionsForm>,
-    /// An experiment without a name is to be closed.
-    pub close_experiment: bool,
+    /// An experiment without a name is to be closed, or the program with it.
+    pub close_experiment: Option<Closing>,
 }
 
 impl Dialogs {
@@ -94,11 +118,12 @@ impl Dialogs {
             || self.path_box.is_some()
             || self.rows.is_some()
             || self.attach.is_some()
+            || self.fill.is_some()
             || self.import.is_some()
             || self.join.is_some()
             || self.simulate.is_some()
             || self.export_predictions.is_some()
-            || self.close_experiment
+            || self.close_experiment.is_some()
             || self.confirm_quit
     }
 
@@ -134,6 +159,10 @@ pub struct AppState {
     pub training: Training,
     /// The map of embeddings.
     pub map: Map,
+    /// Recipes side by side.
+    pub recipes: Recipes,
+    /// Hits of the screen.
+    pub hits: Reading,
     /// Answers.
     pub answers: Answering,
     /// Under the pointer.
@@ -173,6 +202,8 @@ impl AppState {
             recoverable: Vec::new(),
             training: Training::default(),
             map: Map::default(),
+            recipes: Recipes::default(),
+            hits: Reading::default(),
             answers: Answering::default(),
             hover: None,
             dialogs: Dialogs::default(),
@@ -229,6 +260,13 @@ impl AppState {
         by_row || view.recording.is_simulated()
     }
 
+    /// Id of the experiment on screen, if the user has given it no name yet.
+    pub fn unnamed(&self) -> Option<&str> {
+        let screen = self.screen.as_ref()?;
+        let is_unnamed = self.project.as_ref().is_none_or(|(_, unnamed)| *unnamed);
+        is_unnamed.then_some(screen.experiment().id.as_str())
+    }
+
     /// True while treatments are hidden.
     pub fn is_blind(&self) -> bool {
         self.screen.as_ref().is_some_and(|s| s.look().blind)
@@ -258,6 +296,14 @@ impl AppState {
             Some((path, false)) => path.join("models"),
             _ => PathBuf::from(form.folder.trim()),
         }
+    }
+
+    /// Folders that models are looked for in: the project's own, and that of the form.
+    pub fn models_folders(&self) -> Vec<PathBuf> {
+        let of_project = self.project.as_ref().filter(|(_, unnamed)| !unnamed);
+        let form = self.training.form.as_ref().map(|(_, form)| form.folder.trim());
+        let chosen = form.filter(|folder| !folder.is_empty()).map_or_else(default_folder, PathBuf::from);
+        of_project.map(|(path, _)| path.join("models")).into_iter().chain([chosen]).collect()
     }
 
     /// Time stamp of a view's current frame, as drawn over it: from its treatment where it has one.

@@ -69,6 +69,8 @@ pub struct Studio {
     /// Why the program has to end: the device is gone.
     pub fatal: Option<String>,
     pub(super) quitting: bool,
+    /// The user wants an experiment without a name kept for later: the program may end.
+    pub(super) keeps_unnamed: bool,
     /// A pointer button is down: changes belong to one drag.
     pub(super) dragging: bool,
 }
@@ -133,13 +135,14 @@ impl Studio {
             profile,
             fatal: None,
             quitting: false,
+            keeps_unnamed: false,
             dragging: false,
         };
         studio.describe_device();
         let crashed = !std::mem::replace(&mut studio.state.settings.closed_cleanly, false);
-        if crashed && addresses.is_empty() && !studio.state.settings.session.is_empty() {
+        if crashed && addresses.is_empty() && studio.state.settings.has_session() {
             log::warn!(
-                "The program did not end cleanly last time. “Reopen last session” brings its recordings back."
+                "The program did not end cleanly last time. “Reopen last session” brings back what was open."
             );
         }
         (studio, addresses)

@@ -16,7 +16,8 @@ pub struct AddEmbeddingArgs {
     /// Project that the vectors join
     pub project: PathBuf,
 
-    /// Vectors by row name: .parquet (columns `row_id` and `embedding`), .npy or .safetensors (with `NAME.row_ids.csv` beside)
+    /// Vectors by row name: .parquet (columns `row_id` and `embedding`), .npy or .safetensors (with `NAME.row_ids.csv` beside),
+    /// .h5ad (X, by the index of obs or its column `row_id`)
     pub file: PathBuf,
 
     /// What they are called in the project; the file's name without its ending, if it is not given
@@ -61,6 +62,12 @@ pub fn run(args: &AddEmbeddingArgs) -> anyhow::Result<ExitCode> {
         table.dim,
         table.row_ids.len() - known
     );
+    if embeddings::is_simulated(&args.file) {
+        note!(
+            "{}: these vectors are of simulated recordings, or of a model that was made from such.",
+            args.file.display()
+        );
+    }
     experiment.embeddings.insert(name, table.into());
     project.save(&experiment, &opened.view)?;
     out!("{text}");

@@ -1,27 +1,24 @@
 //! `molclip correct`: profiles, or other vectors, corrected by the steps that the field uses.
 
-use std::collections::{BTreeMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::bail;
 use clap::Args;
 use serde_json::json;
-use strsim::osa_distance;
 
 use super::encoder::vectors;
 use super::experiment::{ExperimentArgs, WrongUsage, tell};
-use crate::analysis::items::Items;
-use crate::analysis::recipe::{Corrected, Matrix, Recipe, RecipeError, Report, Table};
-use crate::experiment::import::profile::{self, Features, Profiles};
-use crate::experiment::{EmbeddingTable, Experiment, PROFILE};
-use crate::export::profiles::{self, Made, RECIPE};
+use crate::analysis::domain::{Given, UnknownColumn, controls, table};
+use crate::analysis::recipe::{Corrected, Matrix, Recipe, RecipeError, Report};
+use crate::experiment::import::profile::{self, Profiles};
+use crate::experiment::{Experiment, PROFILE, RECIPE, Table};
+use crate::export::embeddings;
+use crate::export::profiles::{self, Made};
 use crate::terminal::{note, out};
 
 /// Of dropped features, groups and notes, so many are named.
 const NAMED: usize = 5;
-/// The column that groups rows unless a step says otherwise.
-const PLATE: &str = "plate";
 
 /// Options of `molclip correct`.
 #[derive(Args)]
@@ -40,7 +37,8 @@ pub struct CorrectArgs {
     #[arg(long, value_name = "STEP,STEP…")]
     pub steps: String,
 
-    /// Table to write, .parquet: `row_id`, what belongs to the rows as `Metadata_*`, and a column for each feature
+    /// Table to write: .parquet (`row_id`, what belongs to the rows as `Metadata_*`, and a column for each feature) or .h5ad
+    /// (the same, features in X)
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 
@@ -63,17 +61,25 @@ struct Input {
 
 /// Runs the command.
 pub fn run(args: &CorrectArgs) -> anyhow::Result<ExitCode> {
-    if !args.out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("parquet")) {
-        return Err(WrongUsage(format!("{}: the name must end in .parquet", args.out.display())).into());
+    if profiles::Format::of(&args.out).is_none() {
+        return Err(
+            WrongUsage(format!("{}: the name must end in .parquet or .h5ad", args.out.display())).into()
+        );
     }
     let recipe: Recipe = args.steps.parse().map_err(usage)?;
     let Input { experiment, features, rows, former, model } = input(args)?;
-    let (given, negative) = table(&experiment, &rows, features, &recipe)?;
+    let data = fingerprint(&experiment.table, &rows, &features);
+    let simulated = rows.iter().any(|&row| experiment.is_simulated(row))
+        || args.embedding.as_deref().is_some_and(embeddings::is_simulated);
+    let negative = controls(&experiment, &rows);
+    let controls = negative.iter().filter(|negative| **negative).count();
+    let given = table(&experiment, (&rows, features), negative, &recipe).map_err(|error| unknown(&error))?;
     let before = given.features.names.len();
     let corrected = recipe.apply(given).map_err(usage)?;
     let applied = recipe.to_string();
     let all = if former.is_empty() { applied.clone() } else { format!("{former}; {applied}") };
-    profiles::write(&corrected, (&experiment, &rows), Made { recipe: &all, model: &model }, &args.out)?;
+    let made = Made { recipe: &all, model: &model, data: &data, simulated };
+    profiles::write(&corrected, (&experiment, &rows), made, &args.out)?;
     for report in &corrected.reports {
         say(report);
     }
@@ -87,8 +93,8 @@ pub fn run(args: &CorrectArgs) -> anyhow::Result<ExitCode> {
             "rows": rows_left,
             "features": left,
             "features_before": before,
-            "negative_controls": negative,
-            "simulated": rows.iter().any(|&row| experiment.is_simulated(row)),
+            "negative_controls": controls,
+            "simulated": simulated,
         });
         out!("{printed}");
     } else {
@@ -97,8 +103,13 @@ pub fn run(args: &CorrectArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// As [`usage`], of a column that is not there.
+pub fn unknown(error: &UnknownColumn) -> anyhow::Error {
+    WrongUsage(error.to_string()).into()
+}
+
 /// What another call of the command would set right.
-fn usage(error: RecipeError) -> anyhow::Error {
+pub fn usage(error: RecipeError) -> anyhow::Error {
     match error {
         RecipeError::Empty
         | RecipeError::Unknown { .. }
@@ -120,7 +131,7 @@ fn input(args: &CorrectArgs) -> anyhow::Result<Input> {
         tell(args.experiment.path(), &report);
         let rows: Vec<usize> = (0..experiment.table.len()).collect();
         let features = Matrix { names: features.names, rows: rows.len(), values: features.values };
-        let former = experiment.table.text(0, RECIPE);
+        let former = former(&experiment.table, &rows);
         return Ok(Input { experiment, features, rows, former, model: String::new() });
     }
     if let ([path], None) = (args.experiment.paths.as_slice(), &args.embedding)
@@ -130,16 +141,7 @@ fn input(args: &CorrectArgs) -> anyhow::Result<Input> {
     }
     let experiment = args.experiment.open()?;
     let (name, table) = vectors(args.embedding.as_deref(), &experiment)?;
-    let EmbeddingTable { row_ids, dim, values, features, .. } = &*table;
-    let place =
-        |row_id: &String| experiment.table.row_of(row_id).filter(|&row| !experiment.table.is_excluded(row));
-    let (mut rows, mut taken) = (Vec::new(), Vec::new());
-    for (row_id, vector) in row_ids.iter().zip(values.chunks_exact((*dim).max(1))) {
-        if let Some(row) = place(row_id) {
-            rows.push(row);
-            taken.extend(vector.iter().copied().map(f64::from));
-        }
-    }
+    let Given { rows, features } = Given::of(&experiment, &table);
     if rows.is_empty() {
         bail!("{name} has no vector of any row of the experiment. Rows are known by their row_id");
     }
@@ -147,66 +149,41 @@ fn input(args: &CorrectArgs) -> anyhow::Result<Input> {
     if lacking > 0 {
         note!("{lacking} rows are left out: {name} has no vectors of them.");
     }
-    let numbered = || (1..=*dim).map(|number| format!("emb_{number}")).collect();
-    let names = if features.is_empty() { numbered() } else { features.clone() };
-    let features = Matrix { names, rows: rows.len(), values: taken };
-    let former = match &args.embedding {
-        Some(path) if path.exists() && table.features.is_empty() => String::new(),
-        Some(path) if path.exists() => former_of(path),
-        // What the experiment keeps under another name than its own profiles is no correction of its table.
-        Some(_) if name != PROFILE => String::new(),
-        _ => experiment.table.text(0, RECIPE),
+    // Profiles of projects that older versions wrote say it in the table alone.
+    let is_own = name == PROFILE && args.embedding.as_ref().is_none_or(|path| !path.exists());
+    let former = match table.recipe.as_str() {
+        "" if is_own => former(&experiment.table, &rows),
+        recipe => recipe.to_owned(),
     };
-    let model = table.model_hash.clone();
+    let model = if table.source.is_empty() { &table.model_hash } else { &table.source };
+    let model = model.clone();
     Ok(Input { experiment, features, rows, former, model })
 }
 
-/// The steps that a file of vectors says were applied to them: one that `correct` wrote does.
-fn former_of(path: &Path) -> String {
-    let read = profile::read(&[path.to_owned()], &Features::Guess);
-    read.ok().flatten().map(|read| read.experiment.table.text(0, RECIPE)).unwrap_or_default()
+/// What the table says that all of these rows were corrected by; empty, and said, where they differ.
+fn former(table: &Table, rows: &[usize]) -> String {
+    let Some((first, others)) = rows.split_first() else { return String::new() };
+    let recipe = table.text(*first, RECIPE);
+    if others.iter().all(|&row| table.text(row, RECIPE) == recipe) {
+        return recipe;
+    }
+    note!(
+        "the rows differ in {RECIPE}: they were not corrected alike, and the result names these steps alone."
+    );
+    String::new()
 }
 
-/// What the recipe is applied to, and the number of negative controls.
-fn table(
-    experiment: &Experiment,
-    rows: &[usize],
-    features: Matrix,
-    recipe: &Recipe,
-) -> anyhow::Result<(Table, usize)> {
-    let controls: HashSet<usize> = {
-        let items = Items::with_unnamed(experiment).items;
-        items.into_iter().filter(|item| item.control).map(|item| item.row).collect()
-    };
-    let text = |column: &str| -> Vec<String> {
-        rows.iter().map(|&row| experiment.table.text(row, column)).collect()
-    };
-    let plate = Some(PLATE).filter(|plate| text(plate).iter().any(|text| !text.is_empty()));
-    let mut columns = BTreeMap::new();
-    for name in recipe.columns(plate) {
-        let texts = text(&own_name(experiment, &name)?);
-        columns.insert(name, texts);
+/// BLAKE3 over names and numbers of rows, hexadecimal.
+fn fingerprint(table: &Table, rows: &[usize], features: &Matrix) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for (&row, values) in rows.iter().zip(features.values.chunks(features.names.len().max(1))) {
+        let row_id = table.row_id(row);
+        hasher.update(&(row_id.len() as u64).to_le_bytes()).update(row_id.as_bytes());
+        for value in values {
+            hasher.update(&value.to_le_bytes());
+        }
     }
-    let negative: Vec<bool> = rows.iter().map(|row| controls.contains(row)).collect();
-    let count = negative.iter().filter(|negative| **negative).count();
-    Ok((Table { features, columns, negative, plate: plate.map(str::to_owned) }, count))
-}
-
-/// A column of the experiment by its name, or by the one that it had in a table of profiles: `Metadata_Plate` is `plate`.
-fn own_name(experiment: &Experiment, name: &str) -> anyhow::Result<String> {
-    let known: Vec<String> = experiment.table.columns().into_iter().map(|column| column.name).collect();
-    let bare = |name: &str| name.strip_prefix("Metadata_").unwrap_or(name).to_lowercase();
-    let same =
-        known.iter().find(|own| **own == name).or_else(|| known.iter().find(|own| bare(own) == bare(name)));
-    if let Some(own) = same {
-        return Ok(own.clone());
-    }
-    let mut near = known;
-    near.sort_by_key(|own| osa_distance(&bare(own), &bare(name)));
-    near.truncate(NAMED);
-    let text =
-        format!("the experiment has no column {name}. Columns with a name like it: {}", near.join(", "));
-    Err(WrongUsage(text).into())
+    hasher.finalize().to_hex().to_string()
 }
 
 /// What a step did, on stderr.

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::answer::left_out;
 use super::encoder;
-use super::experiment::{open, with_bar};
+use super::experiment::{ExperimentArgs, with_bar};
 use crate::export::embeddings;
 use crate::gpu::ComputeChoice;
 use crate::learn::pipeline::embed;
@@ -17,14 +17,15 @@ use crate::terminal::{note, out};
 /// Options of `molclip embed`.
 #[derive(Args)]
 pub struct EmbedArgs {
-    /// Project, manifest, folder that holds one, or root of a Mito dataset
-    pub experiment: PathBuf,
+    #[command(flatten)]
+    pub experiment: ExperimentArgs,
 
-    /// Folder with model.safetensors and model.json
-    #[arg(long, value_name = "DIR")]
+    /// Folder with model.safetensors and model.json, or `biomarkers`, which needs none
+    #[arg(long, value_name = "DIR|biomarkers")]
     pub model: PathBuf,
 
-    /// File to write: .parquet, .npy or .safetensors; beside the latter two `NAME.row_ids.csv` with the rows' names
+    /// File to write: .parquet, .npy, .safetensors or .h5ad; beside .npy and .safetensors `NAME.row_ids.csv` with the rows'
+    /// names
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,
 
@@ -36,10 +37,10 @@ pub struct EmbedArgs {
 /// Runs the command.
 pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
     let Some(format) = embeddings::Format::of(&args.out) else {
-        note!("error: {}: the name must end in .parquet, .npy or .safetensors", args.out.display());
+        note!("error: {}: the name must end in .parquet, .npy, .safetensors or .h5ad", args.out.display());
         return Ok(ExitCode::from(2));
     };
-    let experiment = Arc::new(open(&args.experiment)?);
+    let experiment = Arc::new(args.experiment.open()?);
     let encoder = encoder::open(&args.model, args.compute)?;
     let embedded = with_bar("rows", |progress| embed(&experiment, &*encoder, progress))?;
     left_out(&embedded.encoded.problems);
@@ -47,7 +48,12 @@ pub fn run(args: &EmbedArgs) -> anyhow::Result<ExitCode> {
         note!("warning: {row}: {warning}");
     }
     let table = embedded.table();
-    embeddings::write(&table, &args.out, format)?;
+    let about = embeddings::About {
+        experiment: &embedded.experiment,
+        data: &embedded.fingerprint,
+        simulated: embedded.simulated,
+    };
+    embeddings::write_with(&table, Some(&about), &args.out, format)?;
     out!(
         "{}: {} embeddings of length {}, model {}",
         args.out.display(),

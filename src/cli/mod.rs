@@ -13,10 +13,12 @@ mod evaluate;
 mod experiment;
 mod export;
 mod gpu;
+mod hits;
 mod info;
 mod mistyped;
 mod model;
 mod predict;
+mod recipes;
 mod score;
 mod simulate;
 mod train;
@@ -74,8 +76,12 @@ enum Command {
     Evaluate(evaluate::EvaluateArgs),
     /// Mean average precision over pairs of rows by rules: activity, shared mechanisms, or columns of your own
     Score(score::ScoreArgs),
+    /// Read a screen: controls, plate quality, hits, dose-response; of vectors or of a column
+    Hits(hits::HitsArgs),
     /// Correct profiles or other vectors by steps: scaling, selection, sphering, batch correction, aggregation
     Correct(correct::CorrectArgs),
+    /// Recipes of corrections side by side: is the domain still told, are replicates, mechanisms and compounds still found
+    Recipes(recipes::RecipesArgs),
     /// Write the embeddings of an experiment's rows
     Embed(embed::EmbedArgs),
     /// Let vectors of another program join a project
@@ -115,7 +121,9 @@ fn ran(cli: Cli) -> ExitCode {
         Some(Command::Train(args)) => train::run(&args),
         Some(Command::Evaluate(args)) => evaluate::run(&args),
         Some(Command::Score(args)) => score::run(&args),
+        Some(Command::Hits(args)) => hits::run(&args),
         Some(Command::Correct(args)) => correct::run(&args),
+        Some(Command::Recipes(args)) => recipes::run(&args),
         Some(Command::Embed(args)) => embed::run(&args),
         Some(Command::AddEmbedding(args)) => add_embedding::run(&args),
         Some(Command::Predict(args)) => predict::run(&args),

@@ -11,9 +11,9 @@ use super::answer::left_out;
 use super::encoder::EncoderArgs;
 use super::experiment::{ExperimentArgs, with_bar};
 use crate::analysis::pairs::{PairsError, Preset, Request, Rules, Scores};
-use crate::experiment::{Experiment, Table};
+use crate::experiment::Table;
 use crate::gpu::ComputeChoice;
-use crate::learn::pipeline::{Embedded, embed};
+use crate::learn::pipeline::embed;
 use crate::terminal::{note, out};
 
 /// So many columns with a name like a mistyped one are named.
@@ -126,7 +126,7 @@ pub fn run(args: &ScoreArgs) -> anyhow::Result<ExitCode> {
         Ok(scores) => scores,
         Err(error) => return refused(error, &experiment.table),
     };
-    scores.notes.extend(of_vectors(&experiment, &embedded));
+    scores.notes.extend(embedded.notes(&experiment));
     if args.json {
         let (about, table) = (&embedded.about, embedded.table());
         let printed = Printed {
@@ -159,7 +159,7 @@ fn refused(error: PairsError, table: &Table) -> anyhow::Result<ExitCode> {
 }
 
 /// The columns whose names are most like one that is not there.
-fn nearest(column: &str, table: &Table) -> String {
+pub(super) fn nearest(column: &str, table: &Table) -> String {
     let typed = column.to_lowercase();
     let mut names: Vec<String> = table.columns().into_iter().map(|column| column.name).collect();
     names.sort_by_cached_key(|name| {
@@ -168,29 +168,6 @@ fn nearest(column: &str, table: &Table) -> String {
     });
     names.truncate(NEAREST);
     format!("The columns with the most similar names are {}", names.join(", "))
-}
-
-/// What the vectors' origin says about their scores.
-fn of_vectors(experiment: &Experiment, embedded: &Embedded) -> Vec<String> {
-    let mut notes = Vec::new();
-    let missing = embedded.encoded.problems.len();
-    if missing > 0 {
-        let rows = embedded.encoded.rows.len() + missing;
-        notes.push(format!("{missing} of {rows} rows have no vector, and take no part."));
-    }
-    let excluded = experiment.table.excluded_count();
-    if excluded > 0 {
-        notes.push(format!("{excluded} rows are excluded in the table, and take no part."));
-    }
-    match &embedded.about.trained_with {
-        Some(drugs) if drugs.is_empty() => {}
-        Some(drugs) => notes.push(format!(
-            "The model was trained with {} drugs: its scores on these, and on their mechanisms, are no test of it.",
-            drugs.len()
-        )),
-        None => notes.push("Nobody knows with which compounds the vectors were trained.".to_owned()),
-    }
-    notes
 }
 
 #[cfg(test)]

@@ -263,6 +263,7 @@ mod tests {
 
     #[test]
     fn a_number_reads_back_as_itself() {
+        assert_eq!(format_number(0.00781), "0.00781", "as it was typed");
         for value in [0.0, -0.5, 0.1 + 0.2, 1e-9, 6.02e23, f64::MAX, f64::MIN_POSITIVE, 1e15, 99_999.5] {
             assert_eq!(format_number(value).parse::<f64>().unwrap().to_bits(), value.to_bits());
         }

@@ -10,6 +10,7 @@ mod checks;
 pub mod columns;
 mod contained;
 pub mod formula;
+pub mod h5ad;
 pub mod import;
 pub mod order;
 pub mod parquet;
@@ -74,7 +75,10 @@ pub struct Experiment {
 /// Name of the embedding that holds an experiment's own numeric profiles, as its tables have them.
 pub const PROFILE: &str = "profile";
 
-/// One vector per row, from one model. Raw: neither centred nor whitened.
+/// Column of tables of profiles that names the corrections of their numbers.
+pub const RECIPE: &str = "Metadata_recipe";
+
+/// One vector per row, from one model. Raw, neither centred nor whitened, unless `recipe` says otherwise.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct EmbeddingTable {
     /// Rows that have a vector.
@@ -88,6 +92,10 @@ pub struct EmbeddingTable {
     pub model_hash: String,
     /// Names of a vector's numbers, `dim` of them; empty for networks, whose numbers have no names.
     pub features: Vec<String>,
+    /// Steps that they were corrected by, those of former corrections first, joined by `; `; empty for raw vectors.
+    pub recipe: String,
+    /// `model_hash` of the raw vectors that were corrected; empty where it is unknown, and for raw ones.
+    pub source: String,
 }
 
 /// What a row shows. Numeric profiles are the embedding [`PROFILE`], whatever a row shows beside it.

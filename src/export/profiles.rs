@@ -1,5 +1,5 @@
-//! Corrected profiles as Parquet: what belongs to the rows, and a column for each feature. The table opens again as one of
-//! profiles, and other programs of the field find their columns in it: `Metadata_*` beside features.
+//! Corrected profiles as Parquet or `AnnData`: what belongs to the rows, and a column for each feature. The table opens again
+//! as one of profiles, and other programs of the field find their columns in it: `Metadata_*` beside features.
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -9,14 +9,34 @@ use polars::prelude::{
     Series,
 };
 
+use super::embeddings::cells;
+use super::pair::write_together;
 use super::{ExportError, persist, temporary};
 use crate::analysis::recipe::Corrected;
-use crate::experiment::cells::{Cells, parse};
+use crate::experiment::cells::{Cells, Values, parse};
 use crate::experiment::columns::EXCLUDED;
-use crate::experiment::{Experiment, Role, Table};
+use crate::experiment::h5ad::{self, Content, Fact};
+use crate::experiment::{Experiment, RECIPE, Role, Table};
 
-/// Column of the steps that were applied, those of former corrections first.
-pub const RECIPE: &str = "Metadata_recipe";
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// A column for each feature.
+    Parquet,
+    /// Features in `X`, the other columns in `obs`.
+    H5ad,
+}
+
+impl Format {
+    /// By the ending of a name.
+    pub fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_str()?.to_lowercase().as_str() {
+            "parquet" => Some(Self::Parquet),
+            "h5ad" => Some(Self::H5ad),
+            _ => None,
+        }
+    }
+}
 
 /// What made the numbers.
 #[derive(Debug, Clone, Copy)]
@@ -26,12 +46,16 @@ pub struct Made<'a> {
     /// [`EmbeddingTable::model_hash`](crate::experiment::EmbeddingTable) of the vectors that were corrected; empty for the
     /// features of tables.
     pub model: &'a str,
+    /// BLAKE3 over names and numbers of the rows before these steps, hexadecimal.
+    pub data: &'a str,
+    /// True if a row is of a simulated recording, or the vectors' model was made from such.
+    pub simulated: bool,
 }
 
 /// Writes what a recipe made of rows of an experiment. `rows` are the table rows that the recipe was given, in its order. A
 /// row that stands for several is named by the first, and keeps the cells in which they agree. Where recordings lie is not
 /// written: paths are relative to the experiment. The file's own metadata holds the names of the features (`features`, a JSON
-/// list, in their order) and the model (`model`).
+/// list, in their order), the model (`model`), `data_fingerprint` and `simulated` (`true` or `false`). A name that ends in `.h5ad` makes an `AnnData` file of the same content.
 ///
 /// # Errors
 /// The disk refuses.
@@ -43,16 +67,53 @@ pub fn write(
 ) -> Result<(), ExportError> {
     let failed = |e: PolarsError| ExportError::content(path, format!("{e}. Is there room on the disk?"));
     let mut frame = frame(corrected, &experiment.table, rows, made.recipe).map_err(failed)?;
+    if Format::of(path) == Some(Format::H5ad) {
+        let bytes =
+            anndata(&frame, corrected, made).map_err(|e| ExportError::content(path, e.to_string()))?;
+        return write_together(&[(path, &bytes)]);
+    }
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|e| ExportError::io(path, e))?;
     }
     let mut file = temporary(path)?;
     let names = serde_json::json!(corrected.table.features.names).to_string();
-    let about = vec![("features".to_owned(), names), ("model".to_owned(), made.model.to_owned())];
+    let about = vec![
+        ("features".to_owned(), names),
+        ("model".to_owned(), made.model.to_owned()),
+        ("data_fingerprint".to_owned(), made.data.to_owned()),
+        ("simulated".to_owned(), made.simulated.to_string()),
+    ];
     let about = KeyValueMetadata::from_static(about);
     let writer = ParquetWriter::new(&mut file).with_key_value_metadata(Some(about));
     writer.finish(&mut frame).map_err(failed)?;
     persist(file, path)
+}
+
+/// The file of a frame that holds features and what belongs to the rows.
+fn anndata(frame: &DataFrame, corrected: &Corrected, made: Made<'_>) -> Result<Vec<u8>, h5ad::H5adError> {
+    let features = &corrected.table.features;
+    let of_features: HashSet<&str> = features.names.iter().map(String::as_str).collect();
+    let rows: Vec<Option<usize>> = (0..frame.height()).map(Some).collect();
+    let (mut names, mut columns) = (Vec::new(), Vec::new());
+    for column in frame.columns() {
+        let name = column.name().as_str();
+        let Some(values) = Values::of(column).filter(|_| !of_features.contains(name)) else { continue };
+        let cells = cells(&values, &rows);
+        if name == "row_id" {
+            names = (0..cells.len()).map(|row| cells.text(row).into_owned()).collect();
+        } else {
+            columns.push(h5ad::Column { name: name.to_owned(), cells });
+        }
+    }
+    let about = [
+        ("recipe", Fact::Text(made.recipe)),
+        ("source", Fact::Text(made.model)),
+        ("data_fingerprint", Fact::Text(made.data)),
+        ("simulated", Fact::Flag(made.simulated)),
+        ("version", Fact::Text(env!("CARGO_PKG_VERSION"))),
+    ];
+    let values = h5ad::Matrix::Double(&features.values);
+    h5ad::write(&Content { rows: &names, columns, features: &features.names, values, about: &about })
 }
 
 fn frame(
@@ -162,11 +223,13 @@ mod tests {
         let (corrected, experiment) = corrected("standardize:fit=all");
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/out.parquet");
-        let made = Made { recipe: "robustize; standardize:fit=all", model: "0123" };
+        let made =
+            Made { recipe: "robustize; standardize:fit=all", model: "0123", data: "4567", simulated: true };
         write(&corrected, (&experiment, &[0, 1, 2]), made, &path).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let has = |text: &[u8]| bytes.windows(text.len()).any(|part| part == text);
         assert!(has(br#"["PC1","PC2"]"#) && has(b"0123"), "names and model stand in the file's metadata");
+        assert!(has(b"data_fingerprint") && has(b"4567") && has(b"simulated"));
         let back = profile::read(std::slice::from_ref(&path), &Features::Guess).unwrap().unwrap();
         assert_eq!(back.features.names, ["PC1", "PC2"]);
         let (new, old) = (&back.features.values, &corrected.table.features.values);
@@ -180,6 +243,19 @@ mod tests {
         let imported = open_many(&[path], &Features::Guess).unwrap();
         assert_eq!(imported.experiment.embeddings["profile"].features, ["PC1"]);
         assert!(imported.report.left_out.items.iter().any(|left| left.column == "PC2"));
+    }
+
+    #[test]
+    fn anndata_of_simulated_rows_opens_with_rows_that_say_so() {
+        let (corrected, experiment) = corrected("standardize:fit=all");
+        let folder = tempfile::tempdir().unwrap();
+        for simulated in [true, false] {
+            let path = folder.path().join(format!("{simulated}.h5ad"));
+            let made = Made { recipe: "robustize", model: "0123", data: "4567", simulated };
+            write(&corrected, (&experiment, &[0, 1, 2]), made, &path).unwrap();
+            let back = profile::read(std::slice::from_ref(&path), &Features::Guess).unwrap().unwrap();
+            assert!((0..3).all(|row| back.experiment.is_simulated(row) == simulated), "{simulated}");
+        }
     }
 
     #[test]

@@ -204,7 +204,7 @@ fn heads(
 }
 
 /// Hand-made features of the whole recordings; `None`, and a note, where they cannot be measured.
-fn handmade(
+pub(super) fn handmade(
     experiment: &Arc<Experiment>,
     items: &mut Items,
     progress: &Progress,

@@ -106,6 +106,8 @@ impl Clips {
             contents: self.brightness.iter().map(|of| of.content).collect(),
             near: self.brightness.into_iter().map(|of| of.near).collect(),
             intensities,
+            recipe: String::new(),
+            source: String::new(),
             baselines,
             rows: self.rows,
             row_ids: self.row_ids,

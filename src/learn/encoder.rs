@@ -154,6 +154,10 @@ pub struct Encoded {
     pub near: Vec<Vec<f32>>,
     /// How each channel's intensity was scaled; empty where an encoder scales none.
     pub intensities: Vec<Vec<Intensity>>,
+    /// [`EmbeddingTable::recipe`] of vectors that were corrected; empty for raw ones.
+    pub recipe: String,
+    /// [`EmbeddingTable::source`] of such.
+    pub source: String,
     /// Simpler vectors, if they were asked for.
     pub baselines: Vec<Baseline>,
     /// Names of rows that could not be encoded, and why.
@@ -176,6 +180,17 @@ const NOT_FINITE: &str = "the model makes numbers of it that are not finite. Loo
                           the model is not";
 
 impl Encoded {
+    /// A column of the table as vectors of one number, of the rows that have one.
+    pub fn of_column(experiment: &Experiment, column: &str) -> Self {
+        let mut seen = Self::default();
+        for item in &Items::with_unnamed(experiment).items {
+            if let Some(value) = experiment.table.number(item.row, column) {
+                seen.push(item, &[value as f32]);
+            }
+        }
+        seen
+    }
+
     /// Adds a row with its raw vector, which also stands for what was seen of it. A row whose vector is not as long as the
     /// first row's joins the problems.
     pub fn push(&mut self, item: &Item, vector: &[f32]) {
@@ -243,6 +258,8 @@ impl Encoded {
             values: self.values.clone(),
             model_hash: hash_of(hash, &features),
             features,
+            recipe: self.recipe.clone(),
+            source: self.source.clone(),
         }
     }
 

@@ -46,11 +46,17 @@ impl Imported {
         if let Some(about) = built.find(|about| about.made(&self.table)) {
             self.about.simulated = about.simulated;
             self.about.trained_with = about.trained_with;
-        } else if let Some(card) = card_of(&self.table.model_hash, folders) {
+        } else if let Some(card) = card_of(self.made_by(), folders) {
             self.about.simulated = card.trained_on.simulated;
             self.about.trained_with = Some(card.drugs);
         }
         self
+    }
+
+    /// Hash of the model that made the vectors, before any correction.
+    fn made_by(&self) -> &str {
+        let EmbeddingTable { model_hash, source, .. } = &*self.table;
+        if source.is_empty() { model_hash } else { source }
     }
 }
 
@@ -70,10 +76,11 @@ impl Encoder for Imported {
     }
 
     fn encode(&self, rows: &Rows, progress: &Progress) -> Result<Encoded, EncodeError> {
-        let EmbeddingTable { row_ids, dim, values, .. } = &*self.table;
+        let EmbeddingTable { row_ids, dim, values, recipe, source, .. } = &*self.table;
         let vectors: HashMap<&str, &[f32]> =
             row_ids.iter().map(String::as_str).zip(values.chunks_exact((*dim).max(1))).collect();
-        let mut encoded = Encoded { dim: *dim, ..Encoded::default() };
+        let (recipe, source) = (recipe.clone(), source.clone());
+        let mut encoded = Encoded { dim: *dim, recipe, source, ..Encoded::default() };
         progress.set(0, rows.items.len() as u64);
         for item in rows.items {
             progress.check()?;

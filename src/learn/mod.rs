@@ -7,7 +7,7 @@
 //!
 //! [`encoder`] is what everything beyond asks for: rows in, vectors out. [`families`] lists who can; [`infer`] is a trained
 //! MolCLIP model, [`handmade`] measures, [`imported`] is a table of vectors. [`pipeline`] is the one way from an experiment to
-//! its answers.
+//! its answers; [`kept`] takes vectors that are there already.
 
 pub mod assess;
 pub mod augment;
@@ -25,13 +25,16 @@ pub mod imported;
 pub mod infer;
 pub mod inputs;
 pub mod interrupt;
+pub mod kept;
 pub mod lda_head;
+pub mod mlp_folds;
 pub mod molclip;
 pub mod near;
 pub mod objective;
 pub mod pipeline;
 pub mod prefetch;
 pub mod progress;
+pub mod protocols;
 pub mod region;
 pub mod run;
 pub mod sampler;

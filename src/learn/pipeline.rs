@@ -7,7 +7,7 @@ use super::encoder::{About, EncodeError, Encoded, Encoder, Rows};
 use super::imported::IMPORTED;
 use crate::analysis::answers::{Answers, AnswersError, Library, Options, Origin, Subjects};
 use crate::analysis::items::Items;
-use crate::experiment::{EmbeddingTable, Experiment, PROFILE};
+use crate::experiment::{EmbeddingTable, Experiment, PROFILE, RECIPE};
 use crate::gpu::GpuError;
 use crate::progress::Progress;
 
@@ -85,6 +85,29 @@ impl Embedded {
     pub fn table(&self) -> EmbeddingTable {
         self.encoded.table(&self.about.hash)
     }
+
+    /// What a reader of scores should know of the vectors' origin; `experiment` is the table as it is now.
+    pub fn notes(&self, experiment: &Experiment) -> Vec<String> {
+        let mut notes = Vec::new();
+        let missing = self.encoded.problems.len();
+        if missing > 0 {
+            let rows = self.encoded.rows.len() + missing;
+            notes.push(format!("{missing} of {rows} rows have no vector, and take no part."));
+        }
+        let excluded = experiment.table.excluded_count();
+        if excluded > 0 {
+            notes.push(format!("{excluded} rows are excluded in the table, and take no part."));
+        }
+        match &self.about.trained_with {
+            Some(drugs) if drugs.is_empty() => {}
+            Some(drugs) => notes.push(format!(
+                "The model was trained with {} drugs: its scores on these, and on their mechanisms, are no test of it.",
+                drugs.len()
+            )),
+            None => notes.push("Nobody knows with which compounds the vectors were trained.".to_owned()),
+        }
+        notes
+    }
 }
 
 /// Encodes all rows that are not excluded, also those that name no compound. Steps of `progress` are rows.
@@ -100,6 +123,16 @@ pub fn embed(
     let read = encoder.encode(&Rows::of(experiment, &items), progress)?;
     // Of all rows that could be read: a row of which the model makes no number is part of the data.
     let fingerprint = read.fingerprint();
+    finish(experiment, encoder, read, fingerprint)
+}
+
+/// What heads say of rows that were read, without those of which something makes no finite number.
+pub(super) fn finish(
+    experiment: &Arc<Experiment>,
+    encoder: &dyn Encoder,
+    read: Encoded,
+    fingerprint: String,
+) -> Result<Embedded, EncodeError> {
     let about = encoder.about().clone();
     let simulated = about.simulated || read.rows.iter().any(|&row| experiment.is_simulated(row));
     let mut encoded = read.finite()?;
@@ -152,12 +185,29 @@ fn spoilt(encoded: &Encoded, classified: Option<&Classified>, projections: Optio
 /// Vectors that answer, and rows without one with the reason.
 pub type Answering = (Arc<EmbeddingTable>, Vec<(String, String)>);
 
-/// Column of tables of profiles that names the corrections of their numbers.
-const RECIPE: &str = "Metadata_recipe";
+/// Vectors that an experiment that answers for another keeps of the same encoder. Profiles of both, that no model made, are
+/// of one encoder where they are of the same features in the same order after the same corrections.
+pub fn gallery_kept(
+    experiment: &Experiment,
+    asked: &Experiment,
+    about: &About,
+) -> Option<Arc<EmbeddingTable>> {
+    if let Some(kept) = experiment.embeddings.values().find(|table| about.made(table)) {
+        return Some(Arc::clone(kept));
+    }
+    let own = asked.embeddings.get(PROFILE).filter(|table| table.model_hash == about.hash)?;
+    let kept = experiment.embeddings.get(PROFILE)?;
+    let is_same = !own.features.is_empty() && own.features == kept.features;
+    if !is_same || asked.table.text(0, RECIPE) != experiment.table.text(0, RECIPE) {
+        return None;
+    }
+    // A profile's hash is of its numbers; what is compared afterwards is the hash of the space.
+    let model_hash = about.hash.clone();
+    Some(Arc::new(EmbeddingTable { model_hash, ..(**kept).clone() }))
+}
 
-/// Vectors of an experiment that answers for another: those that it keeps of the same encoder, and else encoded now, with
-/// the rows that could not be. Profiles of both, that no model made, are of one encoder where they are of the same features
-/// in the same order after the same corrections.
+/// Vectors of an experiment that answers for another: those of [`gallery_kept`], and else encoded now, with the rows that
+/// could not be.
 ///
 /// # Errors
 /// As [`Encoder::encode`]; vectors that are looked up by name where both experiments share names.
@@ -168,17 +218,8 @@ pub fn gallery(
     progress: &Progress,
 ) -> Result<Answering, EncodeError> {
     let about = encoder.about();
-    if let Some(kept) = experiment.embeddings.values().find(|table| about.made(table)) {
-        return Ok((Arc::clone(kept), Vec::new()));
-    }
-    let own = asked.embeddings.get(PROFILE).filter(|table| table.model_hash == about.hash);
-    if let (Some(own), Some(kept)) = (own, experiment.embeddings.get(PROFILE)) {
-        let is_same = !own.features.is_empty() && own.features == kept.features;
-        if is_same && asked.table.text(0, RECIPE) == experiment.table.text(0, RECIPE) {
-            // A profile's hash is of its numbers; what is compared afterwards is the hash of the space.
-            let model_hash = about.hash.clone();
-            return Ok((Arc::new(EmbeddingTable { model_hash, ..(**kept).clone() }), Vec::new()));
-        }
+    if let Some(kept) = gallery_kept(experiment, asked, about) {
+        return Ok((kept, Vec::new()));
     }
     if about.family == IMPORTED {
         let mut names = (0..experiment.table.len()).map(|row| experiment.table.row_id(row));
@@ -258,6 +299,8 @@ mod tests {
             values: vec![1.0, 2.0, 3.0, 4.0],
             model_hash: hash.to_owned(),
             features: names.map(str::to_owned).to_vec(),
+            recipe: recipe.to_owned(),
+            source: String::new(),
         };
         experiment.embeddings.insert(PROFILE.to_owned(), Arc::new(table));
         Arc::new(experiment)

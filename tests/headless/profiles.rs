@@ -140,6 +140,57 @@ fn a_project_keeps_profiles_with_the_names_of_their_features() {
     assert!(text.contains("no vector of any row"), "{text}");
 }
 
+#[test]
+fn recipes_stand_side_by_side_and_say_what_cannot_be_measured() {
+    let (_folder, screen) = plates();
+    let recipes = [
+        "recipes",
+        &screen,
+        "--domain",
+        "Metadata_Plate",
+        "--null",
+        "100",
+        "--json",
+        "--steps",
+        "mad-robustize",
+    ];
+    let text = said(&[&recipes[..], &["--steps", "mean:by=compound"]].concat());
+    let printed: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!((&printed["domain"], &printed["rows"]), (&"plate".into(), &48.into()));
+    let lines = printed["recipes"].as_array().unwrap();
+    assert_eq!(
+        lines.iter().map(|line| line["name"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["as is", "mad-robustize", "mean:by=compound"]
+    );
+    // Each plate is a domain of its own: with it held out, nothing of it is left.
+    let leakage = &lines[1]["scores"]["leakage"];
+    assert!(leakage["value"].is_null() && leakage["why"].to_string().contains("two plates"), "{leakage}");
+    let replicates = &lines[1]["scores"]["replicate_map"];
+    assert!(replicates["lo"].as_f64() <= replicates["value"].as_f64(), "{replicates}");
+    assert!(replicates["difference"]["hi"].is_f64() && replicates["chance"].is_f64(), "{replicates}");
+    assert!(lines[2]["why"].to_string().contains("one row of several"), "{}", lines[2]);
+    let text = refused(2, &["recipes", &screen, "--domain", "nowhere"]);
+    assert!(text.contains("no column nowhere"), "{text}");
+    let text = refused(2, &["recipes", &screen, "--domain", "plate", "--steps", "standardise"]);
+    assert!(text.contains("standardize"), "{text}");
+}
+
+#[test]
+fn corrected_vectors_that_join_a_project_keep_their_recipe() {
+    let (folder, screen) = plates();
+    let experiment = import::open(screen.as_ref()).unwrap().experiment;
+    let project = folder.path().join("p.molclip");
+    drop(Project::create(&project, &experiment, &Value::Null).unwrap());
+    let (project, out) = (project.to_str().unwrap(), folder.path().join("corrected.parquet"));
+    let out = out.to_str().unwrap();
+    said(&["correct", project, "--steps", "mad-robustize", "--out", out]);
+    said(&["add-embedding", project, out, "--name", "robust"]);
+    let kept = Project::read(project.as_ref()).unwrap().experiment.embeddings;
+    assert_eq!((kept["robust"].recipe.as_str(), kept[PROFILE].recipe.as_str()), ("mad-robustize", ""));
+    said(&["correct", project, "--embedding", "robust", "--steps", "standardize", "--out", out]);
+    assert_eq!(embeddings::read(out.as_ref()).unwrap().recipe, "mad-robustize; standardize");
+}
+
 /// The real plates: only where `MOLCLIP_DATA` names their folder.
 #[test]
 fn the_real_plates_have_the_features_that_their_makers_count() {
@@ -160,4 +211,26 @@ fn the_real_plates_have_the_features_that_their_makers_count() {
     let open = at("jump_single_cell/cpjump1_24h_15_phenotype_probabilities_final.csv.gz");
     let error = import::open(&open).unwrap_err().to_string();
     assert!(error.contains("ADCCM, Anaphase") && !error.contains("cell_count"), "{error}");
+}
+
+#[test]
+fn corrected_profiles_and_embeddings_are_anndata_that_opens_again() {
+    let (folder, screen) = plates();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (table, anndata) = (at("corrected.parquet"), at("corrected.h5ad"));
+    for out in [&table, &anndata] {
+        said(&["correct", &screen, "--steps", "standardize", "--out", out]);
+    }
+    let opened = |path: &str| import::open_many(&[PathBuf::from(path)], &Features::Guess).unwrap().experiment;
+    let (of_table, of_anndata) = (opened(&table), opened(&anndata));
+    assert_eq!(of_anndata.embeddings[PROFILE], of_table.embeddings[PROFILE]);
+    for column in ["row_id", "plate", "well", "compound", "Metadata_recipe"] {
+        let texts = |experiment: &molclip::experiment::Experiment| -> Vec<String> {
+            (0..48).map(|row| experiment.table.text(row, column)).collect()
+        };
+        assert_eq!(texts(&of_anndata), texts(&of_table), "{column}");
+    }
+    said(&["evaluate", &screen, "--embedding", &anndata, "--protocol", "drug-disjoint", "--json"]);
+    let text = refused(2, &["correct", &screen, "--steps", "standardize", "--out", &at("corrected.npy")]);
+    assert!(text.contains("must end in .parquet or .h5ad"), "{text}");
 }

@@ -69,7 +69,7 @@ fn encode(window: &mut Window) {
 }
 
 /// A window with the experiment in it, all videos encoded by the shipped model.
-fn open(folder: &Path) -> Window {
+pub fn open(folder: &Path) -> Window {
     let mut window = opened(folder);
     send(&mut window, Command::Answers(AnswerCommand::Source(Source::Shipped)));
     encode(&mut window);
@@ -77,7 +77,7 @@ fn open(folder: &Path) -> Window {
 }
 
 /// The first row of a compound that is no control and was called active.
-fn active_row(window: &Window) -> u32 {
+pub fn active_row(window: &Window) -> u32 {
     let encoded = encoded(window);
     let treatments = encoded.answers.treatments().iter().enumerate();
     let active = treatments.filter(|(place, _)| encoded.answers.activity(*place).is_active());
@@ -85,7 +85,7 @@ fn active_row(window: &Window) -> u32 {
     encoded.subjects.subjects[treatment.subjects[0]].row as u32
 }
 
-fn select(window: &mut Window, row: u32) {
+pub fn select(window: &mut Window, row: u32) {
     send(window, Command::Screen(ScreenCommand::Take(vec![row], Gesture::Replace)));
     wait(window, "the question is answered", |s| {
         answers(s).answer.as_ref().is_some_and(|(question, _)| question.row == row)
@@ -165,6 +165,8 @@ fn a_control_looks_like_dmso_and_gets_no_mechanism_unless_asked() {
     assert_eq!(answer.as_ref().unwrap().call, Call::DmsoLike);
     window.get_by_label("Looks like DMSO");
     assert!(window.query_by_label("Mechanisms").is_none());
+    // How unlike known mechanisms it is would read as a contradiction.
+    assert!(window.query_by_label_contains("compounds that have one: p").is_none());
     window.get_by_label("Show mechanisms anyway").click();
     window.run_steps(3);
     window.get_by_label("Mechanisms");

@@ -14,7 +14,7 @@ use molclip::app::screen::{Look, Screen};
 use crate::support::{Window, movie, settle, setup, studio, wait, window_with};
 
 /// Four videos on one plate; one has no file, two have no structure.
-fn screen_of_four(folder: &Path) -> PathBuf {
+pub fn screen_of_four(folder: &Path) -> PathBuf {
     for name in ["v1.ome.tif", "v2.ome.tif", "v3.ome.tif"] {
         movie(folder, name, 1, 1, Some(2.0));
     }
@@ -28,7 +28,7 @@ fn screen_of_four(folder: &Path) -> PathBuf {
     manifest
 }
 
-fn open(folder: &Path, path: &Path) -> Window {
+pub fn open(folder: &Path, path: &Path) -> Window {
     let setup = Setup { config_dir: Some(folder.join("config")), ..setup(&[path]) };
     let mut window = window_with(setup, Theme::Dark);
     wait(&mut window, "the experiment opens", |s| s.state.screen.is_some());
@@ -36,18 +36,18 @@ fn open(folder: &Path, path: &Path) -> Window {
     window
 }
 
-fn screen(window: &Window) -> &Screen {
+pub fn screen(window: &Window) -> &Screen {
     studio(window).state.screen.as_ref().unwrap()
 }
 
-fn send(window: &mut Window, command: Command) {
+pub fn send(window: &mut Window, command: Command) {
     let ctx = window.ctx.clone();
     window.state_mut().as_mut().unwrap().apply(&ctx, command);
     window.run_steps(2);
     settle(window);
 }
 
-fn select(window: &mut Window, rows: &[u32]) {
+pub fn select(window: &mut Window, rows: &[u32]) {
     send(window, Command::Screen(ScreenCommand::Take(rows.to_vec(), Gesture::Replace)));
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use eframe::egui::{Modifiers, PointerButton, Pos2, Rect, Theme, vec2};
+use eframe::egui::{Key, Modifiers, PointerButton, Pos2, Rect, Theme, vec2};
 use egui_kittest::kittest::Queryable;
 use molclip::app::command::Command;
 use molclip::app::map::{Kind, Map, MapCommand};
@@ -18,6 +18,7 @@ use molclip::random::{normal, stream};
 use molclip::simulate;
 
 use crate::support::{self, Window, send, setup, studio, wait, window_with};
+use crate::typing::strike;
 
 /// Three mechanisms of two drugs with two videos each, and DMSO.
 fn simulated() -> &'static Path {
@@ -197,6 +198,12 @@ fn a_lasso_selects_and_becomes_a_gate_that_is_remembered() {
 
     // Another name, by keyboard; then its members from nothing.
     send(&mut window, Command::Map(MapCommand::Rename(Some((0, "Gate 1".into())))));
+    strike(&mut window, &[(Key::S, "s"), (Key::T, "t")]);
+    assert_eq!(map(studio(&window)).renaming, Some((0, "Gate 1st".into())));
+    assert!(studio(&window).state.settings.overlays.time_stamp, "letters of a name are no shortcuts");
+    window.key_press(Key::Enter);
+    window.run_steps(3);
+    assert_eq!(map(studio(&window)).look.gates[0].name, "Gate 1st");
     send(&mut window, Command::Map(MapCommand::Named(0, "tight ones".into())));
     send(&mut window, Command::Screen(ScreenCommand::Take(vec![], Gesture::Replace)));
     window.get_by_label(&format!("tight ones ({})", rows.len())).click();

@@ -11,7 +11,7 @@ use molclip::app::command::Command;
 use molclip::app::training::form::Form;
 use molclip::app::training::kept::Kept;
 use molclip::app::training::progress::Phase;
-use molclip::app::training::{Training, TrainingCommand};
+use molclip::app::training::{Answer, Training, TrainingCommand};
 use molclip::app::{Setup, Studio};
 use molclip::learn::config::Config;
 use molclip::model::weights::read_card;
@@ -173,6 +173,24 @@ fn a_training_goes_from_the_form_to_a_model() {
     window.get_by_label_contains(&format!("Map of {} videos", map.points.len()));
     let card = read_card(&folder.path().join("model 1")).unwrap();
     assert_eq!(card.trained_on.validation_map, finish.best.as_ref().unwrap().validation.map(|v| v.score));
+
+    let listed = training(studio(&window)).models.iter().find(|model| model.name == card.name).unwrap();
+    assert!(listed.simulated && listed.written.is_some(), "{listed:?}");
+    assert_eq!(listed.score.map(|(map, _)| map), card.trained_on.validation_map);
+    window.get_by_label("Evaluate on what was held back").click();
+    wait(&mut window, "it is evaluated", |s| {
+        let live = training(s).live.as_ref().unwrap();
+        live.evaluating.is_none() && live.evaluation.is_some()
+    });
+    let reports = match &training(studio(&window)).live.as_ref().unwrap().evaluation {
+        Some(Answer::Known(reports)) => reports.clone(),
+        other => panic!("{other:?}"),
+    };
+    assert!(reports.iter().all(|report| report.simulated && report.contaminated.is_empty()));
+    assert!(reports[0].baselines.contains_key("chance") && reports[0].baselines.contains_key("biomarkers"));
+    window.run_steps(2);
+    assert!(window.query_all_by_label_contains("queries, simulated cells").next().is_some());
+    window.get_by_label("Encode and ask");
 
     send(&mut window, Command::BlindMode);
     let moa = card.moas[0].clone();

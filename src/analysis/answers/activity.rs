@@ -5,9 +5,9 @@
 //! are alike for reasons of their own. Only a treatment on a single plate is ranked within it. The mean of the average
 //! precisions is compared with that of other labellings: on each plate as many wells as the treatment has are drawn among
 //! its own and those of DMSO. All labellings where these are no more than [`Options::permutations`], else so many
-//! shuffles, and p = (1 + #≥)/(1 + N), with equals counted; how much nearer the wells are to each other than to DMSO
-//! tells equal precisions apart. p values are corrected after Benjamini & Hochberg (J R Stat Soc B 1995, 57:289) over all
-//! treatments.
+//! shuffles, and p = (1 + #≥)/(1 + N), with equals counted; once 100 reach as much no more are drawn, and p = 100/N (Besag &
+//! Clifford 1991). How much nearer the wells are to each other than to DMSO tells equal precisions apart. p values are
+//! corrected after Benjamini & Hochberg (J R Stat Soc B 1995, 57:289) over all treatments.
 //!
 //! **Positions.** A treatment that lies at the same place on each plate shares with itself what that place does, an edge
 //! above all; labellings of DMSO wells here and there do not. So where a plate has at least 24 wells in use, the edge, the

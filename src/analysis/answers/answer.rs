@@ -1,5 +1,7 @@
 //! Questions and answers, as plain data.
 
+use serde::{Deserialize, Serialize};
+
 use super::Level;
 use super::activity::Activity;
 use super::novelty::Novelty;
@@ -28,7 +30,8 @@ pub enum Query<'a> {
 }
 
 /// What may not answer. What is asked about never does, whatever is excluded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Exclude {
     /// All videos of the compound. Without this a known drug is found by itself, which says nothing of its mechanism.
     pub same_compound: bool,

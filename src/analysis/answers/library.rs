@@ -60,22 +60,11 @@ impl Library {
         options: &Options,
         progress: &Progress,
     ) -> Result<Self, AnswersError> {
-        check(&subjects, raw, dim)?;
         let n = subjects.len() as u64;
         let rounds = |done: u64| progress.set(done * n, 13 * n);
         let stopped = |_| AnswersError::Cancelled;
-        rounds(0);
-        let mut notes = subjects.notes.clone();
-        let centres = Centres::fit(&subjects, raw, dim, &mut notes);
-        let centred = centres.apply(&subjects, raw, dim);
-        let folds = Folds::deal(&subjects, options.seed);
-        let whitenings = Whitenings::fit(&subjects, &centred, dim, &folds, options, progress)?;
-        if options.whiten && whitenings.whole.is_none() {
-            notes
-                .push("Too few repetitions of treatments to whiten by: vectors are only centred.".to_owned());
-        }
-        rounds(2);
-        let activity = judge(&subjects, &centred, dim, &Spaces::Own(&whitenings), options, progress)?;
+        let Judged { centres, centred, folds, whitenings, activity, mut notes } =
+            Judged::new(&subjects, raw, dim, options, progress)?;
         rounds(3);
         let treatments = answering(&subjects, &activity, options, &mut notes);
         let (by_fold, whole) =
@@ -168,6 +157,58 @@ impl Library {
     /// What a reader should know.
     pub fn notes(&self) -> &[String] {
         &self.notes
+    }
+}
+
+/// Whether each treatment differs from DMSO: what [`Library::new`] finds first, without the rest of it.
+///
+/// # Errors
+/// As of [`Library::new`].
+pub fn judged(
+    subjects: &Subjects,
+    raw: &[f32],
+    dim: usize,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Vec<Activity>, AnswersError> {
+    Judged::new(subjects, raw, dim, options, progress).map(|judged| judged.activity)
+}
+
+/// An experiment's treatments as they are judged, and the vectors and spaces that this takes.
+struct Judged {
+    centres: Centres,
+    centred: Arc<[f32]>,
+    folds: Folds,
+    whitenings: Whitenings,
+    activity: Vec<Activity>,
+    notes: Vec<String>,
+}
+
+impl Judged {
+    /// The first three of the library's thirteen rounds.
+    fn new(
+        subjects: &Subjects,
+        raw: &[f32],
+        dim: usize,
+        options: &Options,
+        progress: &Progress,
+    ) -> Result<Self, AnswersError> {
+        check(subjects, raw, dim)?;
+        let n = subjects.len() as u64;
+        let rounds = |done: u64| progress.set(done * n, 13 * n);
+        rounds(0);
+        let mut notes = subjects.notes.clone();
+        let centres = Centres::fit(subjects, raw, dim, &mut notes);
+        let centred = centres.apply(subjects, raw, dim);
+        let folds = Folds::deal(subjects, options.seed);
+        let whitenings = Whitenings::fit(subjects, &centred, dim, &folds, options, progress)?;
+        if options.whiten && whitenings.whole.is_none() {
+            notes
+                .push("Too few repetitions of treatments to whiten by: vectors are only centred.".to_owned());
+        }
+        rounds(2);
+        let activity = judge(subjects, &centred, dim, &Spaces::Own(&whitenings), options, progress)?;
+        Ok(Self { centres, centred, folds, whitenings, activity, notes })
     }
 }
 

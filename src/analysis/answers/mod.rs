@@ -36,11 +36,13 @@ pub use answer::{Answer, Call, Count, Exclude, MoaScore, NearDrug, Neighbour, Qu
 pub use ask::Answers;
 pub use calibration::{Bin, Calibration, Reliability, Unseen};
 pub use head::HeadChoice;
-pub use library::Library;
+pub use library::{Library, judged};
 pub use novelty::{Conformal, Novelty, Rate};
 pub use subjects::{Subjects, Treatment, Unit};
 
 use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::items::{Compound, plain};
 use crate::model::card::DrugClass;
@@ -191,7 +193,8 @@ impl Default for Options {
 }
 
 /// What a question is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// One video, or a part of one.
     Video,

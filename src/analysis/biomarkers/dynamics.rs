@@ -2,7 +2,7 @@
 
 use super::feature::{Definition, define};
 use super::flow::Flow;
-use super::frame::{Frame, LEAST_LIT, ln, mean, median, spread};
+use super::frame::{Frame, LEAST_LIT, ln, mean, median, places, spread};
 use crate::analysis::image::Image;
 
 const CHANGE: &str =
@@ -96,8 +96,11 @@ pub fn dynamics(movie: &Movie) -> [f64; DYNAMICS.len()] {
 pub(super) fn changes(frames: &[&Frame], interval_s: f64) -> [f64; DYNAMICS.len()] {
     let [first, _, ..] = frames else { return [0.0; DYNAMICS.len()] };
     let pixel_um = first.pixel_um;
-    let bright = |&i: &usize| frames.iter().any(|frame| frame.mask.data[i]);
-    let lit: Vec<usize> = (0..first.image.data.len()).filter(bright).collect();
+    let mut bright = first.mask.clone();
+    for frame in frames {
+        bright.data.iter_mut().zip(&frame.mask.data).for_each(|(bright, own)| *bright |= own);
+    }
+    let lit = bright.places();
     if lit.len() < LEAST_LIT {
         return [0.0; DYNAMICS.len()];
     }
@@ -109,20 +112,16 @@ pub(super) fn changes(frames: &[&Frame], interval_s: f64) -> [f64; DYNAMICS.len(
     let normal: Vec<Image> = frames.iter().map(normal).collect();
     let flow = Flow::new(&normal, pixel_um, interval_s);
     let drifts = flow.drifts();
+    let places: Vec<(usize, [usize; 2])> =
+        places(&lit, first.mask.width).map(|(i, place)| (i, place.map(|v| v as usize))).collect();
     let [change_1, change_2, change_4, change_8] =
-        [1, 2, 4, 8].map(|lag| compare(&normal, &drifts, &lit, lag));
+        [1, 2, 4, 8].map(|lag| compare(&normal, &drifts, &places, lag));
     let series: Vec<Vec<f64>> = flicker_series(&normal, &lit, pixel_um);
     let variation = series.iter().map(|s| spread(s).1 / spread(s).0.max(1e-6));
     let lowest = |s: &[f64]| s.iter().copied().fold(f64::INFINITY, f64::min);
     let mut dips: Vec<f64> = series.iter().map(|s| 1.0 - lowest(s) / median(s).max(1e-6)).collect();
     dips.sort_by(f64::total_cmp);
-    let mut values = vec![0.0; normal.len()];
-    let pixel = lit.iter().map(|&i| {
-        values.iter_mut().zip(&normal).for_each(|(value, frame)| *value = f64::from(frame.data[i]));
-        let (m, sd) = spread(&values);
-        sd / m.max(1e-6)
-    });
-    let pixel = mean(pixel);
+    let pixel = pixel_variation(&normal, &lit);
     let counts: Vec<f64> = frames.iter().map(|frame| frame.count() as f64).collect();
     let jumps = mean(counts.windows(2).map(|pair| (pair[1] - pair[0]).abs()));
     let level = mean(counts.iter().copied()).max(1.0);
@@ -149,29 +148,50 @@ pub(super) fn changes(frames: &[&Frame], interval_s: f64) -> [f64; DYNAMICS.len(
     ]
 }
 
+/// Deviation over mean of each pixel over time, on average.
+fn pixel_variation(frames: &[Image], lit: &[usize]) -> f64 {
+    // All pixels frame by frame: that is how they lie in memory.
+    let n = frames.len() as f64;
+    let mut means = vec![0.0; lit.len()];
+    for frame in frames {
+        means.iter_mut().zip(lit).for_each(|(sum, &i)| *sum += f64::from(frame.data[i]));
+    }
+    for sum in &mut means {
+        *sum /= n;
+    }
+    let mut squares = vec![0.0; lit.len()];
+    for frame in frames {
+        for ((sum, mean), &i) in squares.iter_mut().zip(&means).zip(lit) {
+            *sum += (f64::from(frame.data[i]) - mean).powi(2);
+        }
+    }
+    mean(squares.iter().zip(&means).map(|(sum, m)| (sum / n).sqrt() / m.max(1e-6)))
+}
+
 /// Light of neighbourhoods over time: wide enough that movement matters less than brightness.
 fn flicker_series(frames: &[Image], lit: &[usize], pixel_um: f64) -> Vec<Vec<f64>> {
-    let wide: Vec<Image> = frames.iter().map(|frame| frame.blur((0.8 / pixel_um) as f32)).collect();
     let step = ((1.0 / pixel_um) as usize).max(1);
+    let wide: Vec<Image> =
+        frames.iter().map(|frame| frame.blur_rows((0.8 / pixel_um) as f32, step)).collect();
     let width = frames[0].width;
-    let sampled =
-        lit.iter().filter(|&&i| (i % width).is_multiple_of(step) && (i / width).is_multiple_of(step));
+    let sampled = places(lit, width).filter_map(|(_, [x, y])| {
+        let (x, y) = (x as usize, y as usize);
+        (x.is_multiple_of(step) && y.is_multiple_of(step)).then_some(y / step * width + x)
+    });
     let series: Vec<Vec<f64>> =
-        sampled.map(|&i| wide.iter().map(|frame| f64::from(frame.data[i])).collect()).collect();
+        sampled.map(|i| wide.iter().map(|frame| f64::from(frame.data[i])).collect()).collect();
     if series.is_empty() { vec![vec![1.0; frames.len()]] } else { series }
 }
 
 /// Mean absolute change relative to the light, and correlation, of frames `lag` apart with the drift taken out.
-fn compare(frames: &[Image], drifts: &[[f64; 2]], lit: &[usize], lag: usize) -> (f64, f64) {
+fn compare(frames: &[Image], drifts: &[[f64; 2]], lit: &[(usize, [usize; 2])], lag: usize) -> (f64, f64) {
     let (mut change, mut correlation, mut n) = (0.0, 0.0, 0.0);
     let lag = lag.min(frames.len() - 1);
-    let width = frames[0].width;
-    let places: Vec<(usize, usize)> = lit.iter().map(|i| (i % width, i / width)).collect();
     for t in 0..frames.len() - lag {
         let shift = [drifts[t + lag][0] - drifts[t][0], drifts[t + lag][1] - drifts[t][1]];
         let moved = Moved::new(&frames[t + lag], shift);
         let (mut sum, mut a1, mut b1, mut aa, mut bb, mut ab) = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0);
-        for (&i, &(x, y)) in lit.iter().zip(&places) {
+        for &(i, [x, y]) in lit {
             let a = f64::from(frames[t].data[i]);
             let b = moved.value(x, y);
             sum += (a - b).abs();

@@ -1,7 +1,16 @@
 //! Optical flow of blocks: Lucas and Kanade 1981, Proc IJCAI 674, one step per pair of frames.
 
-use super::frame::{gradient, mean, median, spread};
+// What runs under `vectorize` must be inlined there, or it is compiled for the oldest CPU.
+#![allow(clippy::inline_always)]
+
+use pulp::Simd;
+
+use super::frame::{gradient_row, mean, median, spread};
 use crate::analysis::image::Image;
+use crate::simd::{Cpu, Vectorized};
+
+/// Numbers that are summed up side by side.
+const LANES: usize = 8;
 
 /// How blocks of 1.6 µm move apart from the whole picture.
 pub(super) struct Flow {
@@ -78,25 +87,60 @@ impl Flow {
 
 /// Movement of each block of pixels that has enough structure to tell it.
 fn block_flow(from: &Image, to: &Image, block: usize) -> Vec<Option<[f64; 2]>> {
-    let between = from.data.iter().zip(&to.data).map(|(a, b)| 0.5 * (a + b)).collect();
-    let (gx, gy) = gradient(&Image { data: between, ..*from });
     let (w, h) = (from.width, from.height);
-    let level = mean(gx.data.iter().zip(&gy.data).map(|(x, y)| f64::from(x * x + y * y)));
-    let mut blocks = Vec::new();
-    // Sums over the rows of a block, column by column: these loops are what takes the time.
-    let mut columns = [(); 5].map(|()| vec![0.0_f32; w]);
-    for y0 in (0..h / block).map(|y| y * block) {
-        let [xx, yy, xy, xt, yt] = &mut columns;
-        for sums in [&mut *xx, &mut *yy, &mut *xy, &mut *xt, &mut *yt] {
-            sums.fill(0.0);
+    let Sums { blocks, level } = Cpu::detect().run(Pair { from, to, block });
+    let level = level / (w * h).max(1) as f64;
+    let n = (block * block) as f64;
+    let movement = |[xx, yy, xy, xt, yt]: [f64; 5]| {
+        // Along a line movement cannot be told: such directions are damped.
+        let (xx, yy) = (xx + 0.3 * level * n, yy + 0.3 * level * n);
+        let det = xx * yy - xy * xy;
+        let strong = xx + yy > 2.0 * level * n;
+        strong.then(|| [-(yy * xt - xy * yt) / det, -(xx * yt - xy * xt) / det])
+    };
+    blocks.into_iter().map(movement).collect()
+}
+
+/// Two frames that follow each other.
+struct Pair<'a> {
+    from: &'a Image,
+    to: &'a Image,
+    block: usize,
+}
+
+/// What movement is told from.
+struct Sums {
+    /// By block the sums of x², y², xy, xt, yt, of the gradient (x, y) between the frames and the change t.
+    blocks: Vec<[f64; 5]>,
+    /// Sum of x² + y² over all pixels.
+    level: f64,
+}
+
+impl Vectorized for Pair<'_> {
+    type Output = Sums;
+
+    #[inline(always)]
+    fn run<S: Simd, const FUSED: bool>(self, _simd: S) -> Sums {
+        let Self { from, to, block } = self;
+        let (w, h) = (from.width, from.height);
+        let mut between = vec![0.0; w * h];
+        for (between, (a, b)) in between.iter_mut().zip(from.data.iter().zip(&to.data)) {
+            *between = 0.5 * (a + b);
         }
-        for y in y0..y0 + block {
+        let [mut across, mut down] = [(); 2].map(|()| vec![0.0_f32; w]);
+        // Sums over the rows of a block, column by column: these loops are what takes the time.
+        let mut columns = [(); 5].map(|()| vec![0.0_f32; w]);
+        let (mut blocks, mut level) = (Vec::with_capacity((w / block) * (h / block)), 0.0);
+        for y in 0..h {
+            gradient_row(&between, w, y, &mut across, &mut down);
             let row = y * w..(y + 1) * w;
-            let change = to.data[row.clone()].iter().zip(&from.data[row.clone()]);
-            let values = gx.data[row.clone()].iter().zip(&gy.data[row]).zip(change);
-            let squares = xx.iter_mut().zip(yy.iter_mut()).zip(xy.iter_mut());
+            level += squares(&across, &down);
+            let [xx, yy, xy, xt, yt] = &mut columns;
+            let change = to.data[row.clone()].iter().zip(&from.data[row]);
+            let values = across.iter().zip(&down).zip(change);
+            let sums = xx.iter_mut().zip(yy.iter_mut()).zip(xy.iter_mut());
             let times = xt.iter_mut().zip(yt.iter_mut());
-            for ((((xx, yy), xy), (xt, yt)), ((x, y), (after, before))) in squares.zip(times).zip(values) {
+            for ((((xx, yy), xy), (xt, yt)), ((x, y), (after, before))) in sums.zip(times).zip(values) {
                 let t = after - before;
                 *xx += x * x;
                 *yy += y * y;
@@ -104,17 +148,33 @@ fn block_flow(from: &Image, to: &Image, block: usize) -> Vec<Option<[f64; 2]>> {
                 *xt += x * t;
                 *yt += y * t;
             }
+            if (y + 1) % block == 0 {
+                for x in (0..w / block).map(|x| x * block) {
+                    let mut of = [0.0; 5];
+                    for (of, sums) in of.iter_mut().zip(&columns) {
+                        *of = sums[x..x + block].iter().map(|v| f64::from(*v)).sum();
+                    }
+                    blocks.push(of);
+                }
+                for sums in &mut columns {
+                    sums.fill(0.0);
+                }
+            }
         }
-        for x0 in (0..w / block).map(|x| x * block) {
-            let [xx, yy, xy, xt, yt] = [&*xx, &*yy, &*xy, &*xt, &*yt]
-                .map(|sums| sums[x0..x0 + block].iter().map(|v| f64::from(*v)).sum::<f64>());
-            let n = (block * block) as f64;
-            // Along a line movement cannot be told: such directions are damped.
-            let (xx, yy) = (xx + 0.3 * level * n, yy + 0.3 * level * n);
-            let det = xx * yy - xy * xy;
-            let strong = xx + yy > 2.0 * level * n;
-            blocks.push(strong.then(|| [-(yy * xt - xy * yt) / det, -(xx * yt - xy * xt) / det]));
+        Sums { blocks, level }
+    }
+}
+
+/// Sum of x² + y².
+#[inline(always)]
+fn squares(x: &[f32], y: &[f32]) -> f64 {
+    let mut sums = [0.0; LANES];
+    let ((xs, rest_x), (ys, rest_y)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in xs.iter().zip(ys) {
+        for ((sum, x), y) in sums.iter_mut().zip(x).zip(y) {
+            *sum += f64::from(x * x + y * y);
         }
     }
-    blocks
+    let rest = rest_x.iter().zip(rest_y).map(|(x, y)| f64::from(x * x + y * y));
+    sums.into_iter().chain(rest).sum()
 }

@@ -1,5 +1,8 @@
 //! A frame with what several features need of it, and the arithmetic that they share.
 
+// What runs under `vectorize` must be inlined there, or it is compiled for the oldest CPU.
+#![allow(clippy::inline_always)]
+
 use crate::analysis::image::{Image, Mask};
 
 /// A frame of one channel, and what is bright in it.
@@ -32,7 +35,8 @@ impl<'a> Frame<'a> {
     pub fn new(image: &'a Image, pixel_um: f64) -> Self {
         let mask = foreground(image, pixel_um);
         let background = image.quantile(0.1);
-        let light = mean(image.data.iter().map(|v| f64::from(v - background))).max(1e-3);
+        let sum = sum_of(&image.data, |v| f64::from(v - background));
+        let light = (sum / image.data.len().max(1) as f64).max(1e-3);
         let (label, sizes) = mask.parts();
         Self {
             image,
@@ -40,7 +44,7 @@ impl<'a> Frame<'a> {
             background,
             light,
             smooth: image.blur((0.2 / pixel_um) as f32),
-            lit: (0..mask.data.len()).filter(|&i| mask.data[i]).collect(),
+            lit: mask.places(),
             mask,
             label,
             sizes,
@@ -50,6 +54,11 @@ impl<'a> Frame<'a> {
     /// Light of a pixel above background.
     pub fn above(&self, i: usize) -> f64 {
         f64::from(self.image.data[i]) - f64::from(self.background)
+    }
+
+    /// Pixels of the mask with their column and row.
+    pub fn places(&self) -> impl Iterator<Item = (usize, [f64; 2])> {
+        places(&self.lit, self.mask.width)
     }
 
     /// Parts of the foreground that are large enough to count.
@@ -74,9 +83,31 @@ fn foreground(image: &Image, pixel_um: f64) -> Mask {
     fine.above(fine.otsu())
 }
 
+/// Places with their column and row, without a division for each; ascending.
+pub(super) fn places(of: &[usize], width: usize) -> impl Iterator<Item = (usize, [f64; 2])> {
+    let (mut y, mut start) = (0.0, 0);
+    of.iter().map(move |&i| {
+        while i - start >= width {
+            start += width;
+            y += 1.0;
+        }
+        (i, [(i - start) as f64, y])
+    })
+}
+
 /// Natural logarithm; of 0 and less that of 10⁻⁹.
 pub(super) fn ln(v: f64) -> f64 {
     v.max(1e-9).ln()
+}
+
+/// Sum of `of` each value, several at a time.
+pub(super) fn sum_of(values: &[f32], of: impl Fn(f32) -> f64) -> f64 {
+    let (parts, rest) = values.as_chunks::<8>();
+    let mut sums = [0.0; 8];
+    for part in parts {
+        sums.iter_mut().zip(part).for_each(|(sum, &v)| *sum += of(v));
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|&v| of(v)).sum::<f64>()
 }
 
 pub(super) fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
@@ -97,8 +128,12 @@ pub(super) fn spread(values: &[f64]) -> (f64, f64) {
 /// Third standardised moment; 0 where nothing varies.
 pub(super) fn skewness(values: &[f64]) -> f64 {
     let (m, deviation) = spread(values);
-    let third = mean(values.iter().map(|v| (v - m).powi(3)));
-    if deviation > 1e-9 * m.abs() && deviation > 0.0 { third / deviation.powi(3) } else { 0.0 }
+    skewness_of(m, deviation, mean(values.iter().map(|v| (v - m).powi(3))))
+}
+
+/// As [`skewness`], from the mean, the deviation and the mean cube of what is apart from the mean.
+pub(super) fn skewness_of(mean: f64, deviation: f64, third: f64) -> f64 {
+    if deviation > 1e-9 * mean.abs() && deviation > 0.0 { third / deviation.powi(3) } else { 0.0 }
 }
 
 /// The middle value, of an even number the upper one; 0 of none.
@@ -132,19 +167,25 @@ pub(super) fn correlation(pairs: impl IntoIterator<Item = (f64, f64)>) -> f64 {
 pub(super) fn gradient(image: &Image) -> (Image, Image) {
     let (w, h) = (image.width, image.height);
     let (mut across, mut down) = (vec![0.0; w * h], vec![0.0; w * h]);
-    for y in 0..h {
-        let row = &image.data[y * w..(y + 1) * w];
-        let out = &mut across[y * w..(y + 1) * w];
-        out[0] = 0.5 * (row[1.min(w - 1)] - row[0]);
-        out[w - 1] = 0.5 * (row[w - 1] - row[w.saturating_sub(2)]);
-        for (out, three) in out[1..].iter_mut().zip(row.windows(3)) {
-            *out = 0.5 * (three[2] - three[0]);
-        }
-        let (above, below) = (y.saturating_sub(1) * w, (y + 1).min(h - 1) * w);
-        let sides = image.data[above..above + w].iter().zip(&image.data[below..below + w]);
-        for (out, (above, below)) in down[y * w..(y + 1) * w].iter_mut().zip(sides) {
-            *out = 0.5 * (below - above);
-        }
+    for (y, (across, down)) in across.chunks_exact_mut(w).zip(down.chunks_exact_mut(w)).enumerate() {
+        gradient_row(&image.data, w, y, across, down);
     }
     (Image { data: across, ..*image }, Image { data: down, ..*image })
+}
+
+/// Of one row of a picture that is `w` wide.
+#[inline(always)]
+pub(super) fn gradient_row(data: &[f32], w: usize, y: usize, across: &mut [f32], down: &mut [f32]) {
+    let row = &data[y * w..(y + 1) * w];
+    across[0] = 0.5 * (row[1.min(w - 1)] - row[0]);
+    across[w - 1] = 0.5 * (row[w - 1] - row[w.saturating_sub(2)]);
+    for (out, (left, right)) in across[1..].iter_mut().zip(row.iter().zip(row.iter().skip(2))) {
+        *out = 0.5 * (right - left);
+    }
+    let last = data.len() / w - 1;
+    let [above, below] =
+        [y.saturating_sub(1) * w, (y + 1).min(last) * w].map(|start| &data[start..start + w]);
+    for (out, (above, below)) in down.iter_mut().zip(above.iter().zip(below)) {
+        *out = 0.5 * (below - above);
+    }
 }

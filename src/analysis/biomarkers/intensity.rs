@@ -1,7 +1,7 @@
 //! How bright a picture is, and how its light is distributed.
 
 use super::feature::{Definition, define};
-use super::frame::{Frame, LEAST_LIT, skewness, spread};
+use super::frame::{Frame, LEAST_LIT, skewness, skewness_of, sum_of};
 
 const PICTURE: &str =
     "all pixels above the 10th percentile: mean, deviation over mean, third standardised moment";
@@ -33,9 +33,7 @@ pub const INTENSITY: [Definition; 7] = [
 
 /// Of one frame.
 pub(super) fn intensity(frame: &Frame) -> [f64; INTENSITY.len()] {
-    let all: Vec<f64> =
-        frame.image.data.iter().map(|v| f64::from(*v) - f64::from(frame.background)).collect();
-    let (_, deviation) = spread(&all);
+    let [deviation, picture_skewness] = moments(&frame.image.data, f64::from(frame.background));
     let [low, middle, high, top] = frame.image.quantiles([0.25, 0.5, 0.75, 0.99]).map(f64::from);
     let tail = top - middle;
     // Counts are whole numbers: the middle half of a dark picture may have one value.
@@ -52,10 +50,20 @@ pub(super) fn intensity(frame: &Frame) -> [f64; INTENSITY.len()] {
     [
         frame.light.ln(),
         deviation / frame.light,
-        skewness(&all),
+        picture_skewness,
         ((tail + floor) / (high - low + floor)).ln(),
         bright,
         dim,
         lit_skewness,
     ]
+}
+
+/// Deviation and third standardised moment of all pixels above background.
+fn moments(values: &[f32], background: f64) -> [f64; 2] {
+    let n = values.len().max(1) as f64;
+    let mean = sum_of(values, |v| f64::from(v) - background) / n;
+    let apart = |v: f32| f64::from(v) - background - mean;
+    let deviation = (sum_of(values, |v| apart(v).powi(2)) / n).sqrt();
+    let third = sum_of(values, |v| apart(v).powi(3)) / n;
+    [deviation, skewness_of(mean, deviation, third)]
 }

@@ -74,6 +74,18 @@ pub fn features(names: &[String], movement: bool) -> Vec<Feature> {
     features
 }
 
+/// The feature of a name that [`features`] made, with its channel in the words; `None` for a name that is none of these.
+pub fn named(name: &str) -> Option<Feature> {
+    let groups = STILL.into_iter().chain(MOVING).chain(TOGETHER);
+    let found = groups.flatten().filter_map(|definition| {
+        let channel = name.strip_suffix(definition.name)?.strip_suffix('_')?;
+        (!channel.is_empty()).then_some((definition, channel))
+    });
+    // Some names end as others do.
+    let (definition, channel) = found.max_by_key(|(definition, _)| definition.name.len())?;
+    Some(definition.of(channel, Some(&channel.replace('_', " "))))
+}
+
 /// What decides about the numbers: a version, and the names of all features.
 pub fn version() -> String {
     let groups = STILL.into_iter().chain(MOVING).chain(TOGETHER);

@@ -22,5 +22,5 @@ mod travel;
 
 pub use dynamics::{DYNAMICS, Movie, dynamics};
 pub use feature::{Definition, Feature, Words};
-pub use measure::{NUCLEUS_CHANNEL, Prepared, Stack, features, version};
+pub use measure::{NUCLEUS_CHANNEL, Prepared, Stack, features, named, version};
 pub use shape::{MORPHOLOGY, morphology};

@@ -1,7 +1,7 @@
 //! Shape and brightness of what is bright in one frame.
 
 use super::feature::{Definition, define};
-use super::frame::{Frame, LEAST_LIT, LEAST_PART, gradient, ln, mean, spread};
+use super::frame::{Frame, LEAST_LIT, LEAST_PART, gradient, ln, mean, places, spread};
 use crate::analysis::image::Image;
 
 const OURS: &str = "the foreground is brighter than its surroundings (difference of Gaussians of 0.13 and 0.9 µm above Otsu's \
@@ -65,7 +65,7 @@ pub(super) fn shape(frame: &Frame) -> [f64; MORPHOLOGY.len()] {
     let (brightness, variation) = spread(&values);
     let brightness = brightness.max(1e-3);
     let skeleton = mask.skeleton();
-    let line: Vec<usize> = (0..skeleton.data.len()).filter(|&i| skeleton.data[i]).collect();
+    let line = skeleton.places();
     let length = (line.len() as f64 * pixel_um).max(pixel_um);
     let degrees: Vec<usize> =
         line.iter().map(|i| skeleton.neighbours(i % mask.width, i / mask.width)).collect();
@@ -127,7 +127,7 @@ impl Placement {
     fn new(lit: &[usize], values: &[f64], width: usize, pixel_um: f64) -> Self {
         let weights: Vec<f64> = values.iter().map(|v| v.max(0.0)).collect();
         let total = weights.iter().sum::<f64>().max(1e-9);
-        let places: Vec<[f64; 2]> = lit.iter().map(|i| [(i % width) as f64, (i / width) as f64]).collect();
+        let places: Vec<[f64; 2]> = places(lit, width).map(|(_, place)| place).collect();
         let centre = [0, 1]
             .map(|axis| places.iter().zip(&weights).map(|(place, v)| v * place[axis]).sum::<f64>() / total);
         let (mut sum, [mut xx, mut yy, mut xy]) = (0.0, [0.0; 3]);

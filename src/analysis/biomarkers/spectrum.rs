@@ -1,7 +1,15 @@
 //! How much detail there is of which size.
 
+// What runs under `vectorize` must be inlined there, or it is compiled for the oldest CPU.
+#![allow(clippy::inline_always)]
+// Loops over numbers are unrolled, and what they index stays in registers.
+#![allow(clippy::needless_range_loop)]
+
+use pulp::Simd;
+
 use super::feature::{Definition, define};
 use super::frame::{Frame, slope};
+use crate::simd::{Cpu, Vectorized};
 
 const WELCH: &str = "spectra of rows and columns in overlapping segments under a Hann window, summed up: Welch 1967, IEEE Trans \
                      Audio Electroacoust 15:70";
@@ -33,16 +41,17 @@ const NOTHING: f64 = 1e-4;
 pub(super) fn spectrum(frame: &Frame) -> [f64; SPECTRUM.len()] {
     let (w, h) = (frame.image.width, frame.image.height);
     let Some(fft) = Fft::fitting(w.min(h)) else { return [0.0; SPECTRUM.len()] };
+    let data = &frame.image.data;
+    let rows = (0..h).step_by(EVERY).map(|y| (y * w, 1, w));
+    let columns = (0..w).step_by(EVERY).map(|x| (x, w, h));
     let mut power = vec![0.0; fft.size / 2 + 1];
-    for row in frame.image.data.chunks_exact(w).step_by(EVERY) {
-        fft.add_power(row, &mut power);
+    let mut bundle = Bundle::new(&fft, &mut power);
+    for (start, step, length) in rows.chain(columns) {
+        for segment in fft.segments(length) {
+            bundle.add(data[start..].iter().step_by(step).skip(segment).copied());
+        }
     }
-    let mut line = vec![0.0; h];
-    for x in (0..w).step_by(EVERY) {
-        let column = frame.image.data.iter().skip(x).step_by(w);
-        line.iter_mut().zip(column).for_each(|(out, v)| *out = *v);
-        fft.add_power(&line, &mut power);
-    }
+    bundle.finish();
     let per_bin = 1.0 / (fft.size as f64 * frame.pixel_um);
     let total: f64 = power.iter().skip(1).sum();
     if total <= 0.0 {
@@ -60,6 +69,12 @@ pub(super) fn spectrum(frame: &Frame) -> [f64; SPECTRUM.len()] {
     let [a, b, c, d, e] = EDGES;
     [slope(&places, &values), band(a, b), band(b, c), band(c, d), band(d, e)]
 }
+
+/// Segments that are transformed side by side, two to each: as the real and the imaginary part.
+const LANES: usize = 8;
+
+/// A number of each of the segments that are transformed side by side.
+type Lanes = [f32; LANES];
 
 /// Fourier transform of segments of one length: Cooley and Tukey 1965, Math Comput 19:297.
 struct Fft {
@@ -88,49 +103,94 @@ impl Fft {
         })
     }
 
-    /// Adds the power of a line's segments, from frequency 0 to half a cycle per pixel.
-    fn add_power(&self, line: &[f32], power: &mut [f64]) {
-        let n = self.size;
-        let count = line.len().div_ceil(n);
-        // Two segments at a time, as the real and the imaginary part of one.
-        let start = |number: usize| number * (line.len() - n) / (count - 1).max(1);
-        let (mut re, mut im) = (vec![0.0; n], vec![0.0; n]);
-        for first in (0..count).step_by(2) {
-            self.windowed(&line[start(first)..start(first) + n], &mut re);
-            if first + 1 < count {
-                self.windowed(&line[start(first + 1)..start(first + 1) + n], &mut im);
-            } else {
-                im.fill(0.0);
-            }
-            self.transform(&mut re, &mut im);
-            for (k, power) in power.iter_mut().enumerate() {
-                let square = |k: usize| f64::from(re[k]).powi(2) + f64::from(im[k]).powi(2);
-                *power += 0.5 * (square(k) + square((n - k) % n));
-            }
+    /// Where the segments of a line of this length start.
+    fn segments(&self, length: usize) -> impl Iterator<Item = usize> + use<> {
+        let (size, count) = (self.size, length.div_ceil(self.size));
+        (0..count).map(move |number| number * (length - size) / (count - 1).max(1))
+    }
+}
+
+/// Segments on their way to a power spectrum.
+struct Bundle<'a> {
+    fft: &'a Fft,
+    /// From frequency 0 to half a cycle per pixel.
+    power: &'a mut [f64],
+    re: Vec<Lanes>,
+    im: Vec<Lanes>,
+    count: usize,
+    segment: Vec<f32>,
+}
+
+impl<'a> Bundle<'a> {
+    fn new(fft: &'a Fft, power: &'a mut [f64]) -> Self {
+        let [re, im] = [(); 2].map(|()| vec![[0.0; LANES]; fft.size]);
+        Self { fft, power, re, im, count: 0, segment: Vec::with_capacity(fft.size) }
+    }
+
+    /// Adds the power of the first values: without their mean, under the window, in the order in which the transform begins.
+    fn add(&mut self, values: impl Iterator<Item = f32>) {
+        let fft = self.fft;
+        self.segment.clear();
+        self.segment.extend(values.take(fft.size));
+        let mean = self.segment.iter().sum::<f32>() / fft.size as f32;
+        let (into, lane) =
+            if self.count < LANES { (&mut self.re, self.count) } else { (&mut self.im, self.count - LANES) };
+        for (into, &from) in into.iter_mut().zip(&fft.order) {
+            into[lane] = fft.window[from] * (self.segment[from] - mean);
+        }
+        self.count += 1;
+        if self.count == 2 * LANES {
+            self.finish();
         }
     }
 
-    /// A segment without its mean under the window, in the order in which the transform begins.
-    fn windowed(&self, segment: &[f32], out: &mut [f32]) {
-        let mean = segment.iter().sum::<f32>() / segment.len() as f32;
-        for (out, &from) in out.iter_mut().zip(&self.order) {
-            *out = self.window[from] * (segment[from] - mean);
+    /// Transforms what is there.
+    fn finish(&mut self) {
+        if self.count == 0 {
+            return;
         }
+        Cpu::detect().run(Transform { fft: self.fft, re: &mut self.re, im: &mut self.im });
+        let n = self.fft.size;
+        for (k, power) in self.power.iter_mut().enumerate() {
+            for number in [k, (n - k) % n] {
+                let squares = self.re[number].iter().chain(&self.im[number]).map(|x| f64::from(*x).powi(2));
+                *power += 0.5 * squares.sum::<f64>();
+            }
+        }
+        self.re.fill([0.0; LANES]);
+        self.im.fill([0.0; LANES]);
+        self.count = 0;
     }
+}
 
-    fn transform(&self, re: &mut [f32], im: &mut [f32]) {
+struct Transform<'a> {
+    fft: &'a Fft,
+    re: &'a mut [Lanes],
+    im: &'a mut [Lanes],
+}
+
+impl Vectorized for Transform<'_> {
+    type Output = ();
+
+    // Products and sums apart, never fused: every CPU gives the same numbers.
+    #[inline(always)]
+    fn run<S: Simd, const FUSED: bool>(self, _simd: S) {
+        let Fft { size, turns, .. } = self.fft;
         let mut half = 1;
-        while half < self.size {
-            let stride = self.size / (2 * half);
-            for (re, im) in re.chunks_exact_mut(2 * half).zip(im.chunks_exact_mut(2 * half)) {
+        while half < *size {
+            let stride = size / (2 * half);
+            for (re, im) in self.re.chunks_exact_mut(2 * half).zip(self.im.chunks_exact_mut(2 * half)) {
                 let ((re, far_re), (im, far_im)) = (re.split_at_mut(half), im.split_at_mut(half));
-                let turns = self.turns.iter().step_by(stride);
+                let turns = turns.iter().step_by(stride);
                 let near = re.iter_mut().zip(im.iter_mut());
                 let far = far_re.iter_mut().zip(far_im.iter_mut());
                 for (((re, im), (far_re, far_im)), [cos, sin]) in near.zip(far).zip(turns) {
-                    let turned = [*far_re * cos - *far_im * sin, *far_re * sin + *far_im * cos];
-                    (*far_re, *far_im) = (*re - turned[0], *im - turned[1]);
-                    (*re, *im) = (*re + turned[0], *im + turned[1]);
+                    for i in 0..LANES {
+                        let (x, y) = (far_re[i], far_im[i]);
+                        let turned = [x * cos - y * sin, x * sin + y * cos];
+                        (far_re[i], far_im[i]) = (re[i] - turned[0], im[i] - turned[1]);
+                        (re[i], im[i]) = (re[i] + turned[0], im[i] + turned[1]);
+                    }
                 }
             }
             half *= 2;

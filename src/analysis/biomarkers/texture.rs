@@ -1,7 +1,7 @@
 //! Grain: grey levels side by side, and what openings of growing size take away.
 
 use super::feature::{Definition, define};
-use super::frame::Frame;
+use super::frame::{Frame, sum_of};
 use crate::analysis::image::Image;
 
 const GREY: &str = "grey levels of pixels 0.5 µm apart, 16 from the background to the 99.5th percentile, mean over four \
@@ -28,8 +28,7 @@ pub(super) fn texture(frame: &Frame) -> [f64; TEXTURE.len()] {
     let image = &frame.smooth;
     let distance = ((0.5 / frame.pixel_um).round() as usize).max(1);
     let [contrast, correlation, entropy] = grey(&levels(frame), image.width, distance);
-    let light =
-        |image: &Image| image.data.iter().map(|v| f64::from((v - frame.background).max(0.0))).sum::<f64>();
+    let light = |image: &Image| sum_of(&image.data, |v| f64::from((v - frame.background).max(0.0)));
     let all = light(image);
     let mut left = all;
     let grains = [0.6, 1.0, 2.0, 4.0].map(|um: f64| {
@@ -46,10 +45,12 @@ pub(super) fn texture(frame: &Frame) -> [f64; TEXTURE.len()] {
 fn levels(frame: &Frame) -> Vec<u8> {
     let [top] = frame.smooth.quantiles([0.995]);
     let step = (top - frame.background) / LEVELS as f32;
-    let level = |v: &f32| {
-        if step > 0.0 { (((v - frame.background) / step) as usize).min(LEVELS - 1) as u8 } else { 0 }
-    };
-    frame.smooth.data.iter().map(level).collect()
+    if step > 0.0 {
+        let levels = frame.smooth.levels(frame.background, step, LEVELS as u16 - 1);
+        levels.into_iter().map(|level| level as u8).collect()
+    } else {
+        vec![0; frame.smooth.data.len()]
+    }
 }
 
 /// Contrast, correlation and entropy (bits) of grey levels, the mean over four directions, with every pair counted both ways.
@@ -57,7 +58,8 @@ pub(super) fn grey(levels: &[u8], width: usize, distance: usize) -> [f64; 3] {
     let height = levels.len() / width.max(1);
     let mut sums = [0.0; 3];
     for (dx, dy) in [(1, 0), (1, 1), (0, 1), (-1, 1)] {
-        let mut pairs = [0_u32; LEVELS * LEVELS];
+        // Neighbours are often alike: counted in turns, so that no count waits for the one before.
+        let mut pairs = [[0_u32; LEVELS * LEVELS]; 2];
         if (dx != 0 && distance >= width) || (dy != 0 && distance >= height) {
             continue;
         }
@@ -71,10 +73,18 @@ pub(super) fn grey(levels: &[u8], width: usize, distance: usize) -> [f64; 3] {
         for y in 0..height - down {
             let one = &levels[y * width + from..y * width + from + length];
             let other = &levels[(y + down) * width + to..(y + down) * width + to + length];
+            let place = |a: u8, b: u8| (usize::from(a) * LEVELS + usize::from(b)) & (LEVELS * LEVELS - 1);
+            let ((ones, one), (others, other)) = (one.as_chunks::<2>(), other.as_chunks::<2>());
+            for ([a, next_a], [b, next_b]) in ones.iter().zip(others) {
+                pairs[0][place(*a, *b)] += 1;
+                pairs[1][place(*next_a, *next_b)] += 1;
+            }
             for (a, b) in one.iter().zip(other) {
-                pairs[(*a as usize * LEVELS + *b as usize) & (LEVELS * LEVELS - 1)] += 1;
+                pairs[0][place(*a, *b)] += 1;
             }
         }
+        let [mut pairs, others] = pairs;
+        pairs.iter_mut().zip(others).for_each(|(pairs, others)| *pairs += others);
         for (sum, value) in sums.iter_mut().zip(moments(&pairs)) {
             *sum += 0.25 * value;
         }

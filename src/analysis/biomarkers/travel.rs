@@ -62,9 +62,8 @@ pub(super) fn travel(frames: &[&Frame], interval_s: f64) -> [f64; TRAVEL.len()] 
 /// Centres of light of the parts, pixels.
 fn centres(frame: &Frame) -> Vec<[f64; 2]> {
     let mut sums = vec![[0.0; 3]; frame.sizes.len()];
-    for &i in &frame.lit {
+    for (i, [x, y]) in frame.places() {
         let light = frame.above(i).max(1e-9);
-        let (x, y) = ((i % frame.mask.width) as f64, (i / frame.mask.width) as f64);
         let [total, sum_x, sum_y] = &mut sums[frame.label[i] as usize];
         *total += light;
         *sum_x += light * x;

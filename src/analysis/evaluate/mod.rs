@@ -28,14 +28,15 @@ use super::split::Plan;
 use report::CHANCE;
 use retrieval::Retrieval;
 use run::Run;
-use similarity::Similarity;
 
 pub use bootstrap::{DrugScore, Estimate, RESAMPLES, Units};
 pub use classifier::Classifier;
 pub use features::{Centring, Features, Metric};
-pub use report::{Confusion, Metrics, MoaScore, Normalisation, Report};
+pub use report::{Confusion, Level, Metrics, MoaScore, Normalisation, Report};
 pub use retrieval::{CONDITIONS, Condition, Exclusion, Task};
-pub(crate) use similarity::{BLOCK, normalise, products};
+pub(crate) use retrieval::{first, nearest_first};
+pub(crate) use run::mechanisms;
+pub(crate) use similarity::{BLOCK, Similarity, Structures, normalise, products};
 
 /// Name of the baseline that looks at structures alone.
 pub const TANIMOTO: &str = "Tanimoto-nearest";

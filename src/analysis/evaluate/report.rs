@@ -29,6 +29,30 @@ impl Normalisation {
     }
 }
 
+/// What one vector stands for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// A row of the table.
+    #[default]
+    Row,
+    /// The mean of a compound at a dose.
+    Treatment,
+    /// The mean of a compound.
+    Compound,
+}
+
+impl Level {
+    /// Its name in reports.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Row => "row",
+            Self::Treatment => "treatment",
+            Self::Compound => "compound",
+        }
+    }
+}
+
 /// Scores, each with its interval; `None` where it cannot be measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -108,6 +132,9 @@ pub struct Report {
     pub exclusion: Exclusion,
     /// What was done to the vectors.
     pub normalisation: Normalisation,
+    /// What one vector stands for; reports from before it was named are of rows.
+    #[serde(default)]
+    pub level: Level,
     /// Seed of the intervals.
     pub seed: u64,
     /// True if any recording is simulated.

@@ -205,7 +205,7 @@ struct Judged {
 }
 
 /// The first few of a ranking; of equally near ones the wrong ones, then the earlier.
-fn first(ranked: impl Iterator<Item = (usize, u32, bool)>, n: usize) -> Vec<usize> {
+pub(crate) fn first(ranked: impl Iterator<Item = (usize, u32, bool)>, n: usize) -> Vec<usize> {
     let mut list: Vec<(usize, u32, bool)> = Vec::new();
     for entry in ranked {
         // All that tie with the last one belong to the choice.
@@ -220,7 +220,7 @@ fn first(ranked: impl Iterator<Item = (usize, u32, bool)>, n: usize) -> Vec<usiz
 
 /// Fills `order` with the places of scores in the low half of each number, the highest score first, of equal
 /// ones the earlier place. The high half is equal for equal scores. One sort serves all conditions.
-fn nearest_first(scores: &[f32], order: &mut Vec<u64>) {
+pub(crate) fn nearest_first(scores: &[f32], order: &mut Vec<u64>) {
     order.clear();
     order.extend(scores.iter().zip(0_u64..).map(|(score, place)| {
         // −0 and 0 are equal. A float's bits sort as its value does, once the sign is taken care of.

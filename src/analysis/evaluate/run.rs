@@ -8,8 +8,8 @@ use super::report::CHANCE;
 use super::retrieval::{Answer, CONDITIONS, Condition, Retrieval};
 use super::similarity::Similarity;
 use super::{
-    Centring, Classifier, Confusion, DrugScore, Evaluation, Features, Metrics, MoaScore, Normalisation,
-    Report, TANIMOTO, Task,
+    Centring, Classifier, Confusion, DrugScore, Evaluation, Features, Level, Metrics, MoaScore,
+    Normalisation, Report, TANIMOTO, Task,
 };
 use crate::analysis::items::Items;
 use crate::analysis::ranking::Found;
@@ -162,6 +162,7 @@ impl<'a> Run<'a> {
             split: plan.split.to_owned(),
             exclusion,
             normalisation: self.normalisation,
+            level: Level::Row,
             seed,
             simulated: simulated > 0,
             n_query: asked.queries.len(),
@@ -287,7 +288,7 @@ impl Asked {
 }
 
 /// The first mechanism by the alphabet of each compound; `None` where none is known.
-fn mechanisms(items: &Items) -> Vec<Option<usize>> {
+pub(crate) fn mechanisms(items: &Items) -> Vec<Option<usize>> {
     let mut first: Vec<Option<usize>> = vec![None; items.compounds.len()];
     for item in &items.items {
         let Some(first) = item.compound.and_then(|compound| first.get_mut(compound)) else { continue };

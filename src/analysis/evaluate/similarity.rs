@@ -1,6 +1,7 @@
 //! How near each gallery item is to a block of queries. Never the whole matrix at once.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use nalgebra::DMatrixView;
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ pub(crate) enum Similarity {
     /// Vectors of `[query, dim]` and `[gallery, dim]`.
     Vectors { queries: Vec<f32>, gallery: Vec<f32>, dim: usize, metric: Metric },
     /// By compound: `table[query compound][gallery compound]`.
-    Compounds { queries: Vec<Option<usize>>, gallery: Vec<Option<usize>>, table: Vec<f32>, compounds: usize },
+    Compounds { queries: Vec<Option<usize>>, gallery: Vec<Option<usize>>, structures: Structures },
 }
 
 impl Similarity {
@@ -50,22 +51,7 @@ impl Similarity {
     /// Tanimoto similarity of the compounds' ECFP4, without any look at a recording; −1 where a structure is
     /// unknown. `None` if fewer than two structures are known.
     pub fn of_structures(items: &Items, queries: &[usize], gallery: &[usize]) -> Option<Self> {
-        let bits: Vec<Option<Ecfp4>> = items
-            .compounds
-            .par_iter()
-            .map(|compound| Molecule::from_smiles(compound.smiles.as_ref()?).ok()?.parent().ecfp4().ok())
-            .collect();
-        if bits.iter().flatten().count() < 2 {
-            return None;
-        }
-        let like = |a: &Option<Ecfp4>, b: &Option<Ecfp4>| match (a, b) {
-            (Some(a), Some(b)) => a.tanimoto(b) as f32,
-            _ => -1.0,
-        };
-        let table = bits.par_iter().flat_map_iter(|a| bits.iter().map(move |b| like(a, b))).collect();
-        let compound = |of: &[usize]| of.iter().map(|&item| items.items[item].compound).collect();
-        let (queries, gallery) = (compound(queries), compound(gallery));
-        Some(Self::Compounds { queries, gallery, table, compounds: bits.len() })
+        Some(Structures::of(items)?.similarity(items, queries, gallery))
     }
 
     /// Similarities of a block of queries, `[query of the block, gallery]`.
@@ -80,13 +66,49 @@ impl Similarity {
                     Metric::Euclidean => distances(queries, gallery, *dim, out),
                 }
             }
-            Self::Compounds { queries, gallery, table, compounds } => {
+            Self::Compounds { queries, gallery, structures: Structures { table, compounds } } => {
                 for query in &queries[of] {
                     let like = |found: &Option<usize>| Some(table[(*query)? * compounds + (*found)?]);
                     out.extend(gallery.iter().map(|found| like(found).unwrap_or(-1.0)));
                 }
             }
         }
+    }
+}
+
+/// Tanimoto similarity of compounds to each other, computed once for all queries and galleries of the same items.
+#[derive(Clone)]
+pub(crate) struct Structures {
+    /// `[compound, compound]`, −1 where a structure is unknown.
+    table: Arc<Vec<f32>>,
+    compounds: usize,
+}
+
+impl Structures {
+    /// Of the compounds of some items; `None` if fewer than two structures are known.
+    pub fn of(items: &Items) -> Option<Self> {
+        let bits: Vec<Option<Ecfp4>> = items
+            .compounds
+            .par_iter()
+            .map(|compound| Molecule::from_smiles(compound.smiles.as_ref()?).ok()?.parent().ecfp4().ok())
+            .collect();
+        if bits.iter().flatten().count() < 2 {
+            return None;
+        }
+        let like = |a: &Option<Ecfp4>, b: &Option<Ecfp4>| match (a, b) {
+            (Some(a), Some(b)) => a.tanimoto(b) as f32,
+            _ => -1.0,
+        };
+        let table: Vec<f32> =
+            bits.par_iter().flat_map_iter(|a| bits.iter().map(move |b| like(a, b))).collect();
+        Some(Self { table: Arc::new(table), compounds: bits.len() })
+    }
+
+    /// Between items, by their compounds.
+    pub fn similarity(&self, items: &Items, queries: &[usize], gallery: &[usize]) -> Similarity {
+        let compound = |of: &[usize]| of.iter().map(|&item| items.items[item].compound).collect();
+        let (queries, gallery) = (compound(queries), compound(gallery));
+        Similarity::Compounds { queries, gallery, structures: self.clone() }
     }
 }
 

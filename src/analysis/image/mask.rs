@@ -1,5 +1,7 @@
 //! Pixels that belong to something: their lines, and their parts.
 
+use std::ops::Range;
+
 /// Which pixels belong to something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
@@ -80,35 +82,81 @@ impl Mask {
         Self { data, ..*self }
     }
 
-    /// Connected parts (corners touch): the number of each pixel's part from 0, `u32::MAX` outside, and the sizes.
+    /// Places of the pixels that belong to it, ascending.
+    pub fn places(&self) -> Vec<usize> {
+        self.runs().into_iter().flat_map(|run| run.places(self.width)).collect()
+    }
+
+    /// Pixels side by side that belong to it, row by row.
+    fn runs(&self) -> Vec<Run> {
+        let mut runs = Vec::new();
+        for (y, row) in self.data.chunks_exact(self.width.max(1)).enumerate() {
+            let mut x = 0;
+            while let Some(skipped) = row[x..].iter().position(|&on| on) {
+                let start = x + skipped;
+                x = row[start..].iter().position(|&on| !on).map_or(row.len(), |length| start + length);
+                runs.push(Run { y, columns: start..x });
+            }
+        }
+        runs
+    }
+
+    /// Connected parts (corners touch): the number of each pixel's part from 0, `u32::MAX` outside, and the sizes. Runs of
+    /// pixels are joined with those that they touch in the row above: Rosenfeld and Pfaltz 1966, J ACM 13:471.
     pub fn parts(&self) -> (Vec<u32>, Vec<usize>) {
+        let runs = self.runs();
+        // For each run one of its part that comes before it; itself for the first.
+        let mut before: Vec<usize> = (0..runs.len()).collect();
+        let mut above = 0;
+        for (own, run) in runs.iter().enumerate() {
+            let is_past = |other: &Run| {
+                other.y + 1 < run.y || (other.y + 1 == run.y && other.columns.end < run.columns.start)
+            };
+            while is_past(&runs[above]) {
+                above += 1;
+            }
+            let touches = |other: &Run| other.y + 1 == run.y && other.columns.start <= run.columns.end;
+            for (other, _) in runs[above..].iter().enumerate().take_while(|(_, other)| touches(other)) {
+                let [one, other] = [own, above + other].map(|run| first(&mut before, run));
+                before[one.max(other)] = one.min(other);
+            }
+        }
         let mut label = vec![u32::MAX; self.data.len()];
         let mut sizes: Vec<usize> = Vec::new();
-        let mut open = Vec::new();
-        for start in 0..self.data.len() {
-            if !self.data[start] || label[start] != u32::MAX {
-                continue;
+        let mut numbers = vec![0; runs.len()];
+        for (own, run) in runs.iter().enumerate() {
+            let first = first(&mut before, own);
+            if first == own {
+                numbers[own] = sizes.len();
+                sizes.push(0);
             }
-            label[start] = sizes.len() as u32;
-            open.push(start);
-            let mut size = 0;
-            while let Some(i) = open.pop() {
-                size += 1;
-                let (x, y) = (i % self.width, i / self.width);
-                for ny in y.saturating_sub(1)..(y + 2).min(self.height) {
-                    for nx in x.saturating_sub(1)..(x + 2).min(self.width) {
-                        let next = ny * self.width + nx;
-                        if self.data[next] && label[next] == u32::MAX {
-                            label[next] = sizes.len() as u32;
-                            open.push(next);
-                        }
-                    }
-                }
-            }
-            sizes.push(size);
+            let number = numbers[first];
+            sizes[number] += run.columns.len();
+            label[run.places(self.width)].fill(number as u32);
         }
         (label, sizes)
     }
+}
+
+/// Pixels of one row, side by side.
+struct Run {
+    y: usize,
+    columns: Range<usize>,
+}
+
+impl Run {
+    fn places(&self, width: usize) -> Range<usize> {
+        self.y * width + self.columns.start..self.y * width + self.columns.end
+    }
+}
+
+/// The first run of a run's part. Ways to it become shorter.
+fn first(before: &mut [usize], mut run: usize) -> usize {
+    while before[run] != run {
+        before[run] = before[before[run]];
+        run = before[run];
+    }
+    run
 }
 
 /// Whether a pixel goes when a mask is thinned, for the first and the second of two steps in turn: by its neighbours, clockwise
@@ -167,5 +215,11 @@ mod tests {
         assert_eq!(sizes, [3, 1, 1, 1]);
         assert_eq!(label[0], label[7]);
         assert_eq!(label[2], u32::MAX);
+        // Arms that meet further down are one, and numbers follow the first pixels.
+        let fork = mask(&["#.#.#.#", "#.#.#.#", "#.###.#", ".......", "######."]);
+        let (label, sizes) = fork.parts();
+        assert_eq!((sizes, label[0], label[4], label[6]), (vec![3, 7, 3, 6], 0, 1, 2));
+        assert_eq!(mask(&["..#", "#.."]).parts().1.len(), 2, "the end of a row does not touch the next one");
+        assert_eq!(fork.places(), (0..35).filter(|&i| fork.data[i]).collect::<Vec<_>>());
     }
 }

@@ -1,16 +1,17 @@
 //! Small image operations that the biomarkers need: blur, threshold, thinning, connected parts, openings.
 
 mod blur;
+mod levels;
 mod mask;
 mod opening;
 
 pub use mask::Mask;
 
 /// Bins that pixels are sorted into before a quantile is looked up.
-const BINS: usize = 4096;
+const BINS: u16 = 4096;
 
-/// Values that are compared side by side.
-const LANES: usize = 16;
+/// Pixels that are looked at together for whether one is in a bin.
+const AT_ONCE: usize = 64;
 
 /// A picture of one channel, row by row.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,32 +28,26 @@ impl Image {
     /// Blurred by a Gaussian of `sigma` pixels, cut off at three of them; beyond the border the last pixel goes on.
     #[must_use]
     pub fn blur(&self, sigma: f32) -> Self {
-        blur::blur(self, sigma)
+        blur::blur(self, sigma, 1)
+    }
+
+    /// As [`Self::blur`], of `every` rows one, from the first.
+    #[must_use]
+    pub fn blur_rows(&self, sigma: f32, every: usize) -> Self {
+        blur::blur(self, sigma, every.max(1))
     }
 
     /// This minus another of the same size.
     #[must_use]
-    pub fn minus(&self, other: &Self) -> Self {
-        let data = self.data.iter().zip(&other.data).map(|(a, b)| a - b).collect();
-        Self { data, ..*self }
+    pub fn minus(mut self, other: &Self) -> Self {
+        self.data.iter_mut().zip(&other.data).for_each(|(a, b)| *a -= b);
+        self
     }
 
     /// Least and greatest value that is finite; 0 and 0 without one.
     pub fn range(&self) -> (f32, f32) {
-        let (low, high) = self.extent();
+        let (low, high) = levels::extent(&self.data);
         if low <= high { (low, high) } else { (0.0, 0.0) }
-    }
-
-    /// Least and greatest finite value; infinity and its negative without one.
-    fn extent(&self) -> (f32, f32) {
-        let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
-        for part in self.data.chunks(LANES) {
-            for ((low, high), &v) in low.iter_mut().zip(&mut high).zip(part) {
-                *low = if v < *low && v.is_finite() { v } else { *low };
-                *high = if v > *high && v.is_finite() { v } else { *high };
-            }
-        }
-        (low.into_iter().fold(f32::INFINITY, f32::min), high.into_iter().fold(f32::NEG_INFINITY, f32::max))
     }
 
     /// The value that a part of the pixels lies below; 0 without pixels.
@@ -66,25 +61,28 @@ impl Image {
     pub fn quantiles<const N: usize>(&self, parts: [f64; N]) -> [f32; N] {
         let (low, high) = self.range();
         // Sorted by bins first, then within one: bins grow with values, so that the place in the order stays.
-        let scale = (BINS as f32 - 1.0) / (high - low);
+        let scale = (f32::from(BINS) - 1.0) / (high - low);
         if !(high > low && scale.is_finite() && scale > 0.0) {
             return [low; N];
         }
         let value = |v: f32| if v.is_finite() { v } else { low };
-        let bin = |v: f32| (((value(v) - low) * scale) as usize).min(BINS - 1);
-        let mut counts = vec![0_usize; BINS];
-        for &v in &self.data {
-            counts[bin(v)] += 1;
-        }
+        let bins = levels::levels(&self.data, BINS - 1, |v| (value(v) - low) * scale);
+        let counts = levels::counts::<{ BINS as usize }>(&bins);
         parts.map(|part| {
             let mut place = ((self.data.len() - 1) as f64 * part.clamp(0.0, 1.0)).round() as usize;
             let mut of = 0;
-            while of + 1 < BINS && place >= counts[of] {
-                place -= counts[of];
+            while of + 1 < BINS && place >= counts[of as usize] as usize {
+                place -= counts[of as usize] as usize;
                 of += 1;
             }
-            let mut within: Vec<f32> =
-                self.data.iter().filter(|v| bin(**v) == of).map(|v| value(*v)).collect();
+            let mut within: Vec<f32> = Vec::with_capacity(counts[of as usize] as usize);
+            for (bins, values) in bins.chunks(AT_ONCE).zip(self.data.chunks(AT_ONCE)) {
+                // Most have none, which is told quickly.
+                if bins.contains(&of) {
+                    let here = bins.iter().zip(values).filter(|(bin, _)| **bin == of);
+                    within.extend(here.map(|(_, v)| value(*v)));
+                }
+            }
             let last = within.len().saturating_sub(1);
             if within.is_empty() {
                 low
@@ -94,17 +92,19 @@ impl Image {
         })
     }
 
+    /// Of each pixel how many whole steps it is above `low`, from 0 to `last`; not a number is 0.
+    pub fn levels(&self, low: f32, step: f32, last: u16) -> Vec<u16> {
+        levels::levels(&self.data, last, |v| (v - low) / step)
+    }
+
     /// Threshold that parts the pixels best in two classes: Otsu 1979, IEEE Trans Syst Man Cybern 9:62, 256 bins.
     pub fn otsu(&self) -> f32 {
-        let (low, high) = self.extent();
+        let (low, high) = levels::extent(&self.data);
         let step = (high - low) / 256.0;
         if !(step > 0.0 && step.is_finite()) {
             return high;
         }
-        let mut bins = [0_u32; 256];
-        for v in &self.data {
-            bins[(((v - low) / step) as usize).min(255)] += 1;
-        }
+        let bins = levels::counts::<256>(&self.levels(low, step, 255));
         let total = self.data.len() as f64;
         let sum: f64 = bins.iter().enumerate().map(|(i, &n)| i as f64 * f64::from(n)).sum();
         let (mut below, mut sum_below, mut best, mut threshold) = (0.0, 0.0, -1.0, 0);

@@ -1,33 +1,90 @@
 //! Greatest and least values around each pixel, and what is left of a picture without its small parts.
 
-use super::{Image, Mask};
+// What runs under `vectorize` must be inlined there, or it is compiled for the oldest CPU.
+#![allow(clippy::inline_always)]
 
-/// Of values in steps of `unit`, each joined with those of the `2·reach` steps after it: windows of one, two, four …
-/// steps, and the last from two that overlap (after van Herk 1992, Pattern Recognit Lett 13:517).
-fn windows(mut values: Vec<f32>, unit: usize, reach: usize, join: impl Fn(f32, f32) -> f32) -> Vec<f32> {
+use pulp::Simd;
+
+use super::{Image, Mask};
+use crate::simd::{Cpu, Vectorized};
+
+/// Values in steps of `unit`, each joined with those of the `2·reach` steps after it: windows of one, two, four … steps, and
+/// the last from two that overlap (after van Herk 1992, Pattern Recognit Lett 13:517). The last `2·reach` steps of `values`
+/// are void afterwards; `spare` is as long.
+#[inline(always)]
+fn windows(
+    values: &mut Vec<f32>,
+    spare: &mut Vec<f32>,
+    unit: usize,
+    reach: usize,
+    join: impl Fn(f32, f32) -> f32,
+) {
     let length = 2 * reach + 1;
-    let mut size = 1;
-    while 2 * size <= length {
-        values = values.iter().zip(&values[size * unit..]).map(|(a, b)| join(*a, *b)).collect();
-        size *= 2;
+    let (mut size, mut left) = (1, values.len());
+    while size < length {
+        let step = size.min(length - size);
+        left -= step * unit;
+        let pairs = values.iter().zip(&values[step * unit..]);
+        for (out, (a, b)) in spare[..left].iter_mut().zip(pairs) {
+            *out = join(*a, *b);
+        }
+        std::mem::swap(values, spare);
+        size += step;
     }
-    values.iter().zip(&values[(length - size) * unit..]).map(|(a, b)| join(*a, *b)).collect()
+}
+
+/// Least, then greatest value of a square of `2·reach + 1` pixels, or the greatest alone.
+struct Squares<'a> {
+    image: &'a Image,
+    reach: usize,
+    least_first: bool,
+}
+
+impl Vectorized for Squares<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn run<S: Simd, const FUSED: bool>(self, _simd: S) -> Vec<f32> {
+        let Self { image, reach, least_first } = self;
+        let (w, h) = (image.width, image.height);
+        let mut data = image.data.clone();
+        let mut line = [(); 2].map(|()| Vec::with_capacity(w + 2 * reach));
+        let mut whole = [(); 2].map(|()| vec![0.0; (h + 2 * reach) * w]);
+        if least_first {
+            square(&mut data, w, reach, &mut line, &mut whole, f32::min);
+        }
+        square(&mut data, w, reach, &mut line, &mut whole, f32::max);
+        data
+    }
 }
 
 /// Each value joined with all of the square around it; beyond the border there is none, or, what is the same, the last pixel
-/// again.
-fn square(image: &Image, reach: usize, join: impl Fn(f32, f32) -> f32 + Copy) -> Image {
-    let (w, h) = (image.width, image.height);
-    let mut across = Vec::with_capacity((h + 2 * reach) * w);
-    for row in image.data.chunks_exact(w) {
-        let mut padded = vec![row[0]; reach];
-        padded.extend_from_slice(row);
-        padded.resize(w + 2 * reach, row[w - 1]);
-        across.extend(windows(padded, 1, reach, join));
+/// again. `line` and `whole` are memory for a row and for the picture, with room for the border.
+#[inline(always)]
+fn square(
+    data: &mut [f32],
+    w: usize,
+    reach: usize,
+    [line, spare_line]: &mut [Vec<f32>; 2],
+    [whole, spare_whole]: &mut [Vec<f32>; 2],
+    join: impl Fn(f32, f32) -> f32 + Copy,
+) {
+    let len = data.len();
+    spare_line.resize(w + 2 * reach, 0.0);
+    for (row, out) in data.chunks_exact(w).zip(whole[reach * w..].chunks_exact_mut(w)) {
+        line.resize(w + 2 * reach, 0.0);
+        line[..reach].fill(row[0]);
+        line[reach..reach + w].copy_from_slice(row);
+        line[reach + w..].fill(row[w - 1]);
+        windows(line, spare_line, 1, reach, join);
+        out.copy_from_slice(&line[..w]);
     }
-    let (first, last) = (across[..w].to_vec(), across[(h - 1) * w..].to_vec());
-    let padded = [first.repeat(reach), across, last.repeat(reach)].concat();
-    Image { data: windows(padded, w, reach, join), ..*image }
+    for border in 0..reach {
+        whole.copy_within(reach * w..(reach + 1) * w, border * w);
+        whole.copy_within(reach * w + len - w..reach * w + len, reach * w + len + border * w);
+    }
+    windows(whole, spare_whole, w, reach, join);
+    data.copy_from_slice(&whole[..len]);
 }
 
 impl Image {
@@ -38,7 +95,7 @@ impl Image {
         if reach == 0 || self.data.is_empty() {
             return self.clone();
         }
-        square(&square(self, reach, f32::min), reach, f32::max)
+        Self { data: Cpu::detect().run(Squares { image: self, reach, least_first: true }), ..*self }
     }
 }
 
@@ -51,7 +108,9 @@ impl Mask {
             return self.clone();
         }
         let data = self.data.iter().map(|&on| f32::from(u8::from(on))).collect();
-        square(&Image { width: self.width, height: self.height, data }, reach, f32::max).above(0.5)
+        let image = Image { width: self.width, height: self.height, data };
+        let data = Cpu::detect().run(Squares { image: &image, reach, least_first: false });
+        Image { data, ..image }.above(0.5)
     }
 }
 

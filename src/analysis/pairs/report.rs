@@ -61,7 +61,7 @@ pub struct Scores {
 
 impl Group {
     /// q < 0.05.
-    pub(super) fn is_active(&self) -> bool {
+    pub fn is_active(&self) -> bool {
         self.q.is_some_and(|q| q < FALSE_DISCOVERIES)
     }
 }

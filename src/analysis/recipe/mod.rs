@@ -33,6 +33,7 @@ use std::str::FromStr;
 
 pub use error::RecipeError;
 pub use report::{Dropped, Report, Skipped};
+pub(super) use scale::{NORMAL, median, quantile};
 pub use step::{KnownStep, STEPS, Step};
 pub use table::{Matrix, Table};
 

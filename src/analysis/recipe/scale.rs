@@ -8,7 +8,7 @@ use super::report::Report;
 use super::table::{Matrix, Table};
 
 /// Makes a median absolute deviation that of a normal distribution's standard deviation.
-const NORMAL: f64 = 1.4826;
+pub(in crate::analysis) const NORMAL: f64 = 1.4826;
 
 /// Where a feature lies among the rows of a fit, and how wide it is spread. Missing values are left out.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,13 +74,13 @@ impl Method {
 }
 
 /// Median of at least one value; sorts them.
-pub(super) fn median(values: &mut [f64]) -> f64 {
+pub(in crate::analysis) fn median(values: &mut [f64]) -> f64 {
     values.sort_unstable_by(f64::total_cmp);
     quantile(values, 0.5)
 }
 
-/// Quantile of sorted values, interpolated between the two next to it.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
+/// Quantile of at least one sorted value, interpolated between the two next to it.
+pub(in crate::analysis) fn quantile(sorted: &[f64], share: f64) -> f64 {
     let place = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[place.floor() as usize], sorted[place.ceil() as usize]);
     below + (above - below) * place.fract()

@@ -17,15 +17,25 @@ enum Method {
     Pca,
 }
 
+/// What directions without variance in the fit are taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    /// Those of the smallest variance.
+    Least,
+    /// Those of no variance: the gain is `√(n−1)/ε`.
+    Zero,
+}
+
 /// The step `sphere`, as pycytominer's `Spherize`: with the singular values σ and vectors V of the `n` rows of the fit, centred
 /// (standardised for `-cor`), `W = V·diag(√(n−1)/(σ+ε))` and for ZCA `·Vᵀ`. Directions in which the fit does not vary have the
-/// smallest σ that is not 0. It differs in what pycytominer refuses: features that are constant in the fit are centred and
+/// smallest σ that is not 0, unless `rest=zero` leaves theirs at 0. It differs in what pycytominer refuses: features that are constant in the fit are centred and
 /// nothing else, and dependent ones are directions without variance. PCA takes one group: components of another have other axes,
 /// signs and orders.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sphere {
     method: Method,
     epsilon: f64,
+    rest: Rest,
     pub by: By,
     fit: Fit,
 }
@@ -45,9 +55,16 @@ impl Sphere {
             ("pca-cor", Method::PcaCor),
             ("pca", Method::Pca),
         ];
+        let rest = options.word("rest", Rest::Least, &[("least", Rest::Least), ("zero", Rest::Zero)])?;
+        let epsilon = match rest {
+            Rest::Least => options.epsilon(1e-6)?,
+            // It alone stands below the line then: the default would enlarge noise a million times.
+            Rest::Zero => options.positive("epsilon", 1.0)?,
+        };
         Ok(Self {
             method: options.word("method", Method::ZcaCor, &known)?,
-            epsilon: options.epsilon(1e-6)?,
+            epsilon,
+            rest,
             by: options.by()?,
             fit: options.fit(Fit::Controls)?,
         })
@@ -99,7 +116,11 @@ impl Sphere {
     fn rotate_back(&self, fitted: &Fitted, features: &mut Matrix) {
         let Fitted { group, frame, spectrum } = fitted;
         let rows = group.fit.len();
-        let rest = if spectrum.values.is_empty() { 1.0 } else { self.gain(rows, spectrum.least()) };
+        let rest = match self.rest {
+            _ if spectrum.values.is_empty() => 1.0,
+            Rest::Least => self.gain(rows, spectrum.least()),
+            Rest::Zero => self.gain(rows, 0.0),
+        };
         let whiten = Operator::new(spectrum, |value| self.gain(rows, value), rest);
         let values = frame.turned(features, &group.rows, frame.kept.len(), |columns| whiten.apply(columns));
         // What is constant in the fit is centred.

@@ -56,7 +56,7 @@ pub static STEPS: &[KnownStep] = &[
     },
     KnownStep {
         name: "sphere",
-        keys: &["method", "epsilon", "by", "fit"],
+        keys: &["method", "epsilon", "rest", "by", "fit"],
         about: "whitens features: zca-cor, zca, pca-cor or pca",
         read: |options| Sphere::read(options).map(Kind::Sphere),
     },

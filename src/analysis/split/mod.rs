@@ -364,7 +364,7 @@ pub(super) fn straddling(items: &Items, splits: &[Option<Split>], protocol: Prot
 }
 
 /// The first few names and how many more there are.
-fn listed(names: &[String]) -> String {
+pub(crate) fn listed(names: &[String]) -> String {
     let text = names.iter().take(LISTED).map(String::as_str).collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(LISTED) {
         0 => text,

@@ -9,7 +9,7 @@ use crate::analysis::effect::{Effects, Well, effects};
 /// row has no treatment, or the encoder's numbers have no names.
 pub fn of(encoded: &Encoded, row: u32) -> Option<Result<Effects, String>> {
     let vectors = &encoded.embedded.encoded;
-    if vectors.features.is_empty() || vectors.features.len() != vectors.dim {
+    if encoded.features.is_empty() || encoded.features.len() != vectors.dim {
         return None;
     }
     let subjects = &encoded.subjects;

@@ -214,13 +214,21 @@ fn map(
     let settings = Settings { method, seed: 1, cosine: true };
     let points = projection::project(vectors, dim, &settings, progress)?;
     let subjects = answers.subjects();
-    let of: Vec<Option<usize>> =
-        subjects.subjects.iter().map(|subject| subject.moas.first().copied()).collect();
+    // Controls are a class of their own, not videos of which nothing is known.
+    let control = subjects.moas.len();
+    let class = |subject: &Item| if subject.control { Some(control) } else { subject.moas.first().copied() };
+    let of: Vec<Option<usize>> = subjects.subjects.iter().map(class).collect();
+    let labels: Vec<String> = subjects.moas.iter().cloned().chain(["negative control".to_owned()]).collect();
     put(&Map {
         name: "map",
         of: "videos",
         points: &points,
-        colouring: Colouring::Category { title: "mechanism of action", labels: &subjects.moas, of: &of },
+        colouring: Colouring::Category {
+            title: "mechanism of action",
+            labels: &labels,
+            of: &of,
+            control: Some(control),
+        },
         method: if enough { "UMAP, 15 neighbours" } else { "principal components" },
         axes: if enough { ["UMAP 1", "UMAP 2"] } else { ["PC 1", "PC 2"] },
         linear: !enough,

@@ -7,19 +7,27 @@ pub mod export;
 pub mod job;
 pub mod models;
 pub mod pictures;
+pub mod returning;
 pub mod structure;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use self::pictures::Pictures;
+use self::returning::Last;
 use self::structure::{StructureAnswer, StructureQuestion};
 pub use super::forms::predictions::{PredictionsForm, TableFormat};
 use super::screen::Screen;
 use crate::analysis::answers::{Answer, Answers, Exclude, Level, Library, Subjects, in_training};
+use crate::analysis::biomarkers::Feature;
 use crate::analysis::effect::Effects;
+use crate::analysis::profile::Deviations;
 use crate::experiment::{EmbeddingTable, Experiment};
 use crate::learn::encoder::Encoder;
+use crate::learn::kept::Said;
 use crate::learn::pipeline::Embedded;
 use crate::learn::region;
 use crate::video::{Address, Crop};
@@ -52,8 +60,10 @@ pub struct Encoded {
     pub encoder: Arc<dyn Encoder>,
     /// What the rows became.
     pub embedded: Arc<Embedded>,
-    /// How long it took, s.
-    pub seconds: f64,
+    /// What each number of a vector measures; empty where the numbers have no names.
+    pub features: Arc<Vec<Feature>>,
+    /// How long encoding took, s; `None` where the experiment kept the vectors.
+    pub seconds: Option<f64>,
     /// What can be asked about.
     pub subjects: Arc<Subjects>,
     /// Answers about them.
@@ -129,6 +139,8 @@ pub struct Gallery {
     pub subjects: Arc<Subjects>,
     /// They, ready to answer.
     pub library: Arc<Library>,
+    /// Their features beside those of its own controls, for the same strip as the experiment's; `None` without names.
+    pub features: Option<Arc<Deviations>>,
 }
 
 impl std::fmt::Debug for Gallery {
@@ -138,7 +150,8 @@ impl std::fmt::Debug for Gallery {
 }
 
 /// What is asked about the selected row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Options {
     /// The video, its treatment or its compound.
     pub level: Level,
@@ -200,6 +213,14 @@ pub struct Answering {
     pub source: Option<Source>,
     /// The job that encodes.
     pub job: Option<u64>,
+    /// Number of that job: what an earlier one sends does not count any more.
+    pub tickets: u64,
+    /// What that job brings back, as the project was opened; `None` for any other.
+    pub bringing: Option<Source>,
+    /// What answered when the project was closed.
+    pub last: Option<Last>,
+    /// What encodings of the experiment on screen said, by the hash of their encoder.
+    pub said: BTreeMap<String, Arc<Said>>,
     /// Its latest result.
     pub encoded: Option<Arc<Encoded>>,
     /// Why the last encoding failed.
@@ -240,8 +261,10 @@ impl Answering {
 pub enum AnswerCommand {
     /// Encode with something else.
     Source(Source),
-    /// Encode all rows.
+    /// Encode all rows; vectors that the experiment keeps of them are taken as they are.
     Encode,
+    /// Encode all rows, whatever the experiment keeps.
+    EncodeAgain,
     /// Read labels and exclusions of the table again.
     Refresh,
     /// Ask something else about the selected row.
@@ -263,12 +286,8 @@ pub enum AnswerCommand {
 /// What jobs send back.
 #[derive(Debug)]
 pub enum Message {
-    /// Videos are encoded.
-    Encoded(Box<Encoded>),
-    /// They could not be.
-    Failed(String),
-    /// The user stopped it.
-    Stopped,
+    /// The job of this number has encoded the videos; or why it could not, nothing where the user stopped it.
+    Encoded(u64, Result<Box<Encoded>, Option<String>>),
     /// An answer, and what sets the treatment of the question's row apart, where that can be said: both at once, so that
     /// neither is shown beside another's.
     Answered(Question, Result<Answer, String>, Option<Result<Effects, String>>),

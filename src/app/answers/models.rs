@@ -23,14 +23,14 @@ pub fn name(source: &Source) -> String {
     }
 }
 
-/// What there is to choose from: the shipped model, families without weights, models of the folder, the one trained last,
+/// What there is to choose from: the shipped model, families without weights, models of the project and of the folder for models,
+/// newest first, the one trained last,
 /// vectors that the experiment keeps, the one in use.
 pub fn choices(answers: &Answering, training: &Training, screen: &Screen) -> Vec<Source> {
     let mut choices = vec![Source::Shipped];
     let built = FAMILIES.iter().filter(|family| matches!(family.open, Open::Built(_)));
     choices.extend(built.map(|family| Source::Family(family.name)));
-    let kept = &training.kept;
-    choices.extend(kept.models.iter().map(|name| Source::Model(kept.folder.join(name))));
+    choices.extend(training.models.iter().map(|model| Source::Model(model.folder.clone())));
     if let Some(live) = &training.live
         && matches!(live.phase, Phase::Finished(_))
     {

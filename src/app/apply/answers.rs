@@ -7,9 +7,10 @@ use std::sync::Arc;
 use crate::app::answers::job::{self, Task};
 use crate::app::answers::models::chosen;
 use crate::app::answers::pictures::Pictures;
+use crate::app::answers::returning::Remembered;
 use crate::app::answers::{
-    AnswerCommand, Encoded, Message, NEIGHBOURS, Place, PredictionsForm, Question, Source, Vectors, apart,
-    export, structure,
+    AnswerCommand, Encoded, Message, NEIGHBOURS, Options, Place, PredictionsForm, Question, Source, Vectors,
+    apart, export, structure,
 };
 use crate::app::forms::choice::Choice;
 use crate::app::jobs::Event;
@@ -17,6 +18,7 @@ use crate::app::panes::Pane;
 use crate::app::studio::Studio;
 use crate::experiment::{EmbeddingTable, Experiment};
 use crate::export::embeddings;
+use crate::learn::kept::Said;
 use crate::learn::region::Region;
 use crate::learn::store::calibration;
 use crate::model::clip::Calibration;
@@ -33,6 +35,7 @@ impl Studio {
         match command {
             AnswerCommand::Source(source) => self.state.answers.source = Some(source),
             AnswerCommand::Encode => self.encode_videos(),
+            AnswerCommand::EncodeAgain => self.encode(true),
             AnswerCommand::Refresh => {
                 let gallery = self.state.answers.encoded.as_ref().and_then(|e| e.gallery.clone());
                 self.answer_anew("Reading labels again", move |_, _| Ok(gallery));
@@ -64,26 +67,50 @@ impl Studio {
         }
     }
 
-    /// Encodes all rows with the chosen model.
+    /// Encodes all rows with the chosen model; vectors of them that the experiment keeps are taken as they are.
     pub(in crate::app) fn encode_videos(&mut self) {
+        self.encode(false);
+    }
+
+    fn encode(&mut self, anew: bool) {
         let Some(screen) = &self.state.screen else { return };
         if self.state.answers.job.is_some() {
             return;
         }
-        let task = Task {
-            source: chosen(&self.state.answers, &self.state.training, screen),
+        let Some(task) = self.task(chosen(&self.state.answers, &self.state.training, screen)) else { return };
+        let task = Task { anew, ..task };
+        self.make("Encoding videos", move |progress| job::encode(&task, progress));
+    }
+
+    /// What a job needs to have the rows on screen encoded.
+    fn task(&self, source: Source) -> Option<Task> {
+        let screen = self.state.screen.as_ref()?;
+        Some(Task {
+            source,
             experiment: Arc::new(screen.experiment().clone()),
             revision: screen.revision(),
-            models: self.state.training.kept.folder.clone(),
+            models: self.state.models_folders(),
             device: self.device(),
-        };
-        let id = self.jobs.spawn("Encoding videos", true, move |progress, reply| {
-            let message = match job::encode(&task, progress) {
-                Ok(encoded) => Message::Encoded(Box::new(encoded)),
-                Err(e) if job::is_stopped(&e) => Message::Stopped,
-                Err(e) => Message::Failed(format!("{e:#}")),
+            said: self.state.answers.said.clone(),
+            anew: false,
+        })
+    }
+
+    /// Starts a job that makes the rows ready to be asked about.
+    fn make(
+        &mut self,
+        name: &str,
+        work: impl FnOnce(&crate::progress::Progress) -> anyhow::Result<Encoded> + Send + 'static,
+    ) {
+        self.state.answers.tickets += 1;
+        let ticket = self.state.answers.tickets;
+        let id = self.jobs.spawn(name, true, move |progress, reply| {
+            let made = match work(progress) {
+                Ok(encoded) => Ok(Box::new(encoded)),
+                Err(e) if job::is_stopped(&e) => Err(None),
+                Err(e) => Err(Some(format!("{e:#}"))),
             };
-            reply.send(Event::Answers(Box::new(message)));
+            reply.send(Event::Answers(Box::new(Message::Encoded(ticket, made))));
             Ok(())
         });
         if self.state.answers.pictures.is_none() {
@@ -91,6 +118,70 @@ impl Studio {
         }
         self.state.answers.job = Some(id);
         self.state.answers.failed = None;
+    }
+
+    /// What answered when the project was closed answers again, without a video being encoded.
+    pub(in crate::app) fn bring_answers_back(&mut self, remembered: Remembered) {
+        let Remembered { options, last, said } = remembered;
+        let answers = &mut self.state.answers;
+        answers.options = options;
+        answers.said = said;
+        answers.last.clone_from(&last);
+        let Some(last) = last else { return };
+        let Some(source) = last.source.source() else {
+            log::warn!("What answered last is not part of this version: choose another model to ask.");
+            return;
+        };
+        answers.source = Some(source.clone());
+        let Some(task) = self.task(source.clone()) else { return };
+        self.make("Bringing answers back", move |progress| job::bring_back(&task, &last, progress));
+        self.state.answers.bringing = Some(source);
+    }
+
+    /// The experiment goes: what is on its way for it does not count any more.
+    pub(in crate::app) fn leave_answers(&mut self) {
+        let answers = &mut self.state.answers;
+        if let Some(job) = answers.job.take() {
+            self.jobs.cancel(job);
+        }
+        answers.tickets += 1;
+        answers.bringing = None;
+        answers.source = None;
+        answers.options = Options::default();
+        answers.encoded = None;
+        answers.failed = None;
+        answers.asking = None;
+        answers.answer = None;
+        answers.apart = None;
+        answers.structure_answer = None;
+        answers.asking_region = None;
+        answers.region = None;
+        answers.last = None;
+        answers.said.clear();
+    }
+
+    /// Other vectors are chosen, as after Undo: those that the experiment keeps answer, as to encode videos may take long. Where it
+    /// keeps none, nothing answers: not those that were in use before.
+    pub(in crate::app) fn answer_with_kept(&mut self) {
+        let Some(screen) = &self.state.screen else { return };
+        let answers = &mut self.state.answers;
+        // Of a choice that was left.
+        if answers.bringing.take().is_some()
+            && let Some(job) = answers.job.take()
+        {
+            self.jobs.cancel(job);
+        }
+        let source = chosen(answers, &self.state.training, screen);
+        if matches!(source, Source::Embedding(_)) {
+            self.encode_videos();
+            return;
+        }
+        if answers.encoded.take().is_none() || answers.job.is_some() {
+            return;
+        }
+        let Some(task) = self.task(source.clone()) else { return };
+        self.make("Bringing answers back", move |progress| job::encode_kept(&task, progress));
+        self.state.answers.bringing = Some(source);
     }
 
     /// Answers from the same embeddings again: after labels changed, or with another gallery.
@@ -107,24 +198,15 @@ impl Studio {
         }
         let (encoded, experiment) = (Arc::clone(encoded), Arc::new(screen.experiment().clone()));
         let revision = screen.revision();
-        let id = self.jobs.spawn(name, true, move |progress, reply| {
-            let again = gallery(&encoded, progress)
-                .and_then(|gallery| job::again(&encoded, &experiment, revision, gallery, progress));
-            let message = match again {
-                Ok(encoded) => Message::Encoded(Box::new(encoded)),
-                Err(e) if job::is_stopped(&e) => Message::Stopped,
-                Err(e) => Message::Failed(format!("{e:#}")),
-            };
-            reply.send(Event::Answers(Box::new(message)));
-            Ok(())
+        self.make(name, move |progress| {
+            let gallery = gallery(&encoded, progress)?;
+            job::again(&encoded, &experiment, revision, gallery, progress)
         });
-        self.state.answers.job = Some(id);
-        self.state.answers.failed = None;
     }
 
     fn open_gallery(&mut self, path: PathBuf) {
         self.answer_anew("Opening a gallery", move |encoded, progress| {
-            Ok(Some(Arc::new(job::gallery(&path, encoded, progress)?)))
+            Ok(Some(Arc::new(job::gallery(&path, encoded, true, progress)?)))
         });
     }
 
@@ -181,23 +263,23 @@ impl Studio {
     pub(in crate::app) fn take_answers(&mut self, message: Message) {
         let answers = &mut self.state.answers;
         match message {
-            Message::Encoded(encoded) => {
+            Message::Encoded(ticket, made) if ticket == answers.tickets => {
                 answers.job = None;
-                answers.round += 1;
-                answers.region = None;
-                answers.structure_answer = None;
-                if !matches!(encoded.source, Source::Embedding(_)) {
-                    self.keep_embeddings(&encoded);
+                let brought = answers.bringing.take();
+                match made {
+                    Ok(encoded) => self.take_encoded(*encoded, brought.as_ref()),
+                    Err(Some(why)) if brought.is_some() => {
+                        log::warn!("Answers could not be brought back: {why}");
+                    }
+                    Err(Some(why)) => {
+                        log::error!("{why}");
+                        answers.failed = Some(why);
+                    }
+                    Err(None) => {}
                 }
-                self.state.answers.encoded = Some(Arc::from(encoded));
-                self.ask_by_structure();
             }
-            Message::Failed(why) => {
-                answers.job = None;
-                log::error!("{why}");
-                answers.failed = Some(why);
-            }
-            Message::Stopped => answers.job = None,
+            // Of an experiment that was closed meanwhile.
+            Message::Encoded(..) => {}
             Message::Answered(question, answer, effects) => {
                 if answers.asking == Some(question) {
                     answers.asking = None;
@@ -219,6 +301,26 @@ impl Studio {
                 answers.region = Some((place, answer.map(Arc::new)));
             }
         }
+    }
+
+    /// Rows are ready to be asked about. `brought`: what was in use when the project was closed, if this brings it back.
+    fn take_encoded(&mut self, encoded: Encoded, brought: Option<&Source>) {
+        let answers = &mut self.state.answers;
+        answers.round += 1;
+        answers.region = None;
+        answers.structure_answer = None;
+        // Its vectors alone, or from another folder; unless something else was chosen meanwhile.
+        if brought.is_some() && answers.source.as_ref() == brought {
+            answers.source = Some(encoded.source.clone());
+        }
+        let encoded = Arc::new(encoded);
+        answers.encoded = Some(Arc::clone(&encoded));
+        if encoded.seconds.is_some() && !matches!(encoded.source, Source::Embedding(_)) {
+            let said = Said::of(&encoded.embedded);
+            answers.said.insert(encoded.embedded.about.hash.clone(), Arc::new(said));
+            self.keep_embeddings(&encoded);
+        }
+        self.ask_by_structure();
     }
 
     /// Embeddings go into the experiment, where the map finds them and the project keeps them.
@@ -265,6 +367,7 @@ impl Studio {
         let Some(id) = self.state.answers.job else { return };
         if !self.jobs.running().iter().any(|job| job.id == id) {
             self.state.answers.job = None;
+            self.state.answers.bringing = None;
         }
     }
 
@@ -301,7 +404,7 @@ fn name_for(
 }
 
 /// A name that no embedding has.
-fn free_name(name: &str, known: &BTreeMap<String, Arc<EmbeddingTable>>) -> String {
+pub(super) fn free_name(name: &str, known: &BTreeMap<String, Arc<EmbeddingTable>>) -> String {
     let numbered = (2_u32..).map(|n| format!("{name} {n}"));
     let mut names = std::iter::once(name.to_owned()).chain(numbered);
     names.find(|name| !known.contains_key(name)).unwrap_or_default()

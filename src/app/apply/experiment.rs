@@ -14,7 +14,7 @@ use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Look, Screen};
 use crate::app::settings::SavedView;
 use crate::app::studio::Studio;
-use crate::app::{map, sketches, thumbnails};
+use crate::app::{sketches, thumbnails};
 use crate::experiment::import::report::{JoinReport, Report};
 use crate::experiment::import::source::Format;
 use crate::experiment::import::{
@@ -30,7 +30,7 @@ impl Studio {
     pub(in crate::app) fn open_experiment(&mut self, path: PathBuf) {
         let recovered = self.config_dir.as_ref().is_some_and(|dir| recovery::is_unnamed(dir, &path));
         if !recovered {
-            self.state.settings.remember_experiment(&path);
+            self.state.settings.remember_experiment(std::slice::from_ref(&path));
         }
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let config_dir = self.config_dir.clone();
@@ -104,7 +104,8 @@ impl Studio {
             return;
         }
         let wake = self.wake();
-        let view: ViewState = serde_json::from_value(view).unwrap_or_default();
+        let view = ViewState::read(view);
+        let remembered = view.answers;
         let look = view.look.unwrap_or_else(|| Look::first(&experiment.table));
         let mut screen = Screen::new(
             experiment,
@@ -129,12 +130,17 @@ impl Studio {
         let layout = whole.unwrap_or_else(panes::experiment_layout);
         self.recordings_layout = Some(std::mem::replace(&mut self.layout, layout));
         self.state.screen = Some(screen);
-        self.state.map = map::Map::new(view.map);
+        self.state.map.look = view.map;
         self.state.report = report;
         self.state.dialogs.report = self.state.report.as_ref().is_some_and(|r| !r.is_clean());
         if let Some(project) = project {
+            self.state.recoverable.retain(|lost| lost.path != project.path());
             self.kept.origin = project.origin().cloned();
             self.keep_in(project);
+        }
+        self.list_models();
+        if let Some(remembered) = remembered {
+            self.bring_answers_back(remembered);
         }
         if playing.is_empty() {
             // Something to look at, at once.
@@ -147,7 +153,8 @@ impl Studio {
     /// A path was chosen for the experiment.
     pub(in crate::app) fn experiment_path(&mut self, choice: Choice, path: PathBuf) {
         match choice {
-            Choice::SaveProject => self.save_experiment_as(path),
+            Choice::SaveProject => self.save_experiment_as(path, false),
+            Choice::SaveProjectAndQuit => self.save_experiment_as(path, true),
             Choice::Join => {
                 self.jobs.spawn("Reading the table", true, move |_, reply| {
                     let source = match structures::read(&path)? {
@@ -169,6 +176,7 @@ impl Studio {
             | Choice::Results => {
                 self.answer_path(choice, path);
             }
+            Choice::HitsFolder => self.state.hits.form.folder = path.display().to_string(),
             _ => self.open_experiment(path),
         }
     }

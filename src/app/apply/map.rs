@@ -140,15 +140,28 @@ impl Studio {
         let (screen, map) = (&self.state.screen, &mut self.state.map);
         let is_latest = map.running.take_if(|running| running.ticket == ticket).is_some();
         let Some(wanted) = screen.as_ref().and_then(|screen| Asked::of(screen, &map.look)) else { return };
+        let mut kept = screen.iter().flat_map(|screen| screen.experiment().embeddings.values());
+        // Or it is of an experiment that was closed meanwhile.
+        let is_kept = kept.any(|kept| Arc::ptr_eq(kept, &asked.embedding));
         match made {
             Ok(picture) if wanted == asked => {
                 map.failed = None;
                 map.show(picture);
             }
             // Of an older choice: kept for later.
-            Ok(picture) => map.pictures.insert(0, picture),
+            Ok(picture) if is_kept => map.pictures.insert(0, picture),
+            Ok(_) => {}
             Err(why) if is_latest => map.failed = Some((asked, why)),
             Err(_) => {}
+        }
+    }
+
+    /// With another experiment, nothing of the map stays; what was asked for is counted on, so that a late picture is told.
+    pub(in crate::app) fn leave_map(&mut self) {
+        let left = std::mem::take(&mut self.state.map);
+        self.state.map.tickets = left.tickets;
+        if let Some(running) = left.running {
+            self.jobs.cancel(running.job);
         }
     }
 

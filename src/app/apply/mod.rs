@@ -1,14 +1,18 @@
 //! The one place where state changes: applies commands, and takes in what jobs send back.
 
 mod answers;
+mod cells;
 mod experiment;
 mod export;
+mod features;
 mod follow;
 mod forms;
+mod hits;
 mod look;
 mod map;
 mod metadata;
 mod project;
+mod recipes;
 mod screen;
 #[cfg(test)]
 mod tests;
@@ -124,6 +128,10 @@ impl Studio {
                 self.set_theme(ctx, if dark { ThemeChoice::Light } else { ThemeChoice::Dark });
             }
             Command::SetTheme(choice) => self.set_theme(ctx, choice),
+            Command::SetScale(scale) => {
+                self.state.settings.ui_scale = scale;
+                ctx.set_zoom_factor(scale);
+            }
             Command::SetCompute(choice) => {
                 self.state.settings.compute = choice;
                 self.describe_device();
@@ -171,16 +179,27 @@ impl Studio {
             Command::ChooseSheet(sheet) => self.read_sheet(sheet),
             Command::ConfirmImport => self.import(),
             Command::ExperimentPath(choice, path) => self.experiment_path(choice, path),
-            Command::Paste(text) => self.state.dialogs.attach = Some(AttachForm::of(&text)),
+            Command::Paste(text) => self.paste(&text),
+            Command::MarkNegativeControl => self.mark_control("negative"),
+            Command::MarkPositiveControl => self.mark_control("positive"),
+            Command::NotAControl => self.mark_control(""),
+            Command::FillCells => self.ask_what_to_fill(),
             Command::ConfirmSimulate => self.simulate(),
             Command::ConfirmJoin => self.join(),
-            Command::DiscardExperiment => self.discard_experiment(),
+            Command::DiscardExperiment(closing) => self.discard_experiment(&closing),
+            Command::SaveAndQuit => self.choose(Choice::SaveProjectAndQuit),
+            Command::KeepForLater => self.keep_for_later(),
             Command::Recover(path) => self.open_experiment(path),
+            Command::ThrowAway(path) => self.throw_away(path),
             Command::Screen(command) => self.apply_to_screen(command),
             Command::TrainModel => self.show_pane(Pane::Training),
             Command::Training(command) => self.apply_to_training(command),
             Command::ShowMap => self.show_map(),
             Command::Map(command) => self.apply_to_map(command),
+            Command::ShowRecipes => self.show_recipes(),
+            Command::Recipes(command) => self.apply_to_recipes(command),
+            Command::ShowHits => self.show_hits(),
+            Command::Hits(command) => self.apply_to_hits(command),
             Command::StartTraining => self.apply_to_training(TrainingCommand::Start),
             Command::EncodeVideos => {
                 self.show_answers();
@@ -250,6 +269,10 @@ impl Studio {
                     }
                 }
                 Event::Lut(path, table, chosen) => self.take_lut(&path, table, chosen),
+                // Several tables of profiles are one experiment.
+                Event::Chosen(Choice::Experiment, files) if files.len() > 1 => {
+                    self.open(files.into_iter().map(Address::of).collect());
+                }
                 Event::Chosen(choice, files) if choice.is_about_experiments() => {
                     if let Some(path) = files.into_iter().next() {
                         self.experiment_path(choice, path);
@@ -275,10 +298,14 @@ impl Studio {
                     self.state.dialogs.import = Some(ImportForm::new(source, mapping));
                 }
                 Event::Sheet(path, sheet, read) => self.take_sheet(&path, &sheet, read),
-                Event::SavedAs(id, project) => self.saved_as(&id, *project),
+                Event::SavedAs { id, project, quit } => self.saved_as(&id, *project, quit),
                 Event::Map(message) => self.take_map(*message),
+                Event::Recipes(message) => self.take_recipes(*message),
+                Event::Hits(message) => self.take_hits(*message),
                 Event::Training(message) => self.take_training(*message),
                 Event::Answers(message) => self.take_answers(*message),
+                Event::Features(features) => self.take_features(features),
+                Event::OpenedTogether(paths) => self.state.settings.remember_experiment(&paths),
                 Event::Written(path) => log::info!("Written: {}", path.display()),
             }
         }

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use eframe::egui::ViewportCommand;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 
+use crate::app::answers::returning::Remembered;
+use crate::app::forms::Closing;
 use crate::app::forms::choice::Choice;
 use crate::app::jobs::Event;
 use crate::app::keeping::Kept;
@@ -17,8 +21,7 @@ use crate::app::studio::Studio;
 use crate::experiment::project::{Autosaver, Project, Snapshot, autosave, recovery};
 
 /// How an experiment was looked at: what a project keeps beside its data.
-#[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Default, Serialize)]
 pub(super) struct ViewState {
     /// None for a new import.
     pub(super) look: Option<Look>,
@@ -28,6 +31,31 @@ pub(super) struct ViewState {
     pub(super) selected: Vec<String>,
     /// Row ids of the recordings in the player, with how they were shown.
     pub(super) playing: Vec<(String, SavedView)>,
+    /// None for a project of a version that did not keep it.
+    pub(super) answers: Option<Remembered>,
+}
+
+impl ViewState {
+    /// As a project keeps it. A part that cannot be read, as of another version, is left out; the others stay.
+    pub(super) fn read(view: Value) -> Self {
+        let Value::Object(mut parts) = view else { return Self::default() };
+        Self {
+            look: part(&mut parts, "look"),
+            layout: part(&mut parts, "layout"),
+            map: part(&mut parts, "map"),
+            selected: part(&mut parts, "selected"),
+            playing: part(&mut parts, "playing"),
+            answers: part(&mut parts, "answers"),
+        }
+    }
+}
+
+fn part<T: DeserializeOwned + Default>(parts: &mut Map<String, Value>, name: &str) -> T {
+    let Some(value) = parts.remove(name) else { return T::default() };
+    serde_json::from_value(value).unwrap_or_else(|e| {
+        log::warn!("How the project was looked at: {name} cannot be read and is as at first ({e}).");
+        T::default()
+    })
 }
 
 impl Studio {
@@ -62,6 +90,7 @@ impl Studio {
             map: self.state.map.look.clone(),
             selected: screen.selection.rows().map(id).collect(),
             playing,
+            answers: Some(self.state.answers.remembered(screen)),
         };
         serde_json::to_value(view).unwrap_or_default()
     }
@@ -106,21 +135,21 @@ impl Studio {
         self.choose(Choice::SaveProject);
     }
 
-    /// Saves under a name; what was kept for recovery until then goes away.
-    pub(in crate::app) fn save_experiment_as(&mut self, path: PathBuf) {
+    /// Saves under a name; what was kept for recovery until then goes away. With `quit` the program ends then.
+    pub(in crate::app) fn save_experiment_as(&mut self, path: PathBuf, quit: bool) {
         let Some(screen) = &self.state.screen else { return };
         let (experiment, view) = (screen.experiment().clone(), self.view_state());
         let origin = self.kept.origin.clone();
         let id = experiment.id.clone();
         self.jobs.spawn("Saving the experiment", false, move |_, reply| {
             let project = Project::create_from(&path, &experiment, &view, origin)?;
-            reply.send(Event::SavedAs(id, Box::new(project)));
+            reply.send(Event::SavedAs { id, project: Box::new(project), quit });
             Ok(())
         });
     }
 
     /// The experiment of this id has a name now, if it is still the one on screen.
-    pub(in crate::app) fn saved_as(&mut self, id: &str, project: Project) {
+    pub(in crate::app) fn saved_as(&mut self, id: &str, project: Project, quit: bool) {
         if self.state.screen.as_ref().is_none_or(|screen| screen.experiment().id != id) {
             log::info!("Saved: {}. It was closed meanwhile: open it to go on.", project.path().display());
             // Its lock is released on disk.
@@ -130,11 +159,18 @@ impl Studio {
             });
             return;
         }
+        // It has a name now: nothing is left to ask.
+        self.state.dialogs.close_experiment = None;
         let unnamed = self.state.project.as_ref().is_some_and(|(_, unnamed)| *unnamed);
         self.abandon(unnamed);
         log::info!("Saved: {}. Changes are saved as you make them.", project.path().display());
+        self.state.settings.remember_experiment(&[project.path().to_owned()]);
         self.keep_in(project);
         self.experiment_changed();
+        self.list_models();
+        if quit {
+            self.ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
     }
 
     /// Saves no longer into the project that it was, and throws that away or leaves it as it is on disk.
@@ -154,15 +190,14 @@ impl Studio {
 
     /// Closes the experiment; one without a name is asked about first.
     pub(in crate::app) fn close_experiment(&mut self) {
-        if self.state.project.as_ref().is_none_or(|(_, unnamed)| *unnamed) {
-            self.state.dialogs.close_experiment = true;
+        if let Some(id) = self.state.unnamed() {
+            self.state.dialogs.close_experiment = Some(Closing::Experiment(id.to_owned()));
         } else {
             self.leave_experiment();
         }
     }
 
     fn leave_experiment(&mut self) {
-        self.state.dialogs.close_experiment = false;
         if self.end_experiment() {
             self.show_only(Vec::new());
             self.state.report = None;
@@ -170,10 +205,41 @@ impl Studio {
         }
     }
 
-    /// Throws an experiment without a name away.
-    pub(in crate::app) fn discard_experiment(&mut self) {
+    /// Throws the experiment that was asked about away, if it is on screen and still has no name, and ends the program if that is
+    /// to be closed.
+    pub(in crate::app) fn discard_experiment(&mut self, closing: &Closing) {
+        if self.state.unnamed() != Some(closing.experiment()) {
+            log::warn!("Nothing was thrown away: the experiment was saved or closed meanwhile.");
+            return;
+        }
+        if let Some((path, _)) = &self.state.project {
+            self.state.settings.forget_session(path);
+        }
         self.abandon(true);
         self.leave_experiment();
+        if matches!(closing, Closing::Program(_)) {
+            self.ctx.send_viewport_cmd(ViewportCommand::Close);
+        }
+    }
+
+    /// Ends the program; an experiment without a name is offered again at the next start.
+    pub(in crate::app) fn keep_for_later(&mut self) {
+        self.keeps_unnamed = true;
+        self.ctx.send_viewport_cmd(ViewportCommand::Close);
+    }
+
+    /// Throws an experiment of an earlier run away that was never saved under a name.
+    pub(in crate::app) fn throw_away(&mut self, path: PathBuf) {
+        let Some(dir) = self.config_dir.clone() else { return };
+        self.state.recoverable.retain(|lost| lost.path != path);
+        self.state.settings.forget_session(&path);
+        self.jobs.spawn("Throwing an experiment away", false, move |_, reply| {
+            let discarded = recovery::discard(&dir, &path);
+            // What could not be removed is still there.
+            reply.send(Event::Recoverable(recovery::list(&dir)));
+            discarded?;
+            Ok(())
+        });
     }
 
     /// Writes what waits and takes the experiment off the screen; false if that failed, with the experiment still there. It
@@ -189,12 +255,17 @@ impl Studio {
         }
         self.kept = Kept::default();
         self.state.screen = None;
-        if let Some(running) = std::mem::take(&mut self.state.map).running {
-            self.jobs.cancel(running.job);
-        }
+        self.state.dialogs.close_experiment = None;
+        self.leave_map();
         self.state.project = None;
-        self.state.undo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
-        self.state.redo.retain(|step| !matches!(step, Undo::Table(..) | Undo::Gates(..)));
+        self.forget_recipes();
+        self.forget_hits();
+        self.leave_answers();
+        self.keeps_unnamed = false;
+        let is_of_experiment =
+            |step: &Undo| matches!(step, Undo::Table(..) | Undo::Gates(..) | Undo::Vectors(..));
+        self.state.undo.retain(|step| !is_of_experiment(step));
+        self.state.redo.retain(|step| !is_of_experiment(step));
         true
     }
 }

@@ -8,7 +8,7 @@ use crate::app::screen::{Look, Screen, rows_text};
 use crate::app::state::{MAX_VIEWS, Undo};
 use crate::app::studio::Studio;
 use crate::chem::{Compound, CompoundLibrary};
-use crate::experiment::{PROFILE, Table, TableError};
+use crate::experiment::{Table, TableError};
 use crate::video::Address;
 
 fn indices(rows: &[u32]) -> Vec<usize> {
@@ -40,6 +40,10 @@ impl Studio {
                     table.set(&indices(&rows), &column, &text)
                 });
             }
+            ScreenCommand::SetEach(column, cells) => {
+                self.set_each(&column, &cells);
+            }
+            ScreenCommand::Column(column) => screen.column = Some(column),
             ScreenCommand::FillDown(rows, column) => {
                 let ordered: Vec<u32> = screen.rows().iter().copied().filter(|r| rows.contains(r)).collect();
                 let Some(&first) = ordered.first() else { return };
@@ -167,13 +171,17 @@ impl Studio {
         let wanted: Vec<(Address, u32)> =
             ordered.iter().filter_map(|&row| Some((screen.address(row)?, row))).collect();
         if wanted.is_empty() {
-            // Rows of profiles have none.
-            if screen.experiment().embeddings.contains_key(PROFILE) {
+            // Rows of profiles have none: the player shows their features.
+            if screen.featured().is_some() {
+                screen.by_features = ordered;
+                screen.playing.clear();
+                self.show_only(Vec::new());
                 return;
             }
             log::warn!("The selected rows name no recording: fill the column “path”.");
             return;
         }
+        screen.by_features.clear();
         screen.playing = wanted.iter().cloned().collect();
         let addresses: Vec<Address> = wanted.into_iter().map(|(address, _)| address).collect();
         self.show_only(addresses);

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use polars::prelude::df;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::app::Setup;
-use crate::app::forms::Waiting;
+use crate::analysis::hits::Options;
+use crate::app::answers::Source;
 use crate::app::forms::export::ExportForm;
+use crate::app::forms::{Closing, Waiting};
 use crate::app::jobs::OpenedExperiment;
+use crate::app::recipes::Applying;
 use crate::app::settings::Settings;
+use crate::app::{Setup, hits, recipes};
 use crate::experiment::project::Project;
 use crate::experiment::{EmbeddingTable, Experiment, Table};
 use crate::video::edits::{Edits, sidecar_path};
@@ -65,6 +68,10 @@ fn open(studio: &mut Studio, experiment: &Experiment) {
     settle(studio);
 }
 
+fn saved(experiment: &Experiment, project: Project) -> Event {
+    Event::SavedAs { id: experiment.id.clone(), project: Box::new(project), quit: false }
+}
+
 /// The id of the experiment on screen, and the revision of its table.
 fn on_screen(studio: &Studio) -> (String, u64) {
     let screen = studio.state.screen.as_ref().unwrap();
@@ -93,7 +100,7 @@ fn a_project_that_was_saved_late_does_not_become_that_of_another_experiment() {
     let path = folder.path().join("first.molclip");
     let project = Project::create(&path, &first, &Value::Null).unwrap();
     open(&mut studio, &second);
-    deliver(&mut studio, Event::SavedAs(first.id.clone(), Box::new(project)));
+    deliver(&mut studio, saved(&first, project));
     assert!(studio.state.project.is_none() && studio.kept.autosaver.is_none());
     let again = Project::open(&path).unwrap();
     assert_eq!(again.warnings, [""; 0], "it was let go");
@@ -102,9 +109,108 @@ fn a_project_that_was_saved_late_does_not_become_that_of_another_experiment() {
 
     let path = folder.path().join("second.molclip");
     let project = Project::create(&path, &second, &Value::Null).unwrap();
-    deliver(&mut studio, Event::SavedAs(second.id.clone(), Box::new(project)));
+    deliver(&mut studio, saved(&second, project));
     assert_eq!(studio.state.project, Some((path, false)));
     assert!(studio.end_experiment());
+}
+
+#[test]
+fn a_question_that_stays_open_throws_neither_a_saved_project_nor_another_experiment_away() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mine, other) = (experiment(), experiment());
+    let mut studio = studio();
+    open(&mut studio, &mine);
+    studio.close_experiment();
+    let closing = Closing::Experiment(mine.id.clone());
+    assert_eq!(studio.state.dialogs.close_experiment, Some(closing.clone()));
+    // Saved under a name while the question is open.
+    let path = folder.path().join("mine.molclip");
+    let project = Project::create(&path, &mine, &Value::Null).unwrap();
+    deliver(&mut studio, saved(&mine, project));
+    assert_eq!(studio.state.dialogs.close_experiment, None);
+    studio.discard_experiment(&closing);
+    settle(&mut studio);
+    assert_eq!(on_screen(&studio).0, mine.id);
+    assert!(path.exists());
+
+    // Another one comes while a question is open.
+    studio.state.dialogs.close_experiment = Some(closing.clone());
+    open(&mut studio, &other);
+    assert_eq!(studio.state.dialogs.close_experiment, None);
+    studio.discard_experiment(&closing);
+    assert_eq!(on_screen(&studio).0, other.id);
+    studio.discard_experiment(&Closing::Experiment(other.id));
+    settle(&mut studio);
+    assert!(studio.state.screen.is_none());
+    assert!(path.exists());
+}
+
+#[test]
+fn what_was_asked_of_a_closed_experiment_is_not_taken_as_an_answer_about_the_next() {
+    let (first, second) = (experiment(), experiment());
+    let mut studio = studio();
+    open(&mut studio, &first);
+    let state = &mut studio.state;
+    (state.recipes.tickets, state.hits.tickets, state.map.tickets) = (3, 5, 7);
+    state.recipes.applying = Some(Applying { job: 0, ticket: 3 });
+    state.answers.source = Some(Source::Shipped);
+    open(&mut studio, &second);
+    let state = &mut studio.state;
+    assert_eq!((state.recipes.tickets, state.hits.tickets, state.map.tickets), (3, 5, 7));
+    assert!(state.recipes.applying.is_none() && state.answers.source.is_none());
+
+    state.recipes.applying = Some(Applying { job: 0, ticket: 4 });
+    studio.take_recipes(recipes::Message::Corrected(3, Err("late".to_owned())));
+    assert!(studio.state.recipes.applying.is_some() && studio.state.recipes.failed.is_none());
+    studio.take_recipes(recipes::Message::Corrected(4, Err("now".to_owned())));
+    assert_eq!(studio.state.recipes.failed.as_deref(), Some("now"));
+
+    let read = |studio: &mut Studio, experiment: &Experiment| {
+        let asked = hits::Asked {
+            experiment: experiment.id.clone(),
+            revision: 1,
+            readout: hits::Readout::Column("x".to_owned()),
+            options: Options::default(),
+        };
+        let (job, ticket, progress) = (0, 6, Arc::default());
+        studio.state.hits.running = Some(hits::Running { asked: asked.clone(), job, ticket, progress });
+        studio.take_hits(hits::Message { ticket, asked, read: Err(hits::Why::Stopped) });
+        studio.state.hits.failed.is_some()
+    };
+    assert!(!read(&mut studio, &first));
+    assert!(read(&mut studio, &second));
+}
+
+#[test]
+fn a_part_of_a_view_that_cannot_be_read_leaves_the_others() {
+    let view = json!({"look": {"thumbnail": "wide"}, "selected": ["b"], "map": {"seed": 7}});
+    let read = super::project::ViewState::read(view);
+    assert!(read.look.is_none());
+    assert_eq!((read.selected, read.map.seed), (vec!["b".to_owned()], 7));
+}
+
+#[test]
+fn a_tag_does_not_compare_features_anew_and_a_control_does() {
+    let mut mine = experiment();
+    let vectors = EmbeddingTable {
+        row_ids: vec!["a".into()],
+        dim: 1,
+        values: vec![1.0],
+        model_hash: "x".into(),
+        features: vec!["Cells_AreaShape_Area".into()],
+        ..EmbeddingTable::default()
+    };
+    mine.embeddings.insert("x".to_owned(), Arc::new(vectors));
+    let mut studio = studio();
+    open(&mut studio, &mine);
+    let screen = studio.state.screen.as_mut().unwrap();
+    assert!(screen.to_compare().is_some());
+    assert!(screen.has_failed_to_compare(), "no job brings them");
+    for (column, text, is_compared) in [("tags", "seen", false), ("control", "negative", true)] {
+        let table = screen.table().set(&[0], column, text).unwrap();
+        screen.set_table(table);
+        assert_eq!(screen.to_compare().is_some(), is_compared, "{column}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::app::training::form::Form;
 use crate::app::training::job::{self, Device, Task};
 use crate::app::training::kept::{self, Kept, Start, Started, Unfinished};
 use crate::app::training::look::{self, Key};
+use crate::app::training::models;
 use crate::app::training::progress::{Begin, Live, Phase};
 use crate::app::training::{Answer, Ended, Message, Pace, TrainingCommand};
 use crate::gpu::ComputeTarget;
@@ -78,10 +79,20 @@ impl Studio {
                     live.interrupt.stop();
                 }
             }
+            TrainingCommand::Evaluate => self.evaluate_trained(),
             TrainingCommand::Another => {
-                self.state.training.live = self.state.training.live.take().filter(Live::is_running);
+                if self.state.training.live.as_ref().is_some_and(|live| !live.is_running()) {
+                    self.leave_live();
+                }
                 self.look_for_models();
             }
+        }
+    }
+
+    /// The training that is shown goes, and an evaluation of it with it.
+    fn leave_live(&mut self) {
+        if let Some(job) = self.state.training.live.take().and_then(|live| live.evaluating) {
+            self.jobs.cancel(job);
         }
     }
 
@@ -117,8 +128,40 @@ impl Studio {
         self.look_for_models();
     }
 
+    /// Reads the cards of all models that may answer.
+    pub(in crate::app) fn list_models(&mut self) {
+        let Some(screen) = &self.state.screen else { return };
+        let (folders, experiment) = (self.state.models_folders(), screen.experiment().clone());
+        self.jobs.spawn("Reading models' cards", true, move |_, reply| {
+            let found = models::list(&folders, &experiment);
+            reply.send(Event::Training(Box::new(Message::Models(experiment.id, found))));
+            Ok(())
+        });
+    }
+
+    /// Evaluates the model that was trained last on what its training held back.
+    fn evaluate_trained(&mut self) {
+        let device = self.device();
+        let Some(live) = &mut self.state.training.live else { return };
+        if live.evaluating.is_some() || !matches!(live.phase, Phase::Finished(_)) {
+            return;
+        }
+        live.evaluation = Some(Answer::Pending(Instant::now()));
+        let (folder, config, by_table) = (live.folder.clone(), live.started.config.clone(), live.by_table);
+        let experiment = Arc::clone(&live.rows);
+        let name = format!("Evaluating {}", live.started.name);
+        let job_id = self.jobs.spawn(name, false, move |progress, reply| {
+            let evaluated = job::evaluate(&folder, &config, &experiment, by_table, &device, progress);
+            let evaluated = evaluated.map_err(|e| format!("{e:#}"));
+            reply.send(Event::Training(Box::new(Message::Evaluated(folder, evaluated))));
+            Ok(())
+        });
+        live.evaluating = Some(job_id);
+    }
+
     /// Looks into the folder for models.
     fn look_for_models(&mut self) {
+        self.list_models();
         let Some(screen) = &self.state.screen else { return };
         let Some(form) = self.state.training.form_of(&screen.experiment().id) else { return };
         let folder = self.state.models_folder(form);
@@ -239,12 +282,13 @@ impl Studio {
         let job_id = self.jobs.spawn(name, false, move |progress, reply| {
             job::work(task, progress, &|message| reply.send(Event::Training(Box::new(message))))
         });
+        self.leave_live();
         self.state.training.live = Some(Live::new(
             Begin {
                 job: job_id,
                 started,
                 folder,
-                experiment: experiment.id.clone(),
+                experiment,
                 by_table: items.items.iter().any(|item| item.split == Some(Split::Train)),
                 on_gpu: self.state.training.target == ComputeTarget::Gpu,
                 interrupt,
@@ -276,6 +320,17 @@ impl Studio {
                     form.name = kept.free_name();
                 }
                 training.kept = kept;
+            }
+            Message::Models(experiment, models) => {
+                if self.state.screen.as_ref().is_some_and(|screen| screen.experiment().id == experiment) {
+                    training.models = models;
+                }
+            }
+            Message::Evaluated(folder, evaluated) => {
+                if let Some(live) = training.live.as_mut().filter(|live| live.folder == folder) {
+                    live.evaluating = None;
+                    live.evaluation = Some(evaluated.map_or_else(Answer::Failed, Answer::Known));
+                }
             }
             Message::Forgotten => self.look_for_models(),
             Message::Card(start, card) => {
@@ -321,6 +376,12 @@ impl Studio {
 
     /// Once per pass: a job that was stopped from the status bar stops its training, and the bar follows the reading.
     pub(in crate::app) fn follow_training(&mut self) {
+        if let Some(live) = &mut self.state.training.live
+            && live.evaluating.take_if(|job| !self.jobs.is_running(*job)).is_some()
+        {
+            let why = "The evaluation failed inside. Report this as a fault, with the log.";
+            live.evaluation = Some(Answer::Failed(why.to_owned()));
+        }
         let Some(live) = self.state.training.live.as_mut().filter(|live| live.is_running()) else { return };
         let Some(job) = self.jobs.running().iter().find(|job| job.id == live.job) else {
             live.phase =

@@ -42,6 +42,9 @@ impl Studio {
                 Undo::Edits(id, now)
             }),
             Undo::Gates(gates) => Some(Undo::Gates(std::mem::replace(&mut self.state.map.look.gates, gates))),
+            Undo::Vectors(vectors) => {
+                self.swap_vectors(*vectors).map(|before| Undo::Vectors(Box::new(before)))
+            }
             Undo::Table(table, label) => self.swap_table(table).map(|now| Undo::Table(now, label)),
             Undo::Display(id, display) => find(&self.state, id).map(|index| {
                 let now = std::mem::replace(&mut self.state.views[index].display, display);

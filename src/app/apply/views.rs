@@ -123,6 +123,10 @@ impl Studio {
     }
 
     pub(in crate::app) fn reopen_session(&mut self) {
+        if let Some(experiment) = self.state.settings.session_experiment.clone() {
+            self.state.recoverable.retain(|lost| lost.path != experiment.path);
+            self.open_experiment(experiment.path);
+        }
         let saved = self.state.settings.session.clone();
         self.open_saved(saved.into_iter().map(|s| (s.address.clone(), Some(s))).collect());
     }
@@ -257,7 +261,9 @@ impl Studio {
         let Some(index) = views.position(|view| view.id == id && view.wanted_series == wanted) else {
             return;
         };
-        self.state.settings.remember(&recording.address);
+        if !self.playing.order.iter().any(|played| played.path == recording.address.path) {
+            self.state.settings.remember(&recording.address);
+        }
         let before = std::mem::replace(&mut self.state.views[index], View::new(id, recording));
         self.cache.forget(before.recording.id);
         self.state.rebuild_timeline();
@@ -301,7 +307,10 @@ fn open_any(
     let mut experiments: Vec<PathBuf> = experiments.into_iter().map(|address| address.path).collect();
     let opened = if experiments.len() > 1 && profile::are_profiles(&experiments) {
         let imported = import::open_many(&experiments, &Features::Guess);
-        imported.map(|imported| reply.send(keep_import(imported, None, &experiments, config_dir)))
+        imported.map(|imported| {
+            reply.send(keep_import(imported, None, &experiments, config_dir));
+            reply.send(Event::OpenedTogether(experiments));
+        })
     } else {
         if let Some(last) = experiments.pop() {
             if !experiments.is_empty() {

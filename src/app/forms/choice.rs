@@ -14,6 +14,8 @@ pub enum Choice {
     ExperimentFolder,
     /// Name a project.
     SaveProject,
+    /// Name a project; the program ends once it is saved.
+    SaveProjectAndQuit,
     /// A table to join.
     Join,
     /// Where recordings lie now.
@@ -30,8 +32,10 @@ pub enum Choice {
     Gallery,
     /// A project or a dataset whose videos answer.
     GalleryFolder,
-    /// A folder for results.
+    /// A folder for results of answers.
     Results,
+    /// A folder for hits and what is drawn of them.
+    HitsFolder,
     /// Where a training's configuration is written.
     SaveConfig,
     /// A training's configuration.
@@ -57,15 +61,15 @@ impl Choice {
             Self::Open | Self::Folder => "Open a file or a folder",
             Self::Lut { .. } => "Load a look-up table",
             Self::Experiment | Self::ExperimentFolder => "Open a table, a project or a dataset",
-            Self::SaveProject => "Save the experiment as a project (NAME.molclip)",
+            Self::SaveProject | Self::SaveProjectAndQuit => "Save the experiment as a project (NAME.molclip)",
             Self::Join => "Join a table",
             Self::MovedData => "Where are the recordings now?",
             Self::StartModel => "Start from the model in this folder",
             Self::ModelsFolder => "Keep models in this folder",
             Self::AnswerModel => "Answer with the model in this folder",
-            Self::Embedding => "Add vectors from a file (.parquet, .npy, .safetensors)",
+            Self::Embedding => "Add vectors from a file (.parquet, .npy, .safetensors, .h5ad)",
             Self::Gallery | Self::GalleryFolder => "Compare with the videos of this experiment",
-            Self::Results => "Write results into this folder",
+            Self::Results | Self::HitsFolder => "Write results into this folder",
             Self::SaveConfig => "Save the training's configuration (NAME.json)",
             Self::LoadConfig => "Load a training's configuration",
         }

@@ -3,7 +3,7 @@
 use eframe::egui::Color32;
 
 use super::grouping::Grouping;
-use crate::app::screen::scale::{COLORS, Legend, Mark, Scale, Swatch};
+use crate::app::screen::scale::{Legend, Mark, Scale, Swatch};
 use crate::app::screen::selection::Selection;
 use crate::experiment::Table;
 use crate::gpu::points::{Layer, Looks, PointLook};
@@ -44,13 +44,14 @@ impl Colours {
             Legend::Values(values, ..) => values,
             Legend::Range(..) => &[],
         };
-        let colored = if signs { listed.len() } else { listed.len().min(COLORS.len()) };
+        let plain = listed.iter().take_while(|(_, look, _)| look.mark == Mark::None).count();
+        let colored = if signs { listed.len() } else { plain };
         let of_row = |row: u32| {
             let swatch = scale.rows.get(row as usize).copied();
             match (swatch.filter(|s| listed.iter().any(|(_, look, _)| look == s)), is_empty(row)) {
-                (_, true) => Value::Missing,
                 (Some(swatch), _) => Value::Known(swatch),
-                (None, _) => Value::Other,
+                (None, true) => Value::Missing,
+                (None, false) => Value::Other,
             }
         };
         let of_point = |point: usize| {

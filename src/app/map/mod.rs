@@ -243,11 +243,6 @@ pub struct Map {
 }
 
 impl Map {
-    /// With what a project remembers.
-    pub fn new(look: Look) -> Self {
-        Self { look, ..Self::default() }
-    }
-
     /// Keeps a picture and shows it.
     pub fn show(&mut self, picture: Arc<Picture>) {
         if self.shown.as_ref().is_none_or(|shown| shown.id != picture.id) {

@@ -14,8 +14,7 @@ use crate::app::screen::command::ScreenCommand;
 use crate::app::screen::selection::Gesture;
 use crate::app::state::{AppState, Outbox};
 use crate::app::thumbnails::{Made, common_limits};
-use crate::app::widgets::{legend, swatch};
-use crate::experiment::PROFILE;
+use crate::app::widgets::{bar_strip, legend, swatch};
 use crate::video::Address;
 
 /// Space between thumbnails, and height of a caption, points.
@@ -42,7 +41,7 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
         }
     });
     legend::show(ui, screen.scale(), |text, gesture| {
-        let found = rows::with_value(screen, screen.colour_by(), text);
+        let found = rows::with_value(screen, screen.scale(), text);
         out.send(Command::Screen(ScreenCommand::Take(found, gesture)));
     });
     ui.separator();
@@ -127,8 +126,8 @@ fn tile(
                 Color32::GRAY,
             );
         }
-        None if screen.experiment().embeddings.contains_key(PROFILE) => {
-            problem_text(&painter, picture, &response, "A profile: numbers without a recording.");
+        None if screen.featured().is_some() => {
+            bar_strip::in_place_of(&painter, picture, screen.features(), row);
         }
         None => problem_text(&painter, picture, &response, "The row names no recording (column “path”)."),
     }
@@ -168,6 +167,9 @@ fn tile(
         let moa = if screen.look().blind { String::new() } else { screen.text(row, "moa") };
         if !moa.is_empty() {
             ui.label(moa);
+        }
+        if let (None, Some(features)) = (made, screen.features()) {
+            bar_strip::tip(ui, features, row);
         }
         if !reason.is_empty() {
             ui.colored_label(ui.visuals().error_fg_color, format!("Excluded: {reason}"));

@@ -114,6 +114,6 @@ fn rows(ui: &mut egui::Ui, state: &AppState, form: &mut ExportForm) {
         ui.end_row();
     }
     ui.label("File");
-    ui.add(TextEdit::singleline(&mut form.path).desired_width(330.0));
+    named(ui.add(TextEdit::singleline(&mut form.path).desired_width(330.0)), "File to write");
     ui.end_row();
 }

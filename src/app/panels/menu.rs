@@ -7,14 +7,25 @@ use crate::app::settings::ThemeChoice;
 use crate::app::state::{AppState, Outbox};
 use crate::gpu::ComputeChoice;
 
-/// A menu entry with its shortcut; greyed out when it would do nothing.
-pub fn entry(ui: &mut Ui, command: &Command, enabled: bool, out: &mut Outbox) {
+/// Why nothing can be done with rows.
+pub const NOTHING_SELECTED: &str = "Nothing is selected: click a row, a well or a thumbnail first";
+
+const NO_RECORDING: &str = "No recording is open: open one, or select a row of an experiment";
+const NO_EXPERIMENT: &str = "No experiment is open: open a table or simulate a screen first (File)";
+const BLIND: &str = "Hidden while you score blind: leave blind mode first";
+
+/// A menu entry with its shortcut; greyed out with the reason where it would do nothing.
+pub fn entry(ui: &mut Ui, command: &Command, why_not: Option<&str>, out: &mut Outbox) {
     let Some(about) = command.describe() else { return };
     let mut button = Button::new(about.text);
     if let Some(shortcut) = about.shortcut {
         button = button.shortcut_text(shortcut_text(ui.ctx(), &shortcut));
     }
-    if ui.add_enabled(enabled, button).on_hover_text(about.tooltip).clicked() {
+    let mut response = ui.add_enabled(why_not.is_none(), button).on_hover_text(about.tooltip);
+    if let Some(why_not) = why_not {
+        response = response.on_disabled_hover_text(why_not);
+    }
+    if response.clicked() {
         out.send(command.clone());
         ui.close();
     }
@@ -33,8 +44,19 @@ fn check(ui: &mut Ui, command: &Command, on: bool, out: &mut Outbox) {
 
 /// True when a command would do something now.
 pub fn enabled(command: &Command, state: &AppState) -> bool {
+    why_not(command, state).is_none()
+}
+
+/// Why a command would do nothing now, and what to do about it; `None` where it would do something.
+pub fn why_not(command: &Command, state: &AppState) -> Option<&'static str> {
+    let unless = |can: bool, why: &'static str| (!can).then_some(why);
     let open = !state.views.is_empty();
     let selected = state.screen.as_ref().is_some_and(|s| !s.selection.is_empty());
+    let experiment = unless(state.screen.is_some(), NO_EXPERIMENT);
+    let rows = experiment.or_else(|| unless(selected, NOTHING_SELECTED));
+    // While blind, neither a name nor a path may reach the clipboard or the screen.
+    let blind = unless(!state.is_blind(), BLIND);
+    let recording = unless(open, NO_RECORDING);
     match command {
         Command::SaveExperiment
         | Command::SaveExperimentAs
@@ -48,21 +70,30 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         | Command::BlindMode
         | Command::TrainModel
         | Command::ShowMap
+        | Command::ShowRecipes
+        | Command::ShowHits
         | Command::EncodeVideos
-        | Command::ShowAnswers => state.screen.is_some(),
-        Command::StartTraining => {
-            state.training.job().is_none()
-                && state.screen.as_ref().is_some_and(|s| state.training.form_of(&s.experiment().id).is_some())
+        | Command::ShowAnswers => experiment,
+        Command::StartTraining => experiment
+            .or_else(|| unless(state.training.job().is_none(), "A training is running"))
+            .or_else(|| {
+                let form = state.screen.as_ref().and_then(|s| state.training.form_of(&s.experiment().id));
+                unless(form.is_some(), "Say first what to train: Model › Train a model…")
+            }),
+        Command::ExportPredictions => experiment.or(blind).or_else(|| {
+            let encoded = state.screen.as_ref().and_then(|s| state.answers.of(s));
+            unless(encoded.is_some(), "There are no answers yet: Model › Encode videos")
+        }),
+        Command::ShowReport => {
+            unless(state.report.is_some(), "No table was imported since the program began")
         }
-        Command::ExportPredictions => {
-            state.screen.as_ref().is_some_and(|s| !s.look().blind && state.answers.of(s).is_some())
-        }
-        Command::ShowReport => state.report.is_some(),
-        Command::PlaySelected | Command::ExcludeRows | Command::IncludeRows | Command::TagRows => selected,
-        // While blind, neither a name nor a path may reach the clipboard or the screen.
-        Command::CopyRows | Command::AttachStructure => {
-            selected && state.screen.as_ref().is_some_and(|s| !s.look().blind)
-        }
+        Command::PlaySelected | Command::ExcludeRows | Command::IncludeRows | Command::TagRows => rows,
+        Command::CopyRows
+        | Command::AttachStructure
+        | Command::MarkNegativeControl
+        | Command::MarkPositiveControl
+        | Command::NotAControl
+        | Command::FillCells => rows.or(blind),
         Command::Open
         | Command::OpenExperiment
         | Command::OpenExperimentFolder
@@ -80,49 +111,45 @@ pub fn enabled(command: &Command, state: &AppState) -> bool {
         | Command::ToggleTimeStamp
         | Command::ToggleName
         | Command::LinkViews
-        | Command::LinkContrast => true,
-        Command::ReopenSession => !open && !state.settings.session.is_empty(),
-        Command::Undo => !state.undo.is_empty(),
-        Command::Redo => !state.redo.is_empty(),
-        Command::NextRecording => state.views.len() > 1,
-        Command::NextZ | Command::PreviousZ | Command::CycleProjection => {
-            state.active_view().is_some_and(|v| v.recording.shape().z > 1)
+        | Command::LinkContrast => None,
+        Command::ReopenSession => unless(!open, "Recordings are open: close them first")
+            .or_else(|| unless(state.screen.is_none(), "An experiment is open: close it first"))
+            .or_else(|| unless(state.settings.has_session(), "No earlier session is known")),
+        Command::Undo => unless(!state.undo.is_empty(), "Nothing was changed yet"),
+        Command::Redo => unless(!state.redo.is_empty(), "Nothing was taken back"),
+        Command::NextRecording => {
+            recording.or_else(|| unless(state.views.len() > 1, "Only one recording is open"))
         }
-        Command::ClearTreatment => {
-            state.active_view().is_some_and(|v| v.recording.edits.treatment_frame.is_some())
-        }
-        Command::ClearRoi => !state.dialogs.any() && state.active_view().is_some_and(|v| v.roi.is_some()),
+        Command::NextZ | Command::PreviousZ | Command::CycleProjection => recording.or_else(|| {
+            let planes = state.active_view().is_some_and(|v| v.recording.shape().z > 1);
+            unless(planes, "The active recording has one focal plane")
+        }),
+        Command::ClearTreatment => recording.or_else(|| {
+            let marked = state.active_view().is_some_and(|v| v.recording.edits.treatment_frame.is_some());
+            unless(marked, "The active recording has no treatment mark")
+        }),
+        Command::ClearRoi => recording.or_else(|| {
+            let drawn = !state.dialogs.any() && state.active_view().is_some_and(|v| v.roi.is_some());
+            unless(drawn, "No rectangle is drawn: Shift and drag on the picture")
+        }),
         Command::PlayPause | Command::StepBack | Command::StepForward | Command::First | Command::Last => {
-            state.timeline.len() > 1
+            recording.or_else(|| unless(state.timeline.len() > 1, "What is open has a single time point"))
         }
-        _ => open,
+        _ => recording,
     }
 }
 
 /// Shows the bar.
 pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     let item = |ui: &mut Ui, command: Command, out: &mut Outbox| {
-        let on = enabled(&command, state);
-        entry(ui, &command, on, out);
+        entry(ui, &command, why_not(&command, state), out);
     };
     MenuBar::new().ui(ui, |ui| {
         ui.menu_button("File", |ui| {
             item(ui, Command::Open, out);
             item(ui, Command::OpenFolder, out);
             item(ui, Command::OpenPath, out);
-            ui.menu_button("Open recent", |ui| {
-                let blind = state.is_blind();
-                if state.settings.recent.is_empty() || blind {
-                    ui.weak(if blind { "Hidden while you score blind" } else { "Nothing yet" });
-                }
-                for address in state.settings.recent.iter().filter(|_| !blind) {
-                    let text = crate::app::widgets::overlay::shorten(&address.label(), 60);
-                    if ui.button(text).on_hover_text(address.to_string()).clicked() {
-                        out.send(Command::OpenAddresses(vec![address.clone()]));
-                        ui.close();
-                    }
-                }
-            });
+            ui.menu_button("Open recent", |ui| super::recent::menu(ui, state, out));
             item(ui, Command::ReopenSession, out);
             ui.separator();
             for command in [
@@ -170,8 +197,14 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 Command::IncludeRows,
                 Command::TagRows,
                 Command::AttachStructure,
+                Command::FillCells,
                 Command::AddEmbedding,
             ] {
+                item(ui, command, out);
+            }
+            ui.separator();
+            for command in [Command::MarkNegativeControl, Command::MarkPositiveControl, Command::NotAControl]
+            {
                 item(ui, command, out);
             }
             ui.separator();
@@ -185,6 +218,8 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                 Command::EncodeVideos,
                 Command::ShowAnswers,
                 Command::ShowMap,
+                Command::ShowRecipes,
+                Command::ShowHits,
                 Command::ExportPredictions,
             ] {
                 item(ui, command, out);
@@ -222,6 +257,9 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     });
 }
 
+/// Sizes of text and buttons, percent of the usual one.
+const SCALES: [u32; 8] = [80, 90, 100, 110, 125, 150, 175, 200];
+
 fn settings(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     ui.label("Theme");
     for (choice, text) in
@@ -231,6 +269,16 @@ fn settings(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             out.send(Command::SetTheme(choice));
         }
     }
+    ui.separator();
+    ui.menu_button(format!("Size: {:.0} %", 100.0 * ui.ctx().zoom_factor()), |ui| {
+        for percent in SCALES {
+            let scale = percent as f32 / 100.0;
+            let on = (ui.ctx().zoom_factor() - scale).abs() < 1e-3;
+            if ui.radio(on, format!("{percent} %")).clicked() {
+                out.send(Command::SetScale(scale));
+            }
+        }
+    });
     ui.separator();
     ui.label("Computing");
     for (choice, text, tip) in [

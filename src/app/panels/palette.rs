@@ -65,13 +65,17 @@ pub fn show(ctx: &Context, state: &AppState, open: &mut Option<String>, out: &mu
             ScrollArea::vertical().max_height(360.0).min_scrolled_height(360.0).show(ui, |ui| {
                 for (index, command) in found.iter().enumerate() {
                     let Some(about) = command.describe() else { continue };
-                    let on = menu::enabled(command, state);
+                    let why_not = menu::why_not(command, state);
+                    let on = why_not.is_none();
                     let mut button = egui::Button::selectable(index == selected, about.text)
                         .min_size(egui::vec2(420.0, 0.0));
                     if let Some(shortcut) = about.shortcut {
                         button = button.shortcut_text(RichText::new(shortcut_text(ctx, &shortcut)).weak());
                     }
-                    let line = ui.add_enabled(on, button).on_hover_text(about.tooltip);
+                    let mut line = ui.add_enabled(on, button).on_hover_text(about.tooltip);
+                    if let Some(why_not) = why_not {
+                        line = line.on_disabled_hover_text(why_not);
+                    }
                     if index == selected && (up > 0 || down > 0) {
                         line.scroll_to_me(None);
                     }

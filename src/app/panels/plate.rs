@@ -1,18 +1,19 @@
-//! The plate as a heat map: which wells hold what, coloured by any column.
+//! The plate as a heat map: which wells hold what, coloured by any column or any named feature.
 
 use eframe::egui::{
-    self, Align2, Color32, ComboBox, FontId, Id, Painter, Rect, Role, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo, pos2, vec2,
+    self, Align2, Color32, ComboBox, FontId, Id, Painter, Rect, Role, ScrollArea, Sense, Stroke, StrokeKind,
+    Ui, WidgetInfo, pos2, vec2,
 };
 
-use super::rows;
+use super::{feature_box, rows};
+use crate::analysis::profile::Deviations;
 use crate::app::command::Command;
 use crate::app::screen::command::ScreenCommand;
 use crate::app::screen::scale::{Scale, Swatch};
 use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Plate, Screen};
 use crate::app::state::{AppState, Outbox};
-use crate::app::widgets::{legend, swatch};
+use crate::app::widgets::{bar_strip, legend, swatch};
 use crate::experiment::wells::{PlateFormat, Well, row_name};
 
 /// Shows the panel.
@@ -36,13 +37,69 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             choose_plate(ui, screen, plate, out);
         }
         rows::colour_by(ui, screen, out);
+        feature_box::show(ui, screen, out);
     });
-    legend::show(ui, screen.scale(), |text, gesture| {
-        let rows = rows::with_value(screen, screen.colour_by(), text);
+    legend::show(ui, screen.plate_scale(), |text, gesture| {
+        let rows = rows::with_value(screen, screen.scale(), text);
         out.send(Command::Screen(ScreenCommand::Take(rows, gesture)));
     });
-    let format = plate.format.unwrap_or(PlateFormat::P96);
-    heat_map(ui, screen, plate, format, out);
+    without_controls(ui, screen);
+    let area = ui.available_rect_before_wrap();
+    if screen.look().all_plates && screen.plates().len() > 1 {
+        side_by_side(ui, screen, area, out);
+    } else {
+        heat_map(ui, screen, plate, area, out);
+    }
+}
+
+/// Says of which plates no deviations can be told.
+fn without_controls(ui: &mut Ui, screen: &Screen) {
+    let is_z = screen.look().feature.as_ref().is_some_and(|colour| !colour.raw);
+    let Some(features) = screen.features().filter(|_| is_z) else { return };
+    let without = features.without_controls();
+    if !without.is_empty() {
+        let text = match without.len() {
+            1 => "1 plate has fewer than two negative controls: grey".to_owned(),
+            many => format!("{many} plates have fewer than two negative controls: grey"),
+        };
+        ui.colored_label(ui.visuals().warn_fg_color, text).on_hover_text(without.join(", "));
+    }
+}
+
+/// All plates on one scale, as many in a line as stay readable.
+fn side_by_side(ui: &mut Ui, screen: &Screen, area: Rect, out: &mut Outbox) {
+    let plates = screen.plates();
+    let columns = ((area.width() / LEAST_WIDTH) as usize).clamp(1, plates.len());
+    let width = area.width() / columns as f32 - GAP;
+    ScrollArea::vertical().id_salt("plates").auto_shrink([false, false]).show(ui, |ui| {
+        for line in plates.chunks(columns) {
+            let heights = line.iter().map(|plate| {
+                let (rows, columns) = format_of(plate).size();
+                LABEL + width * f32::from(rows) / f32::from(columns)
+            });
+            let height = heights.fold(0.0, f32::max);
+            let (whole, _) = ui.allocate_exact_size(vec2(area.width() - GAP, height + TITLE), Sense::hover());
+            if !ui.is_rect_visible(whole) {
+                continue;
+            }
+            for (at, plate) in line.iter().enumerate() {
+                let corner = whole.min + vec2(at as f32 * (width + GAP), 0.0);
+                let font = FontId::proportional(12.0);
+                let text = ui.visuals().text_color();
+                ui.painter_at(whole).text(corner, Align2::LEFT_TOP, name_of(plate), font, text);
+                let rect = Rect::from_min_size(corner + vec2(0.0, TITLE), vec2(width, height));
+                ui.push_id(&plate.name, |ui| heat_map(ui, screen, plate, rect, out));
+            }
+        }
+    });
+}
+
+fn format_of(plate: &Plate) -> PlateFormat {
+    plate.format.unwrap_or(PlateFormat::P96)
+}
+
+fn name_of(plate: &Plate) -> &str {
+    if plate.name.is_empty() { "(unnamed)" } else { &plate.name }
 }
 
 fn ui_modifiers(ctx: &egui::Context) -> egui::Modifiers {
@@ -50,40 +107,58 @@ fn ui_modifiers(ctx: &egui::Context) -> egui::Modifiers {
 }
 
 fn choose_plate(ui: &mut Ui, screen: &Screen, shown: &Plate, out: &mut Outbox) {
-    let name =
-        |plate: &Plate| if plate.name.is_empty() { "(unnamed)".to_owned() } else { plate.name.clone() };
-    let choice = ComboBox::from_id_salt("plate").selected_text(name(shown)).show_ui(ui, |ui| {
+    let is_all = screen.look().all_plates && screen.plates().len() > 1;
+    let now = if is_all { "All plates" } else { name_of(shown) };
+    let choice = ComboBox::from_id_salt("plate").selected_text(now).show_ui(ui, |ui| {
+        if screen.plates().len() > 1 && ui.selectable_label(is_all, "All plates").clicked() {
+            rows::look(screen, out, |look| look.all_plates = true);
+        }
         for plate in screen.plates() {
-            let text = format!("{} ({} wells)", name(plate), plate.wells.len());
-            if ui.selectable_label(plate.name == shown.name, text).clicked() {
-                rows::look(screen, out, |look| look.plate = Some(plate.name.clone()));
+            let text = format!("{} ({} wells)", name_of(plate), plate.wells.len());
+            if ui.selectable_label(!is_all && plate.name == shown.name, text).clicked() {
+                rows::look(screen, out, |look| {
+                    look.plate = Some(plate.name.clone());
+                    look.all_plates = false;
+                });
             }
         }
     });
     crate::app::widgets::named(choice.response, "Plate");
 }
 
+/// Least width of a plate among others, points.
+pub const LEAST_WIDTH: f32 = 240.0;
+/// Height of a plate's title, points.
+pub const TITLE: f32 = 16.0;
+/// Room for the names of rows and columns, points.
+pub const LABEL: f32 = 24.0;
+/// Space between two plates, points.
+pub const GAP: f32 = 10.0;
+
 /// Where the wells lie on screen.
-struct Wells {
+pub struct Wells {
     origin: egui::Pos2,
     size: f32,
     format: PlateFormat,
 }
 
 impl Wells {
-    fn fit(area: Rect, format: PlateFormat) -> Self {
+    /// As large as there is room for, the left upper corner in that of the room.
+    pub fn fit(area: Rect, format: PlateFormat) -> Self {
         let (rows, columns) = format.size();
         let label = if columns > 24 { 16.0 } else { 20.0 };
         let size = ((area.width() - label) / columns as f32).min((area.height() - label) / rows as f32);
         Self { origin: area.min + vec2(label, label), size: size.clamp(4.0, 56.0), format }
     }
 
-    fn rect(&self, well: Well) -> Rect {
+    /// Of a well.
+    pub fn rect(&self, well: Well) -> Rect {
         let corner = self.origin + vec2(well.column as f32, well.row as f32) * self.size;
         Rect::from_min_size(corner, egui::Vec2::splat(self.size)).shrink((self.size * 0.05).clamp(0.5, 2.0))
     }
 
-    fn at(&self, pos: egui::Pos2) -> Option<Well> {
+    /// The well under the pointer.
+    pub fn at(&self, pos: egui::Pos2) -> Option<Well> {
         let (rows, columns) = self.format.size();
         let (rows, columns) = (usize::from(rows), usize::from(columns));
         let at = (pos - self.origin) / self.size;
@@ -92,8 +167,8 @@ impl Wells {
     }
 }
 
-fn heat_map(ui: &mut Ui, screen: &Screen, plate: &Plate, format: PlateFormat, out: &mut Outbox) {
-    let area = ui.available_rect_before_wrap();
+fn heat_map(ui: &mut Ui, screen: &Screen, plate: &Plate, area: Rect, out: &mut Outbox) {
+    let format = format_of(plate);
     let id = ui.scope_id().with("wells");
     let response = ui.interact(area, id, Sense::click_and_drag());
     response.widget_info(|| {
@@ -103,7 +178,10 @@ fn heat_map(ui: &mut Ui, screen: &Screen, plate: &Plate, format: PlateFormat, ou
             format!("Plate {}, {} wells in use", plate.name, plate.wells.len()),
         )
     });
-    ui.allocate_rect(area, Sense::hover());
+    // Among others its room is allocated with theirs.
+    if !screen.look().all_plates || screen.plates().len() < 2 {
+        ui.allocate_rect(area, Sense::hover());
+    }
     let painter = ui.painter_at(area);
     let wells = Wells::fit(area, format);
     labels(ui, &painter, &wells);
@@ -129,6 +207,10 @@ fn heat_map(ui: &mut Ui, screen: &Screen, plate: &Plate, format: PlateFormat, ou
             let gesture = Gesture::of(ui_modifiers(ui.ctx()));
             out.send(Command::Screen(ScreenCommand::Take(rows.clone(), gesture)));
         }
+        // The menu is about what was clicked.
+        if response.secondary_clicked() && !rows.iter().any(|&row| screen.selection.contains(row)) {
+            out.send(Command::Screen(ScreenCommand::Take(rows.clone(), Gesture::Replace)));
+        }
         if response.double_clicked() {
             out.send(Command::Screen(ScreenCommand::Play(rows.clone())));
         }
@@ -138,9 +220,10 @@ fn heat_map(ui: &mut Ui, screen: &Screen, plate: &Plate, format: PlateFormat, ou
     response.context_menu(|ui| rows::menu(ui, screen, out));
 }
 
-fn labels(ui: &Ui, painter: &Painter, wells: &Wells) {
+/// Paints names of rows and columns.
+pub fn labels(ui: &Ui, painter: &Painter, wells: &Wells) {
     let (row_count, column_count) = wells.format.size();
-    let font = FontId::proportional((wells.size * 0.6).clamp(8.0, 12.0));
+    let font = FontId::proportional((wells.size * 0.6).clamp(11.0, 12.0));
     let color = ui.visuals().weak_text_color();
     // Every label where it fits, else every second or fourth.
     let every =
@@ -157,24 +240,28 @@ fn labels(ui: &Ui, painter: &Painter, wells: &Wells) {
 }
 
 /// What a well with several rows looks like: the mean of its numbers, or the value that most of its rows have.
-fn look_of(scale: &Scale, rows: &[u32]) -> Option<Swatch> {
+fn look_of(scale: &Scale, rows: impl Iterator<Item = u32> + Clone) -> Option<Swatch> {
     if let Some(numbers) = &scale.numbers {
-        let known: Vec<f64> = rows.iter().filter_map(|&r| numbers[r as usize]).collect();
-        return (!known.is_empty()).then(|| scale.of_number(known.iter().sum::<f64>() / known.len() as f64));
+        let known = rows.filter_map(|r| numbers[r as usize]);
+        let (sum, count) = known.fold((0.0, 0_usize), |(sum, count), number| (sum + number, count + 1));
+        return (count > 0).then(|| scale.of_number(sum / count as f64));
     }
-    let looks: Vec<Swatch> = rows.iter().map(|&r| scale.rows[r as usize]).collect();
-    looks.iter().copied().max_by_key(|look| looks.iter().filter(|l| *l == look).count())
+    let looks = rows.map(|r| scale.rows[r as usize]);
+    looks.clone().max_by_key(|look| looks.clone().filter(|other| other == look).count())
 }
 
 fn paint_well(ui: &Ui, painter: &Painter, rect: Rect, screen: &Screen, rows: &[u32]) {
     let table = screen.table();
-    let included: Vec<u32> = rows.iter().copied().filter(|&r| !table.is_excluded(r as usize)).collect();
-    match look_of(screen.scale(), if included.is_empty() { rows } else { &included }) {
-        Some(look) if !included.is_empty() => swatch::paint(painter, rect, look),
+    let included = rows.iter().copied().filter(|&r| !table.is_excluded(r as usize));
+    let count = included.clone().count();
+    let scale = screen.plate_scale();
+    let look = if count == 0 { look_of(scale, rows.iter().copied()) } else { look_of(scale, included) };
+    match look {
+        Some(look) if count > 0 => swatch::paint(painter, rect, look),
         Some(look) => swatch::paint(painter, rect, Swatch { color: look.color.gamma_multiply(0.25), ..look }),
         None => {}
     }
-    if included.len() < rows.len() {
+    if count < rows.len() {
         let color = ui.visuals().error_fg_color;
         painter.line_segment([rect.left_bottom(), rect.right_top()], Stroke::new(1.5, color));
     }
@@ -229,6 +316,23 @@ fn box_select(
     }
 }
 
+/// A feature of a well: the mean over its rows, in deviations and as the table has it.
+fn feature_of(ui: &mut Ui, features: &Deviations, name: &str, rows: &[u32]) {
+    let Some(feature) = features.feature(name) else { return };
+    let mean = |number: &dyn Fn(usize) -> Option<f32>| {
+        let known: Vec<f64> = rows.iter().filter_map(|&row| number(row as usize).map(f64::from)).collect();
+        (!known.is_empty()).then(|| known.iter().sum::<f64>() / known.len() as f64)
+    };
+    ui.label(name);
+    match mean(&|row| features.z(row, feature)) {
+        Some(z) => ui.label(format!("robust z {}", bar_strip::signed(z as f32))),
+        None => ui.weak("no robust z: too few controls, or they do not vary"),
+    };
+    if let Some(raw) = mean(&|row| features.raw(row, feature)) {
+        ui.weak(format!("{} as in the table", legend::short(raw)));
+    }
+}
+
 fn tooltip(ui: &mut Ui, screen: &Screen, well: Well, rows: &[u32]) {
     ui.strong(well.to_string());
     let table = screen.table();
@@ -246,7 +350,9 @@ fn tooltip(ui: &mut Ui, screen: &Screen, well: Well, rows: &[u32]) {
         ui.label(if *count > 1 { format!("{line} × {count}") } else { line.clone() });
     }
     let column = screen.colour_by();
-    if let Some(&row) = rows.first()
+    if let (Some(colour), Some(features)) = (&screen.look().feature, screen.features()) {
+        feature_of(ui, features, &colour.name, rows);
+    } else if let Some(&row) = rows.first()
         && !matches!(column, "moa" | "compound")
     {
         let unit = table.column(column).and_then(|c| c.unit).unwrap_or_default();

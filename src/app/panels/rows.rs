@@ -2,10 +2,11 @@
 
 use eframe::egui::{ComboBox, DragAndDrop, Response, RichText, Stroke, StrokeKind, Ui};
 
-use super::menu::entry;
+use super::menu::{NOTHING_SELECTED, entry};
 use crate::app::command::Command;
 use crate::app::screen::blind::is_harmless;
 use crate::app::screen::command::{ScreenCommand, Structure};
+use crate::app::screen::scale::{Legend, Scale};
 use crate::app::screen::{Look, Screen};
 use crate::app::state::Outbox;
 use crate::app::widgets::named;
@@ -64,9 +65,12 @@ pub fn simulated(ui: &mut Ui, screen: &Screen) {
     }
 }
 
-/// Rows that have a value in a column.
-pub fn with_value(screen: &Screen, column: &str, text: &str) -> Vec<u32> {
-    screen.rows().iter().copied().filter(|&row| screen.text(row, column) == text).collect()
+/// Rows that are shown and that an entry of a legend stands for.
+pub fn with_value(screen: &Screen, scale: &Scale, text: &str) -> Vec<u32> {
+    let Legend::Values(values, ..) = &scale.legend else { return Vec::new() };
+    let Some((_, look, _)) = values.iter().find(|(value, ..)| value == text) else { return Vec::new() };
+    let has_look = |row: &u32| scale.rows.get(*row as usize) == Some(look);
+    screen.rows().iter().copied().filter(has_look).collect()
 }
 
 /// The menu of the selected rows.
@@ -77,17 +81,26 @@ pub fn menu(ui: &mut Ui, screen: &Screen, out: &mut Outbox) {
         1 => "1 row".to_owned(),
         n => format!("{n} rows"),
     });
-    let any = count > 0;
-    let excluded = screen.selection.rows().any(|r| screen.table().is_excluded(r as usize));
-    entry(ui, &Command::PlaySelected, any, out);
+    let selected = (count == 0).then_some(NOTHING_SELECTED);
+    let is_excluded = screen.selection.rows().any(|r| screen.table().is_excluded(r as usize));
+    let excluded = (!is_excluded).then_some("None of the selected rows is excluded");
+    entry(ui, &Command::PlaySelected, selected, out);
     ui.separator();
-    entry(ui, &Command::ExcludeRows, any, out);
+    entry(ui, &Command::ExcludeRows, selected, out);
     entry(ui, &Command::IncludeRows, excluded, out);
-    entry(ui, &Command::TagRows, any, out);
+    entry(ui, &Command::TagRows, selected, out);
     if !screen.look().blind {
         ui.separator();
-        entry(ui, &Command::AttachStructure, any, out);
-        entry(ui, &Command::CopyRows, any, out);
+        for command in [
+            Command::MarkNegativeControl,
+            Command::MarkPositiveControl,
+            Command::NotAControl,
+            Command::FillCells,
+            Command::AttachStructure,
+            Command::CopyRows,
+        ] {
+            entry(ui, &command, selected, out);
+        }
     }
 }
 

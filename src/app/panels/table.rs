@@ -1,15 +1,18 @@
 //! The table of rows: sort, filter, select, edit in place.
 
-use eframe::egui::{Align, Button, Id, Key, Label, Layout, RichText, Role, Sense, TextEdit, Ui, WidgetInfo};
+use eframe::egui::{
+    Align, Button, Id, Key, Label, Layout, RichText, Role, Sense, Stroke, StrokeKind, TextEdit, Ui,
+    WidgetInfo,
+};
 use egui_extras::{Column, TableBuilder};
 
 use super::{filters, rows};
 use crate::app::command::Command;
 use crate::app::screen::Screen;
-use crate::app::screen::blind;
 use crate::app::screen::command::ScreenCommand;
 use crate::app::screen::selection::Gesture;
 use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::named;
 use crate::experiment::Kind;
 
 /// Height of a row, points.
@@ -39,6 +42,7 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
     let of = |name: &String| screen.table().column(name).map_or((Kind::Text, None), |c| (c.kind, c.unit));
     let kinds: Vec<(Kind, Option<String>)> = columns.iter().map(of).collect();
     let shown = screen.rows();
+    let to_edit = edit_by_key(ui, state, screen, &columns);
     eframe::egui::ScrollArea::horizontal().id_salt("table columns").auto_shrink([false, false]).show(
         ui,
         |ui| {
@@ -50,6 +54,9 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                     .sense(Sense::click())
                     .auto_shrink([false, false])
                     .cell_layout(Layout::left_to_right(Align::Center));
+                if let Some(index) = to_edit {
+                    table = table.scroll_to_row(index, None);
+                }
                 for (name, (kind, _)) in columns.iter().zip(&kinds) {
                     table =
                         table.column(Column::initial(initial_width(name, *kind)).at_least(40.0).clip(true));
@@ -73,6 +80,26 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             });
         },
     );
+}
+
+/// F2 edits the cell of the current row in the column that was clicked last; gives its place in the table, which may have to
+/// be scrolled to.
+fn edit_by_key(ui: &Ui, state: &AppState, screen: &Screen, columns: &[String]) -> Option<usize> {
+    let is_free = !state.dialogs.any() && !ui.ctx().text_edit_focused();
+    if !is_free || !ui.input(|i| i.key_pressed(Key::F2)) {
+        return None;
+    }
+    let row = screen.selection.current()?;
+    let index = screen.rows().iter().position(|&shown| shown == row)?;
+    let clicked = screen.column.as_ref().filter(|column| columns.contains(column));
+    let column = clicked.into_iter().chain(columns).find(|column| screen.is_editable(column))?;
+    edit(ui, screen, row, column);
+    Some(index)
+}
+
+fn edit(ui: &Ui, screen: &Screen, row: u32, column: &str) {
+    let editing = Editing { row, column: column.to_owned(), text: screen.text(row, column) };
+    ui.data_mut(|d| d.insert_temp(editing_id(), editing));
 }
 
 fn initial_width(name: &str, kind: Kind) -> f32 {
@@ -139,11 +166,19 @@ fn cell(ui: &mut Ui, screen: &Screen, row: u32, column: &str, kind: Kind, out: &
         .inner;
     let name = format!("{column} of {}", screen.caption(row));
     response.widget_info(|| WidgetInfo::labeled(Role::Cell, true, format!("{name}: {text}")));
+    let is_current = screen.selection.current() == Some(row) && screen.column.as_deref() == Some(column);
+    if is_current {
+        let stroke = Stroke::new(1.0, ui.visuals().selection.stroke.color);
+        ui.painter().rect_stroke(ui.max_rect(), 2.0, stroke, StrokeKind::Inside);
+    }
+    if (response.clicked() || response.secondary_clicked()) && screen.column.as_deref() != Some(column) {
+        out.send(Command::Screen(ScreenCommand::Column(column.to_owned())));
+    }
     if response.clicked() {
         click(ui, row, out);
     }
-    if response.double_clicked() && is_editable(column) {
-        ui.data_mut(|d| d.insert_temp(editing_id(), Editing { row, column: column.to_owned(), text }));
+    if response.double_clicked() && screen.is_editable(column) {
+        edit(ui, screen, row, column);
     }
     if response.secondary_clicked() && !screen.selection.contains(row) {
         click(ui, row, out);
@@ -152,7 +187,9 @@ fn cell(ui: &mut Ui, screen: &Screen, row: u32, column: &str, kind: Kind, out: &
     response.context_menu(|ui| {
         rows::menu(ui, screen, out);
         let several = screen.selection.len() > 1;
-        let fill = ui.add_enabled(several, Button::new(format!("Fill “{column}” down")));
+        let fill = ui
+            .add_enabled(several && screen.is_editable(column), Button::new(format!("Fill “{column}” down")))
+            .on_disabled_hover_text("Select several rows first");
         if fill.on_hover_text("The first selected row's value goes into all selected rows").clicked() {
             out.send(Command::Screen(ScreenCommand::FillDown(
                 screen.selection.rows().collect(),
@@ -193,7 +230,7 @@ fn editor(ui: &mut Ui, screen: &Screen, mut editing: Editing, out: &mut Outbox) 
     } else {
         "Enter keeps it, Esc leaves the cell as it was".to_owned()
     };
-    let response = response.on_hover_text(tip);
+    let response = named(response, &format!("Edit {}", editing.column)).on_hover_text(tip);
     let id = editing_id();
     if ui.input(|i| i.key_pressed(Key::Escape)) {
         ui.data_mut(|d| d.remove::<Editing>(id));
@@ -209,11 +246,7 @@ fn editor(ui: &mut Ui, screen: &Screen, mut editing: Editing, out: &mut Outbox) 
     }
     if !response.has_focus() {
         response.request_focus();
+        response.scroll_to_me(None);
     }
     ui.data_mut(|d| d.insert_temp(id, editing));
-}
-
-/// True for columns that can be written into: a row's name ties embeddings and notes to it.
-fn is_editable(column: &str) -> bool {
-    column != blind::CODE && column != "row_id"
 }

@@ -5,6 +5,7 @@ use eframe::egui::{
     Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
+use super::by_features;
 use crate::app::command::{Command, shortcut_text};
 use crate::app::settings::Viewport;
 use crate::app::state::{AppState, Hover, Outbox};
@@ -29,7 +30,10 @@ pub struct Drawn {
 /// Shows the pictures.
 pub fn show(ui: &mut Ui, state: &AppState, canvas: &Canvas, out: &mut Outbox) -> Drawn {
     if state.views.is_empty() {
-        empty(ui, state, out);
+        let is_shown = state.screen.as_ref().is_some_and(|screen| by_features::show(ui, screen));
+        if !is_shown {
+            empty(ui, state, out);
+        }
         return Drawn::default();
     }
     let area = ui.available_rect_before_wrap();
@@ -274,44 +278,7 @@ fn empty(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
                     out.send(command);
                 }
             }
-            if !state.settings.session.is_empty() {
-                ui.add_space(10.0);
-                let count = state.settings.session.len();
-                let noun = if count == 1 { "recording" } else { "recordings" };
-                let text = format!("Reopen last session ({count} {noun})");
-                if ui.add(Button::new(text).min_size(vec2(220.0, 32.0))).clicked() {
-                    out.send(Command::ReopenSession);
-                }
-            }
-            for lost in &state.recoverable {
-                let Some(experiment) = &lost.experiment else { continue };
-                let text = format!("Bring back “{}” ({} rows, never saved)", experiment.name, experiment.rows);
-                let tip = "An experiment that was open when the program last ended, with everything done to it";
-                if ui.add(Button::new(text).min_size(vec2(220.0, 32.0))).on_hover_text(tip).clicked() {
-                    out.send(Command::Recover(lost.path.clone()));
-                }
-            }
-            if !state.settings.recent_experiments.is_empty() && !state.is_blind() {
-                ui.add_space(14.0);
-                ui.weak("Recent experiments");
-                for path in state.settings.recent_experiments.iter().take(4) {
-                    let name = path.file_name().unwrap_or_default().to_string_lossy();
-                    let link = ui.link(overlay::shorten(&name, 60));
-                    if link.on_hover_text(path.display().to_string()).clicked() {
-                        out.send(Command::OpenAddresses(vec![crate::video::Address::of(path.clone())]));
-                    }
-                }
-            }
-            if !state.settings.recent.is_empty() && !state.is_blind() {
-                ui.add_space(14.0);
-                ui.weak("Recent");
-                for address in state.settings.recent.iter().take(5) {
-                    let label = overlay::shorten(&address.label(), 60);
-                    if ui.link(label).on_hover_text(address.to_string()).clicked() {
-                        out.send(Command::OpenAddresses(vec![address.clone()]));
-                    }
-                }
-            }
+            super::recent::show(ui, state, out);
         });
     });
     let hint = frame.center_bottom() - vec2(0.0, 14.0);

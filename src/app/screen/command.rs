@@ -25,6 +25,10 @@ pub enum ScreenCommand {
     Look(Box<Look>),
     /// Put a text into cells of a column.
     Set(Vec<u32>, String, String),
+    /// Put a text of its own into each of several cells of a column, in one step.
+    SetEach(String, Vec<(u32, String)>),
+    /// A cell of this column was clicked: keys and pastes are about it.
+    Column(String),
     /// Put the first of the rows' values into the others.
     FillDown(Vec<u32>, String),
     /// Leave rows out, with the reason.

@@ -18,16 +18,19 @@ use self::blind::{Codes, is_harmless};
 use self::mask::Mask;
 use self::scale::Scale;
 use self::selection::{Gesture, Selection};
+use crate::analysis::profile::{Bar, Deviations, feature as named_feature};
 use crate::app::sketches::Sketches;
 use crate::app::thumbnails::{Textures, Thumbnails};
+use crate::experiment::columns::EXCLUDED;
 use crate::experiment::view::{self, Query};
 use crate::experiment::wells::{PlateFormat, Well};
-use crate::experiment::{Column, EmbeddingTable, Experiment, Kind, Role, Table};
+use crate::experiment::{Column, EmbeddingTable, Experiment, Kind, PROFILE, Role, Table};
 use crate::video::Address;
 
 /// What the user chose to see: kept with the project.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools)] // each is a switch of its own
 pub struct Look {
     /// Sorting and filtering.
     pub query: Query,
@@ -35,6 +38,12 @@ pub struct Look {
     pub hidden: BTreeSet<String>,
     /// Column that colours plate and contact sheet.
     pub colour_by: String,
+    /// Embedding whose named features are shown; the table's own profile, if it is gone or empty.
+    pub features_of: String,
+    /// Feature that colours the plate in place of the column.
+    pub feature: Option<FeatureColour>,
+    /// All plates side by side.
+    pub all_plates: bool,
     /// The plate shown; the first one, if `None` or gone.
     pub plate: Option<String>,
     /// Treatments are hidden.
@@ -47,12 +56,24 @@ pub struct Look {
     pub same_contrast: bool,
 }
 
+/// A feature that colours wells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FeatureColour {
+    /// Its name in the embedding.
+    pub name: String,
+    /// As the embedding has it, not in deviations from the plate's controls.
+    pub raw: bool,
+}
+
 impl Default for Look {
     fn default() -> Self {
         Self {
             query: Query { show_excluded: true, ..Query::default() },
             hidden: BTreeSet::new(),
             colour_by: "moa".into(),
+            features_of: String::new(),
+            feature: None,
+            all_plates: false,
             plate: None,
             blind: false,
             follow: true,
@@ -114,6 +135,7 @@ struct Derived {
     plates: OnceCell<Vec<Plate>>,
     compounds: OnceCell<Vec<Compound>>,
     scale: OnceCell<Scale>,
+    feature_scale: OnceCell<Option<Scale>>,
     excluded: OnceCell<usize>,
     simulated: OnceCell<usize>,
 }
@@ -124,8 +146,21 @@ pub struct Screen {
     look: Look,
     /// Selected rows.
     pub selection: Selection,
+    /// Column of the cell that was clicked last: with the current row it is the cell that F2 edits and that a paste starts from.
+    pub column: Option<String>,
     /// Rows whose recordings the player shows, by their addresses.
     pub playing: HashMap<Address, u32>,
+    /// Rows without a recording that the player shows by their features.
+    pub by_features: Vec<u32>,
+    /// The job that compares features with the controls.
+    pub features_job: Option<u64>,
+    features: Option<Arc<Deviations>>,
+    /// What the player shows of rows by their features.
+    furthest: RefCell<HashMap<u32, Option<Arc<[Bar]>>>>,
+    /// What features were compared last: vectors, and the table.
+    compared: Option<(Arc<EmbeddingTable>, Table)>,
+    /// Revision of the table that was looked at last for [`Self::to_compare`].
+    compared_at: u64,
     /// Structures.
     pub sketches: Sketches,
     /// Thumbnails of rows.
@@ -158,7 +193,14 @@ impl Screen {
             experiment,
             look,
             selection: Selection::default(),
+            column: None,
             playing: HashMap::new(),
+            by_features: Vec::new(),
+            features_job: None,
+            features: None,
+            furthest: RefCell::default(),
+            compared: None,
+            compared_at: 0,
             sketches,
             thumbnails,
             textures: RefCell::default(),
@@ -204,6 +246,21 @@ impl Screen {
         self.experiment.embeddings.insert(name, table);
     }
 
+    /// Puts embeddings of a name in place, or takes them away; those that had the name come back.
+    pub fn put_embeddings(
+        &mut self,
+        name: &str,
+        table: Option<Arc<EmbeddingTable>>,
+    ) -> Option<Arc<EmbeddingTable>> {
+        let before = self.experiment.embeddings.remove(name);
+        // They may be the ones that colour the plate.
+        self.derived.feature_scale = OnceCell::new();
+        if let Some(table) = table {
+            self.keep_embeddings(name.to_owned(), table);
+        }
+        before
+    }
+
     /// Puts an experiment in place that was made from this one (relocated paths). Embeddings that were kept since stay.
     pub fn set_experiment(&mut self, experiment: Experiment) {
         self.revision = next_revision();
@@ -226,6 +283,9 @@ impl Screen {
         }
         if look.colour_by != self.look.colour_by || look.blind != self.look.blind {
             derived.scale = OnceCell::new();
+        }
+        if look.feature != self.look.feature || look.features_of != self.look.features_of {
+            derived.feature_scale = OnceCell::new();
         }
         self.look = look;
     }
@@ -280,6 +340,19 @@ impl Screen {
         self.table().text(row as usize, column)
     }
 
+    /// Selected rows that are shown, in the order of the table.
+    pub fn selected_in_order(&self) -> Vec<u32> {
+        self.rows().iter().copied().filter(|&row| self.selection.contains(row)).collect()
+    }
+
+    /// True for columns that can be written into: a row's name ties embeddings and notes to it, and what is hidden is not
+    /// written blindly.
+    pub fn is_editable(&self, column: &str) -> bool {
+        column != "row_id"
+            && (!self.look.blind || is_harmless(column))
+            && self.table().column(column).is_some()
+    }
+
     /// Column that colours, where it may be seen.
     pub fn colour_by(&self) -> &str {
         if self.look.blind && !is_harmless(&self.look.colour_by) { "tags" } else { &self.look.colour_by }
@@ -288,6 +361,94 @@ impl Screen {
     /// Colours of the rows.
     pub fn scale(&self) -> &Scale {
         self.derived.scale.get_or_init(|| Scale::new(self.table(), self.colour_by()))
+    }
+
+    /// The embedding whose named features are shown, with its name: the one that was chosen, else the table's own profile, else
+    /// the first that has names.
+    pub fn featured(&self) -> Option<(&str, &Arc<EmbeddingTable>)> {
+        let all = &self.experiment.embeddings;
+        let named = |name: &str| all.get_key_value(name).filter(|(_, table)| has_names(table));
+        let first = || all.iter().find(|(_, table)| has_names(table));
+        let found = named(&self.look.features_of).or_else(|| named(PROFILE)).or_else(first);
+        found.map(|(name, table)| (name.as_str(), table))
+    }
+
+    /// Names of the embeddings whose numbers have names.
+    pub fn with_features(&self) -> impl Iterator<Item = &str> {
+        let all = self.experiment.embeddings.iter();
+        all.filter(|(_, table)| has_names(table)).map(|(name, _)| name.as_str())
+    }
+
+    /// Features of the rows beside those of the controls; `None` while they are compared, and without named features.
+    pub fn features(&self) -> Option<&Arc<Deviations>> {
+        let (_, table) = self.featured()?;
+        self.features.as_ref().filter(|features| Arc::ptr_eq(features.vectors(), table))
+    }
+
+    /// Takes in features that a job has compared, unless others are shown by now.
+    pub fn set_features(&mut self, features: Arc<Deviations>) {
+        if self.featured().is_some_and(|(_, table)| Arc::ptr_eq(table, features.vectors())) {
+            self.features = Some(features);
+            self.furthest.get_mut().clear();
+            self.derived.feature_scale = OnceCell::new();
+        }
+    }
+
+    /// The features in which a row differs most from the controls; worked out when it is first asked for. `None` for a row without
+    /// a vector, and while features are compared.
+    pub fn furthest(&self, row: u32) -> Option<Arc<[Bar]>> {
+        let features = self.features()?;
+        let mut known = self.furthest.borrow_mut();
+        if known.len() > FURTHEST_KEPT {
+            known.clear();
+        }
+        let found = || features.furthest(row as usize, FURTHEST).map(Arc::from);
+        known.entry(row).or_insert_with(found).clone()
+    }
+
+    /// The vectors whose features have to be compared with the controls of the table as it is now, once for each change.
+    pub fn to_compare(&mut self) -> Option<Arc<EmbeddingTable>> {
+        let vectors = Arc::clone(self.featured()?.1);
+        let is_known = |(of, table): &(Arc<EmbeddingTable>, Table)| {
+            // A tag or a note changes the table, and no comparison.
+            Arc::ptr_eq(of, &vectors)
+                && (self.compared_at == self.revision || has_same_controls(table, self.table()))
+        };
+        let is_known = self.compared.as_ref().is_some_and(is_known);
+        self.compared_at = self.revision;
+        if is_known {
+            return None;
+        }
+        self.compared = Some((Arc::clone(&vectors), self.table().clone()));
+        Some(vectors)
+    }
+
+    /// True where the comparison has ended without a result.
+    pub fn has_failed_to_compare(&self) -> bool {
+        let now = self.featured().map(|(_, vectors)| vectors);
+        let last = self.compared.as_ref().map(|(vectors, _)| vectors);
+        let is_latest = now.zip(last).is_some_and(|(now, last)| Arc::ptr_eq(now, last));
+        is_latest && self.features_job.is_none() && self.features().is_none()
+    }
+
+    /// Colours of the wells: by the chosen feature, all plates on one scale, else as [`Self::scale`].
+    pub fn plate_scale(&self) -> &Scale {
+        let by_feature = self.derived.feature_scale.get_or_init(|| {
+            let colour = self.look.feature.as_ref()?;
+            let features = self.features()?;
+            let feature = features.feature(&colour.name)?;
+            let number = |row| if colour.raw { features.raw(row, feature) } else { features.z(row, feature) };
+            let numbers: Vec<Option<f64>> =
+                (0..self.table().len()).map(|row| number(row).map(f64::from)).collect();
+            Some(if colour.raw {
+                let unit = named_feature(&colour.name).unit;
+                let unit = if unit.is_empty() { "as in the table" } else { unit };
+                Scale::of_numbers(self.table(), &colour.name, &numbers, unit)
+            } else {
+                Scale::around_zero(self.table(), &colour.name, &numbers, "robust z")
+            })
+        });
+        by_feature.as_ref().unwrap_or_else(|| self.scale())
     }
 
     /// Rows that come from a simulator.
@@ -396,6 +557,26 @@ impl Screen {
     }
 }
 
+/// Features by which the player shows a row.
+const FURTHEST: usize = 40;
+
+/// Rows whose furthest features are kept.
+const FURTHEST_KEPT: usize = 64;
+
+/// True for tables that say the same of rows, plates and controls, and leave out the same rows.
+fn has_same_controls(a: &Table, b: &Table) -> bool {
+    let is_same = |column: &str| match (a.frame().column(column), b.frame().column(column)) {
+        (Ok(a), Ok(b)) => a.equals_missing(b),
+        (a, b) => a.is_err() && b.is_err(),
+    };
+    ["row_id", "plate", "compound", "smiles", "control", EXCLUDED].into_iter().all(is_same)
+}
+
+/// True for vectors whose numbers have names.
+fn has_names(table: &EmbeddingTable) -> bool {
+    table.dim > 0 && table.features.len() == table.dim
+}
+
 /// A count of rows in words.
 pub fn rows_text(count: usize) -> String {
     if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
@@ -423,6 +604,7 @@ mod tests {
         assert_eq!(dose_text(0.0), "0 µM");
         assert_eq!(dose_text(85.0), "85 µM");
         assert_eq!(dose_text(0.25), "250 nM");
+        assert_eq!(dose_text(0.00781), "7.81 nM");
         assert_eq!(dose_text(0.000_5), "500 pM");
         assert_eq!(dose_text(10_000.0), "10 mM");
         assert_eq!(dose_text(3.333_33), "3.333 µM");

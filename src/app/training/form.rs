@@ -52,6 +52,13 @@ pub struct Form {
     pub config: Config,
 }
 
+/// Folder for models, unless another is chosen.
+pub fn default_folder() -> PathBuf {
+    let home = directories::UserDirs::new();
+    let parent = home.map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
+    parent.join("MolCLIP models")
+}
+
 impl Form {
     /// The defaults for these rows on this device.
     pub fn first(look: &Look, target: ComputeTarget) -> Self {
@@ -81,9 +88,7 @@ impl Form {
             let fours = (config.input.frames.min(frames) & !3).max(4);
             config.set_frames(if frames == 1 { 1 } else { fours });
         }
-        let home = directories::UserDirs::new();
-        let parent = home.map_or_else(PathBuf::new, |h| h.document_dir().unwrap_or(h.home_dir()).to_owned());
-        let folder = parent.join("MolCLIP models").display().to_string();
+        let folder = default_folder().display().to_string();
         Self { name: String::new(), folder, start: Start::Fresh, config }
     }
 

@@ -1,6 +1,6 @@
 //! The jobs of training: measuring how fast it goes, and training itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,16 @@ use anyhow::bail;
 use super::kept::{self, Start, Started};
 use super::progress::Finish;
 use super::{Ended, Message};
+use crate::analysis::evaluate::Report;
 use crate::analysis::items::Items;
 use crate::analysis::split::Split;
 use crate::experiment::Experiment;
 use crate::gpu::{Compute, ComputeChoice, ComputeThread, GpuDevice};
+use crate::learn::assess::{Assessment, assess};
 use crate::learn::config::Config;
 use crate::learn::dataset::DatasetError;
 use crate::learn::estimate::Speed;
+use crate::learn::families;
 use crate::learn::folder::TrainingFolder;
 use crate::learn::interrupt::Interrupt;
 use crate::learn::run::{self, CHECKPOINT_EVERY, Outcome, Run, TrainError};
@@ -148,6 +151,38 @@ fn train(task: Task, progress: &Progress, tell: &dyn Fn(Message)) -> anyhow::Res
     let outcome = run::train(run, &interrupt, &mut report);
     tell(Message::Events(waiting));
     Ok(outcome?)
+}
+
+/// Scores of the model in a folder on what its training held back of an experiment, beside chance and simpler vectors.
+/// `by_table`: the table said who trained. Steps of `progress` are rows.
+pub fn evaluate(
+    folder: &Path,
+    config: &Config,
+    experiment: &Arc<Experiment>,
+    by_table: bool,
+    device: &Device,
+    progress: &Progress,
+) -> anyhow::Result<Vec<Report>> {
+    if by_table {
+        // Without these words a split by the seed would ask about rows that were trained on.
+        let items = Items::of(experiment);
+        let has = |split| items.items.iter().any(|item| item.split == Some(split));
+        if !has(Split::Query) || !has(Split::Gallery) {
+            bail!(
+                "nothing was held back: the column “split” names no query and no gallery. Give rows these words before the next \
+                 training"
+            );
+        }
+    }
+    let compute = device.open()?;
+    let encoder = families::open(folder, &compute, &ComputeThread::shared())?;
+    let how = Assessment {
+        protocol: config.protocol,
+        seed: config.seed,
+        accept_contamination: false,
+        order: config.input.order,
+    };
+    Ok(assess(experiment, &*encoder, &how, progress)?.reports)
 }
 
 /// The model to start from, on the compute device.

@@ -67,8 +67,6 @@ pub struct Kept {
     pub folder: PathBuf,
     /// Names that are taken.
     pub names: BTreeSet<String>,
-    /// Those with a model in it.
-    pub models: BTreeSet<String>,
     /// Trainings that can go on.
     pub unfinished: Vec<Unfinished>,
 }
@@ -78,11 +76,7 @@ impl Kept {
     pub fn scan(folder: &Path) -> Self {
         let mut kept = Self { folder: folder.to_owned(), ..Self::default() };
         for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            if entry.path().join(weights::CARD).is_file() {
-                kept.models.insert(name.clone());
-            }
-            kept.names.insert(name);
+            kept.names.insert(entry.file_name().to_string_lossy().into_owned());
             kept.unfinished.extend(unfinished(&entry.path()));
         }
         kept.unfinished.sort_by(|a, b| natord::compare(&a.started.name, &b.started.name));

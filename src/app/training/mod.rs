@@ -6,6 +6,7 @@ pub mod form;
 pub mod job;
 pub mod kept;
 pub mod look;
+pub mod models;
 pub mod progress;
 
 use std::collections::{HashMap, HashSet};
@@ -16,7 +17,9 @@ use std::time::Instant;
 use self::form::Form;
 use self::kept::{Kept, Start};
 use self::look::{Key, Look};
+use self::models::Model;
 use self::progress::{Finish, Live};
+use crate::analysis::evaluate::Report;
 use crate::analysis::leakage::contents::Contents;
 use crate::gpu::ComputeTarget;
 use crate::learn::config::Config;
@@ -64,6 +67,8 @@ pub struct Training {
     pub kept: Kept,
     /// The folder is being read.
     pub scanning: bool,
+    /// Models of the project and of the folder for models, newest first, with what does not fit the experiment on screen.
+    pub models: Vec<Model>,
     /// The training that runs, or ran last.
     pub live: Option<Live>,
     /// Who computes.
@@ -83,6 +88,7 @@ impl Default for Training {
             cards: HashMap::new(),
             kept: Kept::default(),
             scanning: false,
+            models: Vec::new(),
             live: None,
             target: ComputeTarget::Cpu,
             contents: Arc::default(),
@@ -154,6 +160,8 @@ pub enum TrainingCommand {
     Pause(bool),
     /// End and keep the best.
     Stop,
+    /// Evaluate the model that was trained last on what was held back.
+    Evaluate,
     /// Back to the form.
     Another,
 }
@@ -167,6 +175,10 @@ pub enum Message {
     NotLooked,
     /// A folder was looked at.
     Scanned(Kept),
+    /// Models, for the experiment of this id.
+    Models(String, Vec<Model>),
+    /// What the evaluation of the model in this folder says, or why there is none.
+    Evaluated(PathBuf, Result<Vec<Report>, String>),
     /// A training that was stopped is thrown away, or could not be.
     Forgotten,
     /// A card, or why it cannot be read.

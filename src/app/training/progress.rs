@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Answer;
 use super::kept::Started;
+use crate::analysis::evaluate::Report;
 use crate::analysis::leakage::Finding;
 use crate::analysis::split::Protocol;
 use crate::app::screen::scale::Scale;
+use crate::experiment::Experiment;
 use crate::learn::interrupt::Interrupt;
 use crate::learn::objective::Terms;
 use crate::learn::progress::{EpochRecord, State, Validation};
@@ -164,6 +167,10 @@ pub struct Live {
     pub folder: PathBuf,
     /// Id of its experiment.
     pub experiment: String,
+    /// Its experiment as it was then.
+    pub rows: Arc<Experiment>,
+    /// Parts of its rows are from the table.
+    pub by_table: bool,
     /// How its rows are split, for people.
     pub split: String,
     /// What is new in the validation.
@@ -196,6 +203,10 @@ pub struct Live {
     pub notes: Vec<String>,
     /// Rows that are trained on.
     pub trained: HashSet<usize>,
+    /// The job that evaluates the model.
+    pub evaluating: Option<u64>,
+    /// What the model is worth on what was held back, once it is asked for.
+    pub evaluation: Option<Answer<Vec<Report>>>,
 }
 
 /// What a training is made of, before it says anything itself.
@@ -207,8 +218,8 @@ pub struct Begin {
     pub started: Started,
     /// Where its model goes.
     pub folder: PathBuf,
-    /// Id of its experiment.
-    pub experiment: String,
+    /// Its experiment.
+    pub experiment: Arc<Experiment>,
     /// Rows are split by the table.
     pub by_table: bool,
     /// Computes on a GPU.
@@ -231,7 +242,9 @@ impl Live {
             split: format!("{}, split by {how}", protocol.label()),
             started,
             folder,
-            experiment,
+            experiment: experiment.id.clone(),
+            rows: experiment,
+            by_table,
             protocol,
             on_gpu,
             interrupt,
@@ -247,6 +260,8 @@ impl Live {
             findings: Vec::new(),
             notes: Vec::new(),
             trained: HashSet::new(),
+            evaluating: None,
+            evaluation: None,
         }
     }
 

@@ -97,14 +97,29 @@ pub fn bar(ui: &Ui, rect: Rect, scale: &Scale) {
     ui.painter().add(Shape::mesh(mesh));
 }
 
-/// A number in at most four digits.
+/// A number in at most four digits that count.
 pub fn short(number: f64) -> String {
     let text = if number != 0.0 && !(1e-3..1e5).contains(&number.abs()) {
         format!("{number:.1e}")
     } else {
-        let digits = (3 - number.abs().max(1.0).log10().floor() as i32).clamp(0, 3) as usize;
+        let digits = (3 - number.abs().max(1e-3).log10().floor() as i32).clamp(0, 6) as usize;
         let text = format!("{number:.digits$}");
         if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
     };
     text.replace('-', "−")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::short;
+
+    #[test]
+    fn a_small_dose_keeps_its_digits() {
+        assert_eq!(short(0.00781), "0.00781");
+        assert_eq!(short(0.0), "0");
+        assert_eq!(short(-0.5), "−0.5");
+        assert_eq!(short(3.333_33), "3.333");
+        assert_eq!(short(12_345.6), "12346");
+        assert_eq!(short(4e-6), "4.0e−6");
+    }
 }

@@ -1,5 +1,7 @@
 //! Pieces that panels are made of.
 
+pub mod bar_strip;
+pub mod date;
 pub mod frame_canvas;
 pub mod histogram;
 pub mod icon;

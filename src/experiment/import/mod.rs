@@ -14,6 +14,7 @@ mod gzip;
 pub mod join;
 pub mod mapping;
 pub mod mito_dataset;
+mod objects;
 mod parquet;
 mod patterns;
 pub mod plate_map;
@@ -47,7 +48,7 @@ pub enum Named {
     Manifest,
     /// The root of a Mito dataset.
     MitoDataset,
-    /// A folder of tables of profiles.
+    /// A folder of tables of profiles, or of single objects.
     Profiles,
 }
 
@@ -69,7 +70,7 @@ pub fn recognise(path: &Path) -> Option<Named> {
         }
         return profile::holds_profiles(path).then_some(Named::Profiles);
     }
-    is(&["csv", "tsv", "txt", "parquet", "pq", "xlsx", "xlsm", "xls"]).then_some(Named::Manifest)
+    is(&["csv", "tsv", "txt", "parquet", "pq", "h5ad", "xlsx", "xlsm", "xls"]).then_some(Named::Manifest)
 }
 
 /// The manifest that a folder holds: `manifest.csv`, else `.tsv`, `.parquet` or `.xlsx`.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::columns::Kind;
 use super::super::contained::contained;
+use super::super::h5ad;
 use super::ImportError;
 use super::csv::HEADER;
 use super::grid::{Grid, Limits};
@@ -26,6 +27,8 @@ pub enum Format {
     Parquet,
     /// XLSX.
     Workbook,
+    /// `AnnData`, in HDF5.
+    H5ad,
 }
 
 /// What one format's reader found.
@@ -104,6 +107,10 @@ impl Source {
             }
             [0xd0, 0xcf, 0x11, 0xe0, ..] => {
                 return Err(not_a_table(path, "an Excel file of before 2007", "Save it as XLSX or CSV."));
+            }
+            hdf5 if hdf5.starts_with(h5ad::MAGIC) => {
+                let remedy = "Open an .h5ad file as an experiment, or write its table as CSV.";
+                return Err(not_a_table(path, "an HDF5 file", remedy));
             }
             packed if gzip::is_packed(packed) => {
                 let unpacked = gzip::unpack(path, packed, limits.bytes)?;

@@ -100,11 +100,14 @@ pub fn read_embedding(bytes: &[u8]) -> Result<EmbeddingTable, String> {
     if !features.is_empty() && features.len() != dim {
         return Err(format!("it has {dim} numbers a row and {} names of them", features.len()));
     }
-    Ok(EmbeddingTable { row_ids, dim, values, model_hash, features })
+    // Only corrected vectors have these.
+    let text = |key: &str| entry(key).cloned().unwrap_or_default();
+    let (recipe, source) = (text("recipe"), text("source"));
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash, features, recipe, source })
 }
 
 /// Writes an embedding: the tensor `embedding`, with `row_ids` (a JSON list), `model_hash` and, where its numbers have
-/// names, `features` (a JSON list) in the header.
+/// names, `features` (a JSON list) in the header; of corrected vectors `recipe` and `source` too.
 pub fn write_embedding(embedding: &EmbeddingTable, to: &mut dyn Write) -> io::Result<()> {
     let values: Vec<u8> = embedding.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let shape = vec![embedding.row_ids.len(), embedding.dim];
@@ -115,6 +118,11 @@ pub fn write_embedding(embedding: &EmbeddingTable, to: &mut dyn Write) -> io::Re
     ]);
     if !embedding.features.is_empty() {
         entries.insert("features".to_owned(), serde_json::to_string(&embedding.features)?);
+    }
+    for (key, text) in [("recipe", &embedding.recipe), ("source", &embedding.source)] {
+        if !text.is_empty() {
+            entries.insert(key.to_owned(), text.clone());
+        }
     }
     let bytes = safetensors::serialize([(TENSOR, tensor)], Some(entries)).map_err(io::Error::other)?;
     to.write_all(&bytes)
@@ -151,6 +159,12 @@ mod tests {
         let mut bytes = Vec::new();
         write_embedding(&named, &mut bytes).unwrap();
         assert_eq!(read_embedding(&bytes).unwrap().features, named.features);
+        let (recipe, source) = ("standardize; tvn:by=none".to_owned(), "ab12".to_owned());
+        let corrected = EmbeddingTable { recipe, source, ..named };
+        let mut bytes = Vec::new();
+        write_embedding(&corrected, &mut bytes).unwrap();
+        let back = read_embedding(&bytes).unwrap();
+        assert_eq!((back.recipe, back.source), (corrected.recipe, corrected.source));
         let short = EmbeddingTable { features: vec!["one".into()], ..embedding() };
         let mut bytes = Vec::new();
         write_embedding(&short, &mut bytes).unwrap();

@@ -1,8 +1,9 @@
-//! Embeddings as Parquet, NumPy or safetensors, written and read back.
+//! Embeddings as Parquet, NumPy, safetensors or `AnnData`, written and read back.
 //!
-//! The last two are a pair of files: the numbers, and beside them `NAME.row_ids.csv` with the rows' names. Both are
+//! NumPy and safetensors are a pair of files: the numbers, and beside them `NAME.row_ids.csv` with the rows' names. Both are
 //! written or none, and [`read`] refuses one without the other or with another run's.
 
+mod h5ad;
 mod read;
 mod rows;
 #[cfg(test)]
@@ -21,9 +22,12 @@ use super::ExportError;
 use super::pair::{Stamp, write_together};
 use crate::analysis::search::SearchError;
 use crate::experiment::EmbeddingTable;
+use crate::experiment::h5ad::H5adError;
 use crate::experiment::import::ImportError;
 
-pub use read::read;
+pub use h5ad::About;
+pub(super) use h5ad::cells;
+pub use read::{is_simulated, read};
 pub use rows::beside;
 
 /// Names of a stamp's parts, in the table of row names and in the header of safetensors.
@@ -32,12 +36,16 @@ const ROWS: &str = "row_hash";
 /// Names of a vector's numbers, a JSON list in the header of safetensors.
 const FEATURES: &str = "features";
 
+/// Names of what corrected vectors were made by: columns in Parquet, entries in the header of safetensors.
+const RECIPE: &str = "recipe";
+const SOURCE: &str = "source";
+
 /// Embeddings cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddingsError {
     /// A file of another format is to be read.
     #[error(
-        "{}: embeddings are read from .parquet, .npy and .safetensors files. Write them as one of these",
+        "{}: embeddings are read from .parquet, .npy, .safetensors and .h5ad files. Write them as one of these",
         path.display()
     )]
     Format {
@@ -84,6 +92,14 @@ pub enum EmbeddingsError {
         path: PathBuf,
         /// Why.
         problem: String,
+    },
+    /// `AnnData`.
+    #[error("{}: {source}", path.display())]
+    H5ad {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: H5adError,
     },
     /// A file of numbers.
     #[error(transparent)]
@@ -154,12 +170,14 @@ pub enum EmbeddingsError {
 /// What is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Columns `row_id` and `embedding` (fixed-size list of f32).
+    /// Columns `row_id`, `embedding` (fixed-size list of f32) and `model`; of corrected vectors also `recipe` and `source`.
     Parquet,
     /// NumPy's format, version 1.0, `[row, dim]`; `NAME.row_ids.csv` beside.
     Npy,
-    /// Tensor `embedding` `[row, dim]`; `NAME.row_ids.csv` beside. The only one that keeps names of the numbers.
+    /// Tensor `embedding` `[row, dim]`; `NAME.row_ids.csv` beside. Keeps names of the numbers, and what corrected them.
     Safetensors,
+    /// `AnnData`: `X` of f32, names of the numbers in `var`, rows in `obs`, what made them in `uns["molclip"]`.
+    H5ad,
 }
 
 impl Format {
@@ -169,6 +187,7 @@ impl Format {
             "parquet" => Some(Self::Parquet),
             "npy" => Some(Self::Npy),
             "safetensors" => Some(Self::Safetensors),
+            "h5ad" => Some(Self::H5ad),
             _ => None,
         }
     }
@@ -181,12 +200,30 @@ impl Format {
 /// A number that is not finite; numbers that do not fit the rows; the disk refuses, and then what was there before
 /// stays.
 pub fn write(table: &EmbeddingTable, path: &Path, format: Format) -> Result<(), EmbeddingsError> {
+    write_with(table, None, path, format)
+}
+
+/// As [`write`]. `AnnData` also holds what is known of the rows and of what made the numbers.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_with(
+    table: &EmbeddingTable,
+    about: Option<&About<'_>>,
+    path: &Path,
+    format: Format,
+) -> Result<(), EmbeddingsError> {
     check(table, path)?;
     let stamp = stamp(table);
     let values = match format {
         Format::Parquet => {
             let bytes =
                 parquet(table).map_err(|source| EmbeddingsError::Table { path: path.to_owned(), source })?;
+            return Ok(write_together(&[(path, &bytes)])?);
+        }
+        Format::H5ad => {
+            let bytes = h5ad::bytes(table, about)
+                .map_err(|source| EmbeddingsError::H5ad { path: path.to_owned(), source })?;
             return Ok(write_together(&[(path, &bytes)])?);
         }
         Format::Npy => npy(table),
@@ -239,11 +276,19 @@ fn parquet(table: &EmbeddingTable) -> Result<Vec<u8>, PolarsError> {
     let embeddings = embeddings.finish().into_series().cast(&fixed)?;
     let ids = Series::new("row_id".into(), &table.row_ids);
     let model = Series::new("model".into(), vec![table.model_hash.as_str(); table.row_ids.len()]);
-    let columns: Vec<Column> = [ids, embeddings, model].into_iter().map(IntoColumn::into_column).collect();
+    let corrected = corrections(table)
+        .map(|(name, text)| Series::new(name.into(), vec![text.as_str(); table.row_ids.len()]));
+    let columns: Vec<Column> =
+        [ids, embeddings, model].into_iter().chain(corrected).map(IntoColumn::into_column).collect();
     let mut frame = DataFrame::new(table.row_ids.len(), columns)?;
     let mut bytes = Vec::new();
     ParquetWriter::new(&mut bytes).finish(&mut frame)?;
     Ok(bytes)
+}
+
+/// What corrected vectors were made by, as far as it is known.
+fn corrections(table: &EmbeddingTable) -> impl Iterator<Item = (&'static str, &String)> {
+    [(RECIPE, &table.recipe), (SOURCE, &table.source)].into_iter().filter(|(_, text)| !text.is_empty())
 }
 
 /// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>
@@ -270,6 +315,7 @@ fn tensors(table: &EmbeddingTable, stamp: &Stamp) -> Result<Vec<u8>, String> {
         (RUN.to_owned(), stamp.run_id.clone()),
         (ROWS.to_owned(), stamp.row_hash.clone()),
     ]);
+    metadata.extend(corrections(table).map(|(name, text)| (name.to_owned(), text.clone())));
     if !table.features.is_empty() {
         let names = serde_json::to_string(&table.features).map_err(|e| e.to_string())?;
         metadata.insert(FEATURES.to_owned(), names);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 
 use super::rows::{self, RowIds, beside, shared};
-use super::{EmbeddingsError, FEATURES, Format, ROWS, RUN, check, stamp};
+use super::{EmbeddingsError, FEATURES, Format, RECIPE, ROWS, RUN, SOURCE, check, h5ad, stamp};
 use crate::analysis::search::{Gallery, SearchError, Similarity};
 use crate::experiment::import::profile::{self, Features};
 use crate::experiment::parquet::{self, Bounds};
@@ -18,16 +18,20 @@ use crate::export::pair::{Stamp, row_hash};
 use crate::regular_file;
 
 /// Reads embeddings: a Parquet table with the columns `row_id` and `embedding` (lists of numbers), or with a column for each
-/// feature; or an npy or safetensors file with the rows' names from `NAME.row_ids.csv` beside it (of another program: a
-/// column `row_id`) or, for files of older versions, from the folder's `row_ids.csv`. A table that names no model gets the
-/// hash of its numbers instead.
+/// feature; an `AnnData` file, whose rows are called as the column `row_id` of `obs` says, or else its index unless that only counts them; or an npy or
+/// safetensors file with the rows' names from `NAME.row_ids.csv` beside it (of another program: a column `row_id`) or, for
+/// files of older versions, from the folder's `row_ids.csv`. A table that names no model gets the hash of its numbers instead.
 ///
 /// # Errors
 /// A file that cannot be read or is damaged; half of a pair; files of two runs; a row named twice; numbers that are not
 /// finite.
 pub fn read(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
     let format = Format::of(path).ok_or_else(|| EmbeddingsError::Format { path: path.to_owned() })?;
-    let mut table = if format == Format::Parquet { from_parquet(path)? } else { from_pair(path, format)? };
+    let mut table = match format {
+        Format::Parquet => from_parquet(path)?,
+        Format::H5ad => from_h5ad(path)?,
+        Format::Npy | Format::Safetensors => from_pair(path, format)?,
+    };
     check(&table, path)?;
     if table.model_hash.is_empty() {
         table.model_hash = format!("vectors {}", stamp(&table).run_id);
@@ -66,12 +70,36 @@ fn from_parquet(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
     if let Some(twice) = row_ids.iter().find(|row_id| !seen.insert(row_id.as_str())) {
         return Err(wrong(format!("it names the row {twice} twice")));
     }
-    let models: HashSet<String> = text("model").into_iter().flatten().collect();
-    if models.len() > 1 {
-        return Err(wrong(format!("its rows are of {} models", models.len())));
+    let same = |name: &str, what: &str| {
+        let texts: HashSet<String> = text(name).into_iter().flatten().collect();
+        if texts.len() > 1 {
+            return Err(wrong(format!("its rows are of {} {what}", texts.len())));
+        }
+        Ok(texts.into_iter().next().unwrap_or_default())
+    };
+    let (model_hash, recipe, source) =
+        (same("model", "models")?, same(RECIPE, "recipes")?, same(SOURCE, "sources")?);
+    Ok(EmbeddingTable { row_ids, dim, values, model_hash, features: Vec::new(), recipe, source })
+}
+
+/// True if an `AnnData` file says that its vectors are of simulated recordings; the other formats do not say it.
+pub fn is_simulated(path: &Path) -> bool {
+    Format::of(path) == Some(Format::H5ad) && regular_file::open(path).is_ok_and(h5ad::is_simulated)
+}
+
+fn from_h5ad(path: &Path) -> Result<EmbeddingTable, EmbeddingsError> {
+    let file =
+        regular_file::open(path).map_err(|source| EmbeddingsError::Io { path: path.to_owned(), source })?;
+    let table =
+        h5ad::table(file).map_err(|source| EmbeddingsError::H5ad { path: path.to_owned(), source })?;
+    // Of tables of profiles a feature that lacks a value is left out, not the file refused.
+    if !table.features.is_empty()
+        && table.values.iter().any(|value| !value.is_finite())
+        && let Some(table) = of_features(path)?
+    {
+        return Ok(table);
     }
-    let model_hash = models.into_iter().next().unwrap_or_default();
-    Ok(EmbeddingTable { row_ids, dim, values, model_hash, ..EmbeddingTable::default() })
+    Ok(table)
 }
 
 /// A table with a column for each feature, as `correct` writes it; `None` for any other.
@@ -93,7 +121,8 @@ fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsEr
         Err(source) => return Err(EmbeddingsError::Io { path: path.to_owned(), source }),
     }
     let gallery = Gallery::open(path, Similarity::Dot)?;
-    let (carried, features) = if format == Format::Safetensors { carried(path)? } else { (None, Vec::new()) };
+    let Carried { stamp: carried, features, recipe, source } =
+        if format == Format::Safetensors { carried(path)? } else { Carried::default() };
     let (place, rows) = if own.exists() {
         let rows = rows::read(&own)?;
         // One that names no model is of another program, which knows nothing of run ids.
@@ -130,7 +159,8 @@ fn from_pair(path: &Path, format: Format) -> Result<EmbeddingTable, EmbeddingsEr
             features.len()
         )));
     }
-    let table = EmbeddingTable { row_ids, dim: gallery.dim(), values, model_hash: model, features };
+    let dim = gallery.dim();
+    let table = EmbeddingTable { row_ids, dim, values, model_hash: model, features, recipe, source };
     if let Some(named) = named {
         if carried.is_some_and(|carried| carried != named) {
             return Err(apart("they carry different run ids".to_owned()));
@@ -154,9 +184,20 @@ struct Header {
     metadata: HashMap<String, String>,
 }
 
-/// The stamp in the header of a safetensors file that was opened before, `None` in one of an older version; and the names
-/// of its numbers, if they have any.
-fn carried(path: &Path) -> Result<(Option<Stamp>, Vec<String>), EmbeddingsError> {
+/// What a file of numbers says of itself.
+#[derive(Default)]
+struct Carried {
+    /// `None` in a file of an older version, or of another program.
+    stamp: Option<Stamp>,
+    /// Names of a vector's numbers, if they have any.
+    features: Vec<String>,
+    /// As of [`EmbeddingTable`]; empty for raw vectors.
+    recipe: String,
+    source: String,
+}
+
+/// Reads the header of a safetensors file that was opened before.
+fn carried(path: &Path) -> Result<Carried, EmbeddingsError> {
     let io = |source| EmbeddingsError::Io { path: path.to_owned(), source };
     let wrong =
         |problem: String| EmbeddingsError::Values(SearchError::File { path: path.to_owned(), problem });
@@ -171,11 +212,11 @@ fn carried(path: &Path) -> Result<(Option<Stamp>, Vec<String>), EmbeddingsError>
         Some(names) => serde_json::from_str(names).map_err(|e| wrong(format!("{FEATURES}: {e}")))?,
         None => Vec::new(),
     };
-    match (metadata.get(RUN), metadata.get(ROWS)) {
-        (Some(run_id), Some(row_hash)) => {
-            Ok((Some(Stamp { run_id: run_id.clone(), row_hash: row_hash.clone() }), features))
-        }
-        (None, None) => Ok((None, features)),
-        _ => Err(wrong(format!("its header has only one of {RUN} and {ROWS}"))),
-    }
+    let stamp = match (metadata.get(RUN), metadata.get(ROWS)) {
+        (Some(run_id), Some(row_hash)) => Some(Stamp { run_id: run_id.clone(), row_hash: row_hash.clone() }),
+        (None, None) => None,
+        _ => return Err(wrong(format!("its header has only one of {RUN} and {ROWS}"))),
+    };
+    let text = |name: &str| metadata.get(name).cloned().unwrap_or_default();
+    Ok(Carried { stamp, features, recipe: text(RECIPE), source: text(SOURCE) })
 }

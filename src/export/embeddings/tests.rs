@@ -3,6 +3,8 @@ use std::path::{Path, PathBuf};
 use rand::RngExt;
 
 use super::*;
+use crate::experiment::h5ad::{self, Bounds, Cells, H5ad};
+use crate::experiment::{Experiment, Table};
 
 /// Names that CSV and spreadsheets make trouble with.
 const IDS: [&str; 6] = ["a", "b, \"quoted\"", "=1+1", "'=1", "-2\n+3", "µ"];
@@ -247,7 +249,7 @@ fn numbers_that_do_not_fit_the_rows_are_not_written() {
     assert!(!path.exists());
     for name in ["a.txt", "a"] {
         let text = refused(&folder.path().join(name));
-        assert!(text.contains("read from .parquet, .npy and .safetensors"), "{text}");
+        assert!(text.contains("read from .parquet, .npy, .safetensors and .h5ad"), "{text}");
     }
     assert!(matches!(read(&path), Err(EmbeddingsError::Io { .. })));
     std::fs::create_dir(&path).unwrap();
@@ -314,4 +316,91 @@ fn damaged_parquet_of_vectors_is_an_error_or_the_table() {
             assert_eq!(found.row_ids.len() * found.dim, found.values.len());
         }
     }
+}
+
+#[test]
+fn anndata_holds_rows_and_origin_and_comes_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new/a.h5ad");
+    let frame = polars::prelude::df!(
+        "row_id" => IDS,
+        "plate" => [Some("p"), None, Some("q"), None, None, Some("µ")],
+        "path" => ["a.tif"; 6],
+        "concentration_uM" => [Some(0.5), None, Some(1.0), Some(2.0), Some(4.0), Some(8.0)],
+        "replicate" => [Some(1_i64), Some(2), None, Some(4), Some(5), Some(6)],
+        "control_used" => [Some(true), None, Some(false), None, None, None],
+    )
+    .unwrap();
+    let experiment = Experiment::new("e", "/", Table::from_frame(frame).unwrap()).unwrap();
+    let about = About { experiment: &experiment, data: "cd34", simulated: true };
+    for features in [Vec::new(), vec!["PC/1".to_owned(), "PC2".to_owned(), "3".to_owned()]] {
+        let table = EmbeddingTable {
+            features,
+            recipe: "sphere".to_owned(),
+            source: "ef56".to_owned(),
+            ..table(0.25)
+        };
+        write_with(&table, Some(&about), &path, Format::H5ad).unwrap();
+        assert_eq!(read(&path).unwrap(), table);
+        write(&table, &path, Format::H5ad).unwrap();
+        assert_eq!(read(&path).unwrap(), table, "without an experiment");
+    }
+    write_with(&table(1.0), Some(&about), &path, Format::H5ad).unwrap();
+    let bounds = Bounds { rows: 10, columns: 10, numbers: 100, text: 1 << 10 };
+    let file = H5ad::open(std::fs::File::open(&path).unwrap(), bounds).unwrap();
+    assert_eq!(file.features, ["emb_1", "emb_2", "emb_3"]);
+    assert_eq!(file.about("data_fingerprint").as_deref(), Some("cd34"));
+    let columns = file.obs().unwrap().columns;
+    let texts = |name: &str| -> Vec<String> {
+        let column = columns.iter().find(|column| column.name == name).unwrap();
+        (0..6).map(|row| column.cells.text(row).into_owned()).collect()
+    };
+    assert_eq!(texts("plate"), ["p", "", "q", "", "", "µ"]);
+    assert_eq!(texts("concentration_uM"), ["0.5", "", "1", "2", "4", "8"]);
+    assert_eq!(texts("replicate"), ["1", "2", "", "4", "5", "6"]);
+    assert_eq!(texts("control_used"), ["true", "", "false", "", "", ""]);
+    assert!(columns.iter().all(|column| column.name != "path"), "paths are relative to the experiment");
+}
+
+#[test]
+fn corrected_vectors_keep_what_corrected_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let corrected = EmbeddingTable { recipe: "sphere".to_owned(), source: "cd34".to_owned(), ..table(1.0) };
+    for name in ["a.parquet", "a.safetensors", "a.h5ad"] {
+        let path = written(folder.path(), name, &corrected);
+        let back = read(&path).unwrap();
+        assert_eq!((back.recipe.as_str(), back.source.as_str()), ("sphere", "cd34"), "{name}");
+        assert!(!is_simulated(&path), "{name}");
+    }
+}
+
+#[test]
+fn anndata_of_other_programs_is_read_by_name_or_refused() {
+    let fixture = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/h5ad").join(name);
+    let dense = read(&fixture("dense.h5ad")).unwrap();
+    assert_eq!((dense.row_ids[3].as_str(), dense.dim, dense.values[2]), ("P1_B01", 4, 0.75));
+    assert!(dense.model_hash.starts_with("vectors ") && dense.features[0] == "Cells_Feature_0");
+    assert_eq!(read(&fixture("csr.h5ad")).unwrap(), read(&fixture("csc.h5ad")).unwrap());
+    assert!(refused(&fixture("records.h5ad")).contains("records.h5ad: obs: it holds records"));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.h5ad");
+    let put = |rows: &[&str], values: &[f32]| {
+        let rows: Vec<String> = rows.iter().map(|name| (*name).to_owned()).collect();
+        let features = ["emb_1".to_owned()];
+        let columns =
+            vec![h5ad::Column { name: "n".to_owned(), cells: Cells::Integers(vec![None; rows.len()]) }];
+        let values = h5ad::Matrix::Single(values);
+        let content = h5ad::Content { rows: &rows, columns, features: &features, values, about: &[] };
+        std::fs::write(&path, h5ad::write(&content).unwrap()).unwrap();
+    };
+    put(&["b", "a"], &[1.0, 2.0]);
+    assert_eq!(read(&path).unwrap().row_ids, ["b", "a"]);
+    put(&["a", "a"], &[1.0, 2.0]);
+    assert!(refused(&path).contains("obs: it names the row \"a\" twice"), "{}", refused(&path));
+    put(&["0", "1"], &[1.0, 2.0]);
+    assert!(refused(&path).contains("it only counts its rows. Write their row_id"), "{}", refused(&path));
+    put(&["a", "b"], &[1.0, f32::NAN]);
+    assert!(refused(&path).contains("number 0 of the embedding of b is not finite"), "{}", refused(&path));
+    std::fs::write(&path, "row_id,x\na,1\n").unwrap();
+    assert!(refused(&path).contains("a.h5ad: the file: "), "{}", refused(&path));
 }

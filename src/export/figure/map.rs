@@ -7,17 +7,15 @@ use plotters::prelude::{Color, DrawingBackend, IntoDrawingArea, RGBColor};
 use super::backend::{Pixels, paper, rgb};
 use super::chart::number;
 use super::page::{FAINT, INK, Page, Problem, mm, px, stroke, words};
-use super::{COLOURS, FULL, Figure, Origin, SMALLEST};
+use super::{CLASSES, COLOURS, CONTROL, FULL, Figure, Origin, SMALLEST};
 use crate::video::lut::{LutName, table};
 
 /// Points for the legend.
 const LEGEND: f64 = 176.0;
 /// Points of a line in the legend.
 const STEP: f64 = 12.0;
-/// Categories with a look of their own: six colours, as discs and as triangles.
-const NAMED: usize = 12;
-/// Colours of categories: Okabe and Ito's without grey.
-const HUES: usize = 6;
+/// Categories with a look of their own, beside the controls: six colours, as discs and as triangles.
+const NAMED: usize = 2 * CLASSES.len();
 /// More points than this are a picture in SVG too: programs that edit SVG stall on more.
 const VECTOR: usize = 30_000;
 /// Points of rare categories, and of none.
@@ -37,6 +35,8 @@ pub enum Colouring<'a> {
         labels: &'a [String],
         /// Category of each point; `None` where it has none.
         of: &'a [Option<usize>],
+        /// Category of the negative controls, which has a colour of its own.
+        control: Option<usize>,
     },
     /// A number for each point.
     Value {
@@ -88,8 +88,13 @@ impl Mark {
         Self { colour, triangle: false, below: true }
     }
 
+    const fn plain(colour: RGBColor) -> Self {
+        Self { colour, triangle: false, below: false }
+    }
+
     fn named(place: usize) -> Self {
-        Self { colour: COLOURS[place % HUES], triangle: place >= HUES, below: false }
+        let hues = CLASSES.len();
+        Self { colour: CLASSES[place % hues], triangle: place >= hues, below: false }
     }
 }
 
@@ -109,8 +114,8 @@ impl Map<'_> {
     fn marks(&self) -> Result<(Vec<Mark>, Vec<Entry>), Problem> {
         let shown = |i: usize| self.points[i].iter().all(|v| v.is_finite());
         match &self.colouring {
-            Colouring::Plain => Ok((vec![Mark::named(0); self.points.len()], Vec::new())),
-            Colouring::Category { labels, of, .. } => {
+            Colouring::Plain => Ok((vec![Mark::plain(COLOURS[0]); self.points.len()], Vec::new())),
+            Colouring::Category { labels, of, control, .. } => {
                 let mut counts = vec![0; labels.len()];
                 let mut without = 0;
                 for (_, category) in (0..self.points.len()).zip(*of).filter(|(i, _)| shown(*i)) {
@@ -119,11 +124,19 @@ impl Map<'_> {
                         None => without += 1,
                     }
                 }
-                let mut order: Vec<usize> = (0..labels.len()).filter(|&i| counts[i] > 0).collect();
+                let is_class = |i: &usize| counts[*i] > 0 && Some(*i) != *control;
+                let mut order: Vec<usize> = (0..labels.len()).filter(is_class).collect();
                 order.sort_by_key(|&i| Reverse(counts[i]));
                 let named = order.len().min(NAMED);
                 let mut look = vec![Mark::grey(OTHER); labels.len()];
                 let mut entries = Vec::new();
+                if let Some(category) =
+                    control.filter(|&category| counts.get(category).is_some_and(|n| *n > 0))
+                {
+                    look[category] = Mark::plain(CONTROL);
+                    let label = labels[category].clone();
+                    entries.push(Entry { mark: look[category], label, n: counts[category] });
+                }
                 for (place, &category) in order[..named].iter().enumerate() {
                     look[category] = Mark::named(place);
                     let label = labels[category].clone();
@@ -147,7 +160,7 @@ impl Map<'_> {
                 let marks = of.iter().enumerate().map(|(i, value)| {
                     let part = self.part(*value, range);
                     without += usize::from(part.is_none() && shown(i));
-                    let coloured = |part| Mark { colour: ramp(part), triangle: false, below: false };
+                    let coloured = |part| Mark::plain(ramp(part));
                     part.map_or(Mark::grey(NONE), coloured)
                 });
                 let marks = marks.collect();

@@ -6,6 +6,7 @@
 mod backend;
 mod chart;
 mod confusion;
+mod dose_response;
 mod encode;
 mod lettering;
 mod loss;
@@ -27,6 +28,7 @@ use backend::{Pixels, Vector};
 use page::{FAINT, px, stroke, words};
 
 pub use confusion::ConfusionMatrix;
+pub use dose_response::DoseResponses;
 pub use loss::LossCurves;
 pub use map::{Colouring, Map};
 pub use page::{Page, Problem, mm};
@@ -69,6 +71,14 @@ pub const COLOURS: [RGBColor; 7] = [
     RGBColor(86, 180, 233),
     RGBColor(110, 110, 110),
 ];
+
+/// Okabe and Ito's colours in the order in which classes get them by their frequency, the most frequent first: in the window
+/// and on maps. The window has a seventh, yellow, which does not show on paper.
+pub const CLASSES: [RGBColor; 6] = [COLOURS[4], COLOURS[5], COLOURS[2], COLOURS[3], COLOURS[1], COLOURS[0]];
+
+/// Negative controls, wherever rows have colours by what was done to them: a brown that is none of the classes' colours, and no
+/// grey, which means that nothing is known.
+pub const CONTROL: RGBColor = RGBColor(150, 105, 70);
 
 /// A figure cannot be made.
 #[derive(Debug, thiserror::Error)]

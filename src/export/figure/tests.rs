@@ -155,7 +155,8 @@ fn a_map_shows_every_point_once_and_counts_rare_categories_as_other() {
     let (mut points, of) = blobs(1200, 20);
     points[3] = [f32::NAN, 0.0];
     let labels: Vec<String> = LONG.iter().map(|&name| name.to_owned()).collect();
-    let colouring = Colouring::Category { title: "mechanism of action", labels: &labels, of: &of };
+    let colouring =
+        Colouring::Category { title: "mechanism of action", labels: &labels, of: &of, control: None };
     let seen = seen(&map("map", &points, colouring));
     let mut counts = BTreeMap::new();
     for category in of.iter().zip(&points).filter(|(_, p)| p[0].is_finite()).map(|(c, _)| c) {
@@ -223,11 +224,15 @@ fn a_map_of_doses_has_a_scale_with_its_ends_and_a_line_for_those_without() {
 fn a_map_of_very_many_points_is_a_picture_with_words_in_the_svg() {
     let (points, of) = blobs(31_000, 3);
     let labels = ["a", "b", "c"].map(str::to_owned);
-    let colouring = Colouring::Category { title: "MoA", labels: &labels, of: &of };
+    let colouring = Colouring::Category { title: "MoA", labels: &labels, of: &of, control: Some(2) };
     let seen = seen(&map("map_many", &points, colouring));
     assert_eq!(seen.svg.matches("<image ").count(), 1);
     assert_eq!(seen.svg.matches("<circle ").count(), 4, "legend alone");
-    assert!(seen.pixels([0, 114, 178]) > 1_000);
+    // Controls are brown, whatever their number, and the other two have the first colours.
+    for colour in [CONTROL, CLASSES[0], CLASSES[1]] {
+        assert!(seen.pixels([colour.0, colour.1, colour.2]) > 300, "{colour:?}");
+    }
+    assert!(seen.pixels([CLASSES[2].0, CLASSES[2].1, CLASSES[2].2]) < 100);
 }
 
 #[test]
@@ -387,7 +392,9 @@ fn a_retrieval_strip_says_of_each_neighbour_whether_its_mechanism_is_the_querys(
 
 #[test]
 fn scores_stand_beside_their_bars_and_the_model_comes_first() {
-    use crate::analysis::evaluate::{Estimate, Exclusion, Metrics, Normalisation, Report, Task, Units};
+    use crate::analysis::evaluate::{
+        Estimate, Exclusion, Level, Metrics, Normalisation, Report, Task, Units,
+    };
     use crate::analysis::split::Protocol;
     let metrics = |value: f64| Metrics {
         map: Some(Estimate { value, lo: 0.8 * value, hi: 1.2 * value }),
@@ -405,6 +412,7 @@ fn scores_stand_beside_their_bars_and_the_model_comes_first() {
         split: "query/gallery".to_owned(),
         exclusion: Exclusion::Nsc,
         normalisation: Normalisation::Raw,
+        level: Level::Row,
         seed: 1,
         simulated: true,
         n_query: 114,

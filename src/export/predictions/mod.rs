@@ -6,7 +6,9 @@
 //! carry the same run id and row hash, which tell them from those of another run.
 
 mod grid;
+pub mod hits;
 mod lines;
+pub mod plate_map;
 mod summary;
 mod tables;
 #[cfg(test)]

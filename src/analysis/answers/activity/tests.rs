@@ -1,11 +1,13 @@
 //! Against other programs, and what is planted: plates, edges, effects.
 
+use std::sync::Arc;
+
 use rand::Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 use serde::Deserialize;
 
-use super::super::{AnswersError, Options, Subjects};
+use super::super::{AnswersError, Library, Options, Origin, Subjects, judged};
 use super::wells::Wells;
 use super::{Activity, Spaces, Verdict, benjamini_hochberg, judge};
 use crate::analysis::evaluate::normalise;
@@ -326,4 +328,20 @@ fn equal_vectors_are_never_active() {
     let options = Options { permutations: 200, ..Options::default() };
     let all = judge(&subjects, &values, DIM, &Spaces::Foreign(None), &options, &Progress::default()).unwrap();
     assert_eq!((all[0].p, &all[0].verdict), (Some(1.0), &Verdict::Inactive));
+}
+
+#[test]
+fn activity_alone_is_that_of_a_library() {
+    let screen = Screen { dmso: vec![8; 3], unnamed: 16, effect: 1.0, ..PLANTED };
+    let (subjects, values) = screen.draw(3);
+    let options = Options { permutations: 500, ..Options::default() };
+    let alone = judged(&subjects, &values, DIM, &options, &Progress::default()).unwrap();
+    let (subjects, progress) = (Arc::new(subjects), Progress::default());
+    let library =
+        Library::new(Arc::clone(&subjects), &values, DIM, Origin::default(), &options, &progress).unwrap();
+    assert_eq!(alone.len(), subjects.treatments.len());
+    assert!(alone.iter().any(|activity| activity.p.is_some()));
+    for (treatment, activity) in alone.iter().enumerate() {
+        assert_eq!(activity, library.activity(treatment));
+    }
 }

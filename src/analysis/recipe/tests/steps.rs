@@ -46,6 +46,20 @@ fn sphered_controls_have_no_correlation() {
 }
 
 #[test]
+fn what_controls_do_not_vary_in_is_enlarged_by_the_least_variance_or_by_epsilon_alone() {
+    // Controls lie on the diagonal: σ = √8 along it, and nothing across.
+    let rows: [&[f64]; 5] = [&[1.0, 1.0], &[-1.0, -1.0], &[1.0, 1.0], &[-1.0, -1.0], &[1.0, -1.0]];
+    for (rest, sigma) in [("least", 8.0_f64.sqrt()), ("zero", 0.0)] {
+        let recipe = format!("sphere:method=zca:epsilon=2:rest={rest}");
+        let features = apply(&recipe, small(&rows, 4)).unwrap().table.features;
+        let gain = 3.0_f64.sqrt() / (sigma + 2.0);
+        assert!((features.row(4)[0] - gain).abs() < 1e-9, "{rest} {:?}", features.row(4));
+        assert!((features.row(4)[1] + gain).abs() < 1e-9, "{rest} {:?}", features.row(4));
+    }
+    assert!("sphere:rest=zero:epsilon=0".parse::<crate::analysis::recipe::Recipe>().is_err());
+}
+
+#[test]
 fn a_batch_is_aligned_to_a_shifted_and_stretched_copy() {
     let fixture = Fixture::read();
     let mut table = fixture.table("clean");

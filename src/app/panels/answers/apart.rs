@@ -36,7 +36,7 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Encoded, question: Question
         ui.weak(RichText::new(NOT_CALLED).size(SMALL));
     }
     match found {
-        Ok(found) => effects(ui, found, &encoded.embedded.encoded.features, unit(encoded.subjects.unit)),
+        Ok(found) => effects(ui, found, &encoded.features, unit(encoded.subjects.unit)),
         Err(why) => {
             ui.weak(format!("Cannot be told: {why}"));
         }

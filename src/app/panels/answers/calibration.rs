@@ -18,7 +18,8 @@ pub fn show(ui: &mut Ui, encoded: &Encoded, level: Level) {
         Level::Compound => "compounds",
     };
     ui.label(format!(
-        "Asked about {what}; each compound was left out of the gallery while it was asked about."
+        "Asked about {what}, as above; each compound was left out of the gallery while it was asked about. Figures that are \
+         exported say which of videos, compounds at one dose and compounds they count: their percentages differ from these."
     ));
     if encoded.is_simulated() {
         ui.label(RichText::new("simulated").strong().color(ui.visuals().warn_fg_color));
@@ -150,9 +151,9 @@ fn novelty(ui: &mut Ui, false_alarms: Rate, detected: Rate, alpha: f64) {
     let text = format!("{} (aim {})", rate(false_alarms), percent(alpha));
     let tip =
         "With a known mechanism, and called unlike anything known by a threshold that other compounds set";
-    line(ui, "False alarms", text, tip);
+    line(ui, "Known mechanisms called unlike", text, tip);
     let tip = "Called unlike anything known when their whole mechanism was left out of the gallery";
-    line(ui, "Found as new", rate(detected), tip);
+    line(ui, "New mechanisms called unlike", rate(detected), tip);
 }
 
 #[cfg(test)]

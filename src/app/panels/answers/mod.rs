@@ -35,15 +35,32 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
         ui.label("Answers are hidden while you score blind.");
         return;
     }
-    ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-        model::show(ui, state, screen, out);
-        let Some(encoded) = state.answers.of(screen) else { return };
+    let mut area = ScrollArea::vertical().auto_shrink([false, false]);
+    if is_new(ui, screen.selection.current(), state.answers.round) {
+        area = area.vertical_scroll_offset(0.0);
+    }
+    area.show(ui, |ui| {
+        model::choose(ui, state, screen, out);
+        let Some(encoded) = state.answers.of(screen) else {
+            model::about(ui, state, screen, out);
+            return;
+        };
+        let shown = question(ui, state, screen, encoded, out);
         if encoded.encoder.regions().is_some() {
+            ui.add_space(4.0);
             region::show(ui, state, encoded, out);
         }
-        question(ui, state, screen, encoded, out);
+        if let Some((answer, is_asked)) = shown {
+            ui.scope(|ui| {
+                fade(ui, is_asked);
+                neighbours::show(ui, state, screen, encoded, &answer, NEIGHBOURS, out);
+            });
+        }
         ui.add_space(6.0);
         ui.separator();
+        CollapsingHeader::new("What answers").id_salt("what answers").default_open(true).show(ui, |ui| {
+            model::about(ui, state, screen, out);
+        });
         if encoded.encoder.molecules().is_some() {
             CollapsingHeader::new("Ask by structure").id_salt("ask by structure").show(ui, |ui| {
                 structure::show(ui, state, screen, encoded, out);
@@ -53,6 +70,24 @@ pub fn show(ui: &mut Ui, state: &AppState, out: &mut Outbox) {
             calibration::show(ui, encoded, state.answers.options.level);
         });
     });
+}
+
+/// True when another row is asked about than in the last pass, or others answer: the verdict stands at the top.
+fn is_new(ui: &Ui, row: Option<u32>, round: u64) -> bool {
+    let (key, now) = (ui.scope_id().with("asked last"), (row, round));
+    let last = ui.data(|data| data.get_temp::<(Option<u32>, u64)>(key));
+    if last == Some(now) {
+        return false;
+    }
+    ui.data_mut(|data| data.insert_temp(key, now));
+    true
+}
+
+/// While the next answer is on its way the last one stays, fainter: no flicker from row to row.
+fn fade(ui: &mut Ui, is_asked: bool) {
+    if !is_asked {
+        ui.set_opacity(0.5);
+    }
 }
 
 /// Sends a command of this panel.
@@ -68,8 +103,14 @@ fn options(state: &AppState, out: &mut Outbox, change: impl FnOnce(&mut Options)
     }
 }
 
-/// What is asked of the selected row, and its answer.
-fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encoded>, out: &mut Outbox) {
+/// What is asked of the selected row, and the call; gives the answer, and whether it is to what is asked now.
+fn question(
+    ui: &mut Ui,
+    state: &AppState,
+    screen: &Screen,
+    encoded: &Arc<Encoded>,
+    out: &mut Outbox,
+) -> Option<(Arc<Answer>, bool)> {
     let asked = state.answers.options;
     ui.horizontal_wrapped(|ui| {
         for (level, text, tip) in [
@@ -88,7 +129,7 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
     });
     let Some(row) = screen.selection.current() else {
         ui.weak("Select a video to ask what its treatment does.");
-        return;
+        return None;
     };
     ui.label(RichText::new(title(screen, row, asked.level)).strong().size(15.0));
     if encoded.subject(row).is_none() {
@@ -98,32 +139,30 @@ fn question(ui: &mut Ui, state: &AppState, screen: &Screen, encoded: &Arc<Encode
                 "This video was not encoded: it was excluded, or came later. Update the answers above.",
             ),
         };
-        return;
+        return None;
     }
     let wanted = Question { row, level: asked.level, exclude: asked.exclude, round: state.answers.round };
     let known = state.answers.answer.as_ref().filter(|(question, _)| *question == wanted);
     if known.is_none() && state.answers.asking != Some(wanted) {
         send(out, AnswerCommand::Ask(wanted));
     }
-    // While the next answer is on its way the last one stays, fainter: no flicker from row to row.
     // One of an earlier encoding has other mechanisms and features.
     let last = state.answers.answer.as_ref().filter(|(question, _)| question.round == wanted.round);
-    let shown = known.or(last);
-    let Some((about, answer)) = shown else {
+    let Some((about, answer)) = known.or(last) else {
         ui.spinner();
-        return;
+        return None;
     };
+    let is_asked = known.is_some();
     ui.scope(|ui| {
-        if known.is_none() {
-            ui.set_opacity(0.5);
-        }
+        fade(ui, is_asked);
         match answer {
-            Ok(answer) => answered(ui, state, screen, encoded, *about, answer, out),
+            Ok(answer) => answered(ui, state, encoded, *about, answer, out),
             Err(why) => {
                 ui.colored_label(ui.visuals().warn_fg_color, why);
             }
         }
     });
+    Some((Arc::clone(answer.as_ref().ok()?), is_asked))
 }
 
 /// What is said of a row that could not be encoded; `None` where nobody knows why it was not.
@@ -150,7 +189,6 @@ fn title(screen: &Screen, row: u32, level: Level) -> String {
 fn answered(
     ui: &mut Ui,
     state: &AppState,
-    screen: &Screen,
     encoded: &Arc<Encoded>,
     question: Question,
     answer: &Answer,
@@ -164,7 +202,6 @@ fn answered(
     for note in &answer.notes {
         ui.weak(RichText::new(note).size(SMALL));
     }
-    neighbours::show(ui, state, screen, encoded, answer, NEIGHBOURS, out);
 }
 
 #[cfg(test)]

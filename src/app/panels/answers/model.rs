@@ -10,17 +10,18 @@ use crate::app::command::Command;
 use crate::app::forms::choice::Choice;
 use crate::app::screen::Screen;
 use crate::app::state::{AppState, Outbox};
+use crate::app::widgets::date::date;
 use crate::app::widgets::named;
 use crate::learn::assess::BIOMARKERS;
 
-/// Shows model, gallery and what can be exported.
-pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
+/// Shows which model is asked, and the button that lets it look.
+pub fn choose(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
     let now = chosen(&state.answers, &state.training, screen);
     let encoded = state.answers.of(screen);
     ui.horizontal_wrapped(|ui| {
         let combo = ComboBox::from_id_salt("model").selected_text(name(&now)).width(190.0).show_ui(ui, |ui| {
             for choice in choices(&state.answers, &state.training, screen) {
-                if ui.selectable_label(choice == now, name(&choice)).clicked() {
+                if offered(ui, state, &choice, &now) {
                     send(out, AnswerCommand::Source(choice));
                 }
             }
@@ -29,12 +30,15 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
                 out.send(Command::Choose(Choice::AnswerModel));
                 ui.close();
             }
-            super::super::menu::entry(ui, &Command::AddEmbedding, true, out);
+            super::super::menu::entry(ui, &Command::AddEmbedding, None, out);
         });
         named(combo.response, "Model");
         if state.answers.job.is_some() {
             ui.spinner();
-            ui.weak("Working; progress and stop are below");
+            ui.weak(match state.answers.bringing {
+                Some(_) => "Bringing answers back…",
+                None => "Working; progress and stop are below",
+            });
             return;
         }
         let count = screen.table().len() - screen.excluded();
@@ -44,6 +48,12 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
                     let tip = "The table was changed since: labels and exclusions are read again, no video is encoded twice";
                     if ui.button("Update answers").on_hover_text(tip).clicked() {
                         send(out, AnswerCommand::Refresh);
+                    }
+                }
+                if !matches!(now, Source::Embedding(_)) {
+                    let tip = "Read and encode all videos anew, for recordings, scales or controls that have changed";
+                    if ui.small_button("Encode again").on_hover_text(tip).clicked() {
+                        send(out, AnswerCommand::EncodeAgain);
                     }
                 }
             }
@@ -66,6 +76,12 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
     if let Some(why) = &state.answers.failed {
         ui.colored_label(ui.visuals().error_fg_color, why);
     }
+}
+
+/// Shows what is known of the model, the gallery, and what can be exported.
+pub fn about(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
+    let now = chosen(&state.answers, &state.training, screen);
+    let encoded = state.answers.of(screen);
     if now == Source::Shipped {
         let text = "Trained on simulated cells only: what it says of real cells is no evidence. Train a model on your own screen (Model › Train a model…).";
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
@@ -89,7 +105,11 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
         return;
     };
     ui.horizontal_wrapped(|ui| {
-        let text = format!("{} videos in {:.1} s", encoded.rows(), encoded.seconds);
+        let rows = encoded.rows();
+        let text = match encoded.seconds {
+            Some(seconds) => format!("{rows} videos in {seconds:.1} s"),
+            None => format!("{rows} videos, encoded before"),
+        };
         ui.weak(RichText::new(text).size(SMALL));
         if encoded.is_simulated() {
             let (text, tip) = if encoded.subjects.simulated() {
@@ -126,9 +146,36 @@ pub fn show(ui: &mut Ui, state: &AppState, screen: &Screen, out: &mut Outbox) {
             }
         });
         named(combo.response, "Compared with");
-        super::super::menu::entry(ui, &Command::ExportPredictions, true, out);
+        super::super::menu::entry(ui, &Command::ExportPredictions, None, out);
     });
-    ui.separator();
+}
+
+/// Shows something to choose from, and what is known of a model; true if it is clicked.
+fn offered(ui: &mut Ui, state: &AppState, choice: &Source, now: &Source) -> bool {
+    let model = match choice {
+        Source::Model(folder) => state.training.models.iter().find(|model| model.folder == *folder),
+        _ => None,
+    };
+    let Some(model) = model else { return ui.selectable_label(choice == now, name(choice)).clicked() };
+    let when = model.written.map_or_else(String::new, |written| format!(" · {}", date(written)));
+    let text = format!("{}{when}", if state.is_blind() { name(choice) } else { model.line() });
+    ui.horizontal(|ui| {
+        let tip = |ui: &mut Ui| {
+            ui.label(model.folder.display().to_string());
+            if let Some((_, Some(by))) = model.score {
+                ui.weak(format!("Validated by: {}", by.text()));
+            }
+            for misfit in &model.misfits {
+                ui.colored_label(ui.visuals().warn_fg_color, misfit);
+            }
+        };
+        let is_clicked = ui.selectable_label(choice == now, text).on_hover_ui(tip).clicked();
+        if !model.misfits.is_empty() {
+            ui.colored_label(ui.visuals().warn_fg_color, "does not fit").on_hover_ui(tip);
+        }
+        is_clicked
+    })
+    .inner
 }
 
 /// Rows with a remark, counted; which and why on hover.

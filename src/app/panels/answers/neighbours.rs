@@ -1,6 +1,7 @@
 //! The nearest videos as thumbnails that play, and the nearest compounds as structures.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use eframe::egui::{
     Align2, CollapsingHeader, Color32, FontId, Pos2, Rect, RichText, Role, Sense, Stroke, StrokeKind, Ui,
@@ -10,13 +11,14 @@ use eframe::egui::{
 use super::SMALL;
 use super::options;
 use crate::analysis::answers::{Answer, Exclude};
+use crate::analysis::profile::Deviations;
 use crate::app::answers::Encoded;
 use crate::app::command::Command;
 use crate::app::screen::command::ScreenCommand;
 use crate::app::screen::selection::Gesture;
 use crate::app::screen::{Screen, dose_text};
 use crate::app::state::{AppState, Outbox};
-use crate::app::widgets::molecule;
+use crate::app::widgets::{bar_strip, molecule};
 use crate::video::Address;
 
 /// Least side of a thumbnail, space between two and height of the text below, points.
@@ -33,6 +35,8 @@ pub struct Tile {
     pub address: Option<Address>,
     /// Table row, if it belongs to the experiment on screen.
     pub row: Option<u32>,
+    /// Features of its experiment, and its row there: what is shown where it names no recording.
+    pub features: Option<(Arc<Deviations>, u32)>,
     /// Compound and dose.
     pub title: String,
     /// Structure; empty where unknown.
@@ -63,6 +67,10 @@ pub fn show(
     });
     exclusions(ui, state, out);
     let subjects = encoded.answers.library().subjects();
+    let features = match &encoded.gallery {
+        Some(gallery) => gallery.features.as_ref(),
+        None => screen.features(),
+    };
     let tiles: Vec<Tile> = answer
         .videos
         .iter()
@@ -79,6 +87,7 @@ pub fn show(
                 address: encoded.address(screen, near.subject),
                 smiles: smiles.unwrap_or_default(),
                 row: own.then_some(subject.row as u32),
+                features: features.map(|features| (Arc::clone(features), subject.row as u32)),
                 title: title.trim().to_owned(),
                 moa: if subject.control { "control".to_owned() } else { moas.join("; ") },
                 facts: format!(
@@ -192,7 +201,10 @@ fn show_tile(
             }
         }
     }
-    if problem.is_some() || tile.address.is_none() {
+    let by_features = tile.features.as_ref().filter(|_| tile.address.is_none());
+    if let Some((features, row)) = by_features {
+        bar_strip::in_place_of(&painter, picture, Some(features), *row);
+    } else if problem.is_some() || tile.address.is_none() {
         let color = Color32::from_rgb(255, 120, 110);
         painter.text(
             picture.center(),
@@ -231,6 +243,9 @@ fn show_tile(
             ui.label(&tile.moa);
         }
         ui.weak(&tile.facts);
+        if let Some((features, row)) = by_features {
+            bar_strip::tip(ui, features, *row);
+        }
         if !tile.smiles.is_empty() {
             screen.sketches.want([tile.smiles.clone()]);
             if let Some(Ok(sketch)) = screen.sketches.get(&tile.smiles) {

@@ -8,7 +8,8 @@ use super::SMALL;
 use super::mechanisms::{self, Bar};
 use super::options;
 use super::send;
-use super::verdict::percent;
+use super::verdict::{heading, percent};
+use crate::analysis::answers::Level;
 use crate::app::answers::{AnswerCommand, Encoded, Place, RegionAnswer};
 use crate::app::state::{AppState, Outbox};
 use crate::app::widgets::roi::size_text;
@@ -44,6 +45,7 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Arc<Encoded>, out: &mut Out
         match &state.answers.region {
             Some((of, Ok(answer))) if of.recording == view.recording.id => {
                 answered(ui, encoded, answer, &size);
+                beside(ui, state, encoded);
                 let Some(regions) = encoded.encoder.regions() else { return };
                 let input = regions.input();
                 let field = input.pixel_size_um.map(|um| input.size as f64 * um);
@@ -67,6 +69,21 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Arc<Encoded>, out: &mut Out
     ui.separator();
 }
 
+/// The call of the treatment beside that of a part of one video: the wells of a treatment weigh more than one rectangle.
+fn beside(ui: &mut Ui, state: &AppState, encoded: &Encoded) {
+    let row = state.active_view().and_then(|view| {
+        state.screen.as_ref().and_then(|screen| screen.playing.get(&view.recording.address).copied())
+    });
+    let own = state.answers.answer.as_ref().filter(|(question, _)| {
+        Some(question.row) == row && question.level != Level::Video && question.round == state.answers.round
+    });
+    let text = match own {
+        Some((_, Ok(answer))) => format!("All wells of its compound: {}", heading(answer.call, encoded)),
+        _ => "One field of one video, not a replicate: select its row and ask about its compound for the call of all its wells".to_owned(),
+    };
+    ui.label(RichText::new(text).size(SMALL));
+}
+
 fn answered(ui: &mut Ui, encoded: &Encoded, answer: &RegionAnswer, size: &str) {
     let region = &answer.encoded;
     let ms = |duration: std::time::Duration| duration.as_secs_f64() * 1e3;
@@ -83,7 +100,11 @@ fn answered(ui: &mut Ui, encoded: &Encoded, answer: &RegionAnswer, size: &str) {
         ui.label(RichText::new(text).size(SMALL).color(ui.visuals().warn_fg_color));
     };
     if region.own_light {
-        let text = "Not a row of this experiment: its brightness is scaled by itself and says nothing.";
+        let text = if encoded.embedded.encoded.intensities.is_empty() {
+            "How this experiment's brightness was scaled is not kept: the rectangle is scaled by itself, and its brightness says nothing. “Encode again” measures it."
+        } else {
+            "Not a row of this experiment: its brightness is scaled by itself and says nothing."
+        };
         warn(ui, text.to_owned());
     }
     if let Some(text) = region.mismatch.warning() {

@@ -91,25 +91,7 @@ fn answered(ui: &mut Ui, state: &AppState, screen: &Screen, answer: &StructureAn
             ui.label(RichText::new("The model was trained without structures: it is guessing.").color(warn));
         }
     }
-    let by = if answer.with_video { "structure and video" } else { "structure" };
-    ui.strong(format!("Mechanisms by {by}"));
-    ui.weak(
-        RichText::new("likeness in the model's common space of videos and structures, not calibrated")
-            .size(SMALL),
-    );
-    let best = answer.moas.first().map_or(1.0, |(_, score)| f64::from(*score)).abs().max(1e-6);
-    let bars: Vec<Bar> = answer
-        .moas
-        .iter()
-        .take(MOAS)
-        .map(|(name, score)| Bar {
-            name: name.clone(),
-            share: (f64::from(*score) / best).max(0.0),
-            value: format!("{score:.2}"),
-            tip: format!("{name}: mean of its two most alike compounds"),
-        })
-        .collect();
-    mechanisms::paint(ui, &bars);
+    mechanisms_of(ui, answer);
     ui.strong("Known structures, by chemistry alone");
     for known in &answer.known {
         let fact = format!("Tanimoto {:.2}", known.tanimoto);
@@ -125,6 +107,7 @@ fn answered(ui: &mut Ui, state: &AppState, screen: &Screen, answer: &StructureAn
             Tile {
                 address: screen.address(row),
                 row: Some(row),
+                features: screen.features().map(|features| (Arc::clone(features), row)),
                 title: screen.caption(row),
                 smiles: screen.text(row, "smiles"),
                 moa: screen.text(row, "moa"),
@@ -133,4 +116,32 @@ fn answered(ui: &mut Ui, state: &AppState, screen: &Screen, answer: &StructureAn
         })
         .collect();
     ui.push_id("by structure", |ui| neighbours::grid(ui, state, screen, &tiles, out));
+}
+
+/// Mechanisms, best first: likeness on the scale of all bars, and where a video counts too how far each stands out.
+fn mechanisms_of(ui: &mut Ui, answer: &StructureAnswer) {
+    let best = answer.moas.iter().take(MOAS);
+    let weak = |ui: &mut Ui, text: &str| ui.weak(RichText::new(text).size(SMALL));
+    if answer.with_video {
+        ui.strong("Mechanisms by structure and video");
+        weak(
+            ui,
+            "standard deviations above the mean of all videos, not calibrated: they have no end, so no bars",
+        );
+        for (name, score) in best {
+            ui.label(format!("{score:+.1}  {name}"));
+        }
+        return;
+    }
+    ui.strong("Mechanisms by structure");
+    weak(ui, "likeness in the model's common space of videos and structures, 0 to 1, not calibrated");
+    let bars: Vec<Bar> = best
+        .map(|(name, score)| Bar {
+            name: name.clone(),
+            share: f64::from(*score),
+            value: format!("{score:.2}"),
+            tip: format!("{name}: mean of its two most alike compounds"),
+        })
+        .collect();
+    mechanisms::paint(ui, &bars);
 }

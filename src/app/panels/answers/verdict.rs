@@ -4,7 +4,7 @@ use eframe::egui::{Color32, RichText, Ui, Visuals};
 
 use super::SMALL;
 use super::options;
-use crate::analysis::answers::{Activity, Answer, Call, Verdict};
+use crate::analysis::answers::{Activity, Answer, Call, Novelty, Verdict};
 use crate::app::answers::Encoded;
 use crate::app::state::{AppState, Outbox};
 
@@ -34,8 +34,17 @@ pub fn count(n: usize, one: &str) -> String {
 
 /// Shows the call.
 pub fn show(ui: &mut Ui, state: &AppState, encoded: &Encoded, answer: &Answer, out: &mut Outbox) {
-    let (text, color) = heading(answer, encoded, ui.visuals());
-    ui.label(RichText::new(text).size(18.0).strong().color(color));
+    let (sign, color) = sign(answer.call, ui.visuals());
+    ui.horizontal_wrapped(|ui| {
+        let size = 18.0;
+        ui.label(RichText::new(sign).size(size).color(color));
+        ui.label(RichText::new(heading(answer.call, encoded)).size(size).strong());
+        if encoded.is_simulated() {
+            let text = RichText::new("simulated").size(SMALL).strong().color(ui.visuals().warn_fg_color);
+            ui.label(text)
+                .on_hover_text("Videos, model or gallery are simulated: no evidence about real cells");
+        }
+    });
     let n = &answer.n;
     let mut seen = vec![count(n.wells, "well"), count(n.videos, "video")];
     if n.replicates > 1 {
@@ -51,14 +60,7 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Encoded, answer: &Answer, o
         activity_line(ui, activity);
     }
     if let Some(novelty) = &answer.novelty {
-        let like = if novelty.unlike { "Unlike" } else { "Like" };
-        let text = format!("{like} known mechanisms: p {}", probability(novelty.p));
-        let tip = format!(
-            "Share of compounds with a known mechanism that are as far as this one from the others with theirs \
-             (similarity {:.2}; below {:.2} it is called unlike anything known)",
-            novelty.score, novelty.threshold
-        );
-        ui.weak(RichText::new(text).size(SMALL)).on_hover_text(tip);
+        novelty_line(ui, answer.call, novelty);
     }
     if matches!(answer.call, Call::DmsoLike) {
         let mut anyway = state.answers.options.show_anyway;
@@ -68,20 +70,53 @@ pub fn show(ui: &mut Ui, state: &AppState, encoded: &Encoded, answer: &Answer, o
     }
 }
 
-fn heading(answer: &Answer, encoded: &Encoded, visuals: &Visuals) -> (String, Color32) {
-    match answer.call {
-        Call::DmsoLike => ("Looks like DMSO".into(), visuals.weak_text_color()),
-        Call::Unlike => ("Unlike anything known".into(), visuals.warn_fg_color),
-        Call::Moa(moa) => (encoded.moa(moa).to_owned(), visuals.strong_text_color()),
-        Call::Unsure => ("Active, mechanism unclear".into(), visuals.text_color()),
-        Call::Undecided => ("Cannot be told".into(), visuals.weak_text_color()),
+/// What is said of an answer in one line.
+pub fn heading(call: Call, encoded: &Encoded) -> String {
+    match call {
+        Call::DmsoLike => "Looks like DMSO".to_owned(),
+        Call::Unlike => "Unlike anything known".to_owned(),
+        Call::Moa(moa) => encoded.moa(moa).to_owned(),
+        Call::Unsure => "Active, mechanism unclear".to_owned(),
+        Call::Undecided => "Cannot be told".to_owned(),
     }
+}
+
+/// A sign of the call, so that it is told by shape too; its colour is never that of faint text.
+fn sign(call: Call, visuals: &Visuals) -> (&'static str, Color32) {
+    match call {
+        Call::DmsoLike => ("○", visuals.text_color()),
+        Call::Unlike => ("★", visuals.warn_fg_color),
+        Call::Moa(_) => ("●", visuals.selection.stroke.color),
+        Call::Unsure => ("●", visuals.warn_fg_color),
+        Call::Undecided => ("?", visuals.warn_fg_color),
+    }
+}
+
+/// How far from known mechanisms; of what looks like DMSO that would say nothing, and read as a contradiction.
+fn novelty_line(ui: &mut Ui, call: Call, novelty: &Novelty) {
+    if matches!(call, Call::DmsoLike) {
+        let text = "No effect is told from DMSO, so there is none to compare with known mechanisms";
+        ui.weak(RichText::new(text).size(SMALL));
+        return;
+    }
+    let p = probability(novelty.p);
+    let text = if novelty.unlike {
+        format!("Further from known mechanisms than compounds that have one: p {p}")
+    } else {
+        format!("As near to known mechanisms as compounds that have one: p {p}")
+    };
+    let tip = format!(
+        "p: share of compounds with a known mechanism that are as far as this one from the others with theirs \
+         (similarity {:.2}; below {:.2} it is called unlike anything known)",
+        novelty.score, novelty.threshold
+    );
+    ui.weak(RichText::new(text).size(SMALL)).on_hover_text(tip);
 }
 
 fn activity_line(ui: &mut Ui, activity: &Activity) {
     let (word, color) = match &activity.verdict {
         Verdict::Active => ("Active", ui.visuals().strong_text_color()),
-        Verdict::Inactive => ("Not told from DMSO", ui.visuals().weak_text_color()),
+        Verdict::Inactive => ("Not told from DMSO", ui.visuals().text_color()),
         Verdict::Undecided(_) => ("Activity undecided", ui.visuals().warn_fg_color),
     };
     let text = match activity.q {

@@ -6,7 +6,7 @@ use eframe::egui::{
 
 use crate::app::map::Picture;
 use crate::app::screen::Screen;
-use crate::app::widgets::molecule;
+use crate::app::widgets::{bar_strip, molecule};
 
 /// Side of the thumbnail, points.
 const SIDE: f32 = 104.0;
@@ -52,7 +52,8 @@ pub fn show(
     });
 }
 
-fn thumbnail(ui: &mut Ui, screen: &Screen, row: u32) {
+/// Shows the thumbnail of a row, or its features where it has no recording.
+pub fn thumbnail(ui: &mut Ui, screen: &Screen, row: u32) {
     let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
     let painter = ui.painter_at(rect);
     painter.rect_filled(rect, 2.0, Color32::BLACK);
@@ -60,7 +61,11 @@ fn thumbnail(ui: &mut Ui, screen: &Screen, row: u32) {
         painter.text(rect.center(), Align2::CENTER_CENTER, text, FontId::proportional(11.0), Color32::GRAY);
     };
     let Some(address) = screen.address(row) else {
-        say("no recording");
+        if screen.featured().is_some() {
+            bar_strip::in_place_of(&painter, rect, screen.features(), row);
+        } else {
+            say("no recording");
+        }
         return;
     };
     match screen.thumbnails.get(&address) {

@@ -1,6 +1,6 @@
 //! The map: embeddings as points, with what they are coloured by, and gates around them.
 
-mod card;
+pub mod card;
 mod controls;
 mod picture;
 mod side;

@@ -191,7 +191,7 @@ fn finish(ui: &Ui, drawn: egui_plot::PlotResponse<()>, live: &Live, name: &str) 
     if let Some(step) = live.second_stage() {
         let x = drawn.transform.position_from_point_x(step as f64);
         let at = pos2(x + 3.0, drawn.transform.frame().top() + 1.0);
-        let font = egui::FontId::proportional(9.5);
+        let font = egui::FontId::proportional(11.0);
         let color = ui.visuals().text_color();
         ui.painter().with_clip_rect(drawn.response.rect).text(
             at,

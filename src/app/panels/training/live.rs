@@ -3,7 +3,7 @@
 use eframe::egui::{Button, CollapsingHeader, ProgressBar, RichText, ScrollArea, Ui, vec2};
 
 use super::summary::finding;
-use super::{curves, map};
+use super::{curves, evaluation, map};
 use crate::analysis::split::Protocol;
 use crate::app::command::Command;
 use crate::app::state::{AppState, Outbox};
@@ -39,7 +39,7 @@ pub fn show(ui: &mut Ui, state: &AppState, live: &Live, out: &mut Outbox) {
         match &live.phase {
             Phase::Preparing => preparing(ui, live),
             Phase::Training => running(ui, live),
-            Phase::Finished(finish) => finished(ui, live, finish),
+            Phase::Finished(finish) => finished(ui, state, live, finish, out),
             Phase::Cancelled => {
                 ui.label("Stopped before there was anything to keep.");
             }
@@ -234,7 +234,7 @@ const fn meaning(by: ValidatedBy) -> &'static str {
     }
 }
 
-fn finished(ui: &mut Ui, live: &Live, finish: &Finish) {
+fn finished(ui: &mut Ui, state: &AppState, live: &Live, finish: &Finish, out: &mut Outbox) {
     let warn = ui.visuals().warn_fg_color;
     let simulated = if finish.simulated { ", on simulated cells" } else { "" };
     let last = finish.best.as_ref().and_then(|epoch| epoch.validation).or(live.validation());
@@ -265,6 +265,7 @@ fn finished(ui: &mut Ui, live: &Live, finish: &Finish) {
         ui.separator();
         learns_from(ui, live);
     });
+    evaluation::show(ui, state, live, out);
 }
 
 /// What was kept, and what the number was measured on.

@@ -38,7 +38,7 @@ pub fn show(ui: &mut Ui, state: &AppState, live: &Live, out: &mut Outbox) {
     } else {
         legend::show(ui, &live.scale, |text, gesture| {
             if let Some(screen) = screen {
-                let rows = super::super::rows::with_value(screen, "moa", text);
+                let rows = super::super::rows::with_value(screen, &live.scale, text);
                 out.send(Command::Screen(ScreenCommand::Take(rows, gesture)));
             }
         });

@@ -1,6 +1,7 @@
 //! Training: a form before it starts, then its curves, its map and what came of it.
 
 mod curves;
+mod evaluation;
 mod form;
 mod live;
 mod map;
@@ -103,7 +104,7 @@ fn empty(ui: &mut Ui, title: &str, remedy: &str, out: &mut Outbox) {
         ui.label(RichText::new(title).size(16.0));
         ui.weak(remedy);
         ui.add_space(8.0);
-        entry(ui, &Command::JoinTable, true, out);
+        entry(ui, &Command::JoinTable, None, out);
         ui.weak("Excluded rows are not looked at.");
     });
 }

@@ -11,6 +11,7 @@ use super::super::super::parquet;
 use super::super::grid::Grid;
 use super::super::source::{Format, Raw};
 use super::super::{ImportError, Limits, Source, gzip};
+use super::h5ad;
 use super::head::{Content, Head, number_in, unique};
 use super::stream::Stream;
 
@@ -51,6 +52,7 @@ impl Body {
                 drop((source, names, blocks));
                 Ok(Self { texts, ..of_text(path, &left, limits)?.0 })
             }
+            Content::H5ad(file) => h5ad::read(path, &file, &head.columns, features, limits),
             Content::Parquet(bytes) => {
                 let names = features.iter().filter_map(|&place| head.columns.get(place));
                 let names: HashSet<&str> = names.map(|column| column.name.as_str()).collect();
@@ -61,7 +63,7 @@ impl Body {
 }
 
 /// What is held of the rows beside their features.
-fn of_rows(limits: &Limits) -> Limits {
+pub(super) fn of_rows(limits: &Limits) -> Limits {
     let most = Limits::default();
     Limits { bytes: limits.bytes.min(most.bytes), cells: limits.cells.min(most.cells), ..*limits }
 }
@@ -211,6 +213,6 @@ fn of_parquet(
 pub(super) fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
     let bare = name.strip_suffix(".gz").unwrap_or(&name);
-    let ends = [".csv", ".tsv", ".txt", ".parquet", ".pq"];
+    let ends = [".csv", ".tsv", ".txt", ".parquet", ".pq", ".h5ad"];
     ends.iter().find_map(|end| bare.strip_suffix(end)).unwrap_or(bare).to_owned()
 }

@@ -1,6 +1,6 @@
 //! Features of rows as a matrix, and as vectors without gaps.
 
-use super::super::super::{EmbeddingTable, Table};
+use super::super::super::{EmbeddingTable, RECIPE, Table};
 use super::super::report::{BadCell, LeftOut, Report};
 use super::super::synonyms::is_missing_value;
 use super::super::{Mapping, Source, Target};
@@ -113,8 +113,30 @@ impl FeatureTable {
         let features: Vec<String> = places.iter().map(|&place| self.names[place].clone()).collect();
         let row_ids = full.iter().map(|(row, _)| table.row_id(*row).to_owned()).collect();
         let model_hash = format!("{HASH}{}", hash(&features, &values));
-        Some(EmbeddingTable { row_ids, dim: places.len(), values, model_hash, features })
+        let (dim, recipe) = (places.len(), recipe_of(table, full.iter().map(|(row, _)| *row), report));
+        Some(EmbeddingTable {
+            row_ids,
+            dim,
+            values,
+            model_hash,
+            features,
+            recipe,
+            ..EmbeddingTable::default()
+        })
     }
+}
+
+/// What all of these rows were corrected by; empty, and said, where they differ.
+fn recipe_of(table: &Table, mut rows: impl Iterator<Item = usize>, report: &mut Report) -> String {
+    let Some(first) = rows.next() else { return String::new() };
+    let recipe = table.text(first, RECIPE);
+    if rows.all(|row| table.text(row, RECIPE) == recipe) {
+        return recipe;
+    }
+    report.notes.push(format!(
+        "The rows differ in {RECIPE}: they were not corrected alike, and no corrections are kept with their vectors."
+    ));
+    String::new()
 }
 
 /// BLAKE3 of names and values, hexadecimal.
@@ -128,4 +150,25 @@ fn hash(names: &[String], values: &[f32]) -> String {
         hasher.update(&bytes);
     }
     hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use polars::prelude::df;
+
+    use super::*;
+
+    #[test]
+    fn rows_that_were_corrected_differently_keep_no_recipe() {
+        let embedded = |recipes: [&str; 3]| {
+            let frame = df!("row_id" => ["a", "b", "c"], RECIPE => recipes).unwrap();
+            let features = FeatureTable { names: vec!["f".to_owned()], values: vec![f64::NAN, 1.0, 2.0] };
+            let mut report = Report::default();
+            let table = features.into_embedding(&Table::from_frame(frame).unwrap(), &mut report).unwrap();
+            (table.recipe, report.notes.iter().any(|note| note.contains("differ in Metadata_recipe")))
+        };
+        // The first row has no vector.
+        assert_eq!(embedded(["x", "sphere", "sphere"]), ("sphere".to_owned(), false));
+        assert_eq!(embedded(["x", "x", "sphere"]), (String::new(), true));
+    }
 }

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use super::super::Named;
+use super::super::{Named, objects};
 use super::head::Head;
-use super::roles::{Features, Roles, roles};
+use super::roles::{Features, Roles};
 use super::{LIMITS, stem};
 
 /// Tables that are looked at to tell what a folder is.
@@ -47,9 +47,12 @@ pub fn are_profiles(paths: &[PathBuf]) -> bool {
     })
 }
 
-/// True for a folder that holds tables of profiles, and not mostly other things: frames of a recording may have such a
-/// table beside them.
+/// True for a folder that holds tables of single objects, or tables of profiles and not mostly other things: frames of a
+/// recording may have such a table beside them.
 pub(in super::super) fn holds_profiles(folder: &Path) -> bool {
+    if objects::are_in(folder) {
+        return true;
+    }
     let (tables, others) = named_as_tables(folder);
     tables.len() >= others && tables.iter().take(LOOKED_AT).any(|path| is_profiles(path))
 }
@@ -72,5 +75,5 @@ fn is_profiles(path: &Path) -> bool {
 
 fn roles_of(path: &Path) -> Option<Roles> {
     let head = Head::read(path, &LIMITS).ok().flatten()?;
-    roles(&head.columns, &Features::Guess).ok()
+    head.roles(&Features::Guess).ok()
 }

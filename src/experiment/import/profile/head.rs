@@ -3,13 +3,15 @@
 use std::io::Read as _;
 use std::path::Path;
 
+use super::super::super::h5ad::{H5ad, MAGIC};
 use super::super::super::parquet;
 use super::super::parquet::unreadable;
 use super::super::patterns::is_recording;
 use super::super::source::{Names, check_columns};
 use super::super::synonyms::is_missing_value;
 use super::super::{ImportError, Limits};
-use super::roles::Column;
+use super::h5ad;
+use super::roles::{Column, Features, Roles, roles};
 use super::stream::{Record, Stream};
 use crate::regular_file;
 
@@ -30,10 +32,12 @@ pub(super) enum Content {
     Text,
     /// A whole Parquet file.
     Parquet(Vec<u8>),
+    /// In an `AnnData` file that is open.
+    H5ad(Box<H5ad>),
 }
 
 impl Head {
-    /// Looks at a file; `None` for what is no delimited text and no Parquet file, or is empty.
+    /// Looks at a file; `None` for what is no delimited text, Parquet or `AnnData` file, or is empty.
     ///
     /// # Errors
     /// The file cannot be read, has more columns than the limit, or is damaged where it was looked at.
@@ -57,8 +61,25 @@ impl Head {
                     .collect();
                 Ok(Some(Self { columns, content: Content::Parquet(magic) }))
             }
+            start if start.starts_with(MAGIC) => {
+                let (file, columns) = h5ad::open(path, file, limits)?;
+                Ok(Some(Self { columns, content: Content::H5ad(Box::new(file)) }))
+            }
             [] | [b'P', b'K', 3, 4, ..] | [0xd0, 0xcf, 0x11, 0xe0, ..] => Ok(None),
             _ => Self::of_text(path, limits),
+        }
+    }
+
+    /// Tells features from what belongs to the row: of an `AnnData` file, the matrix says it.
+    ///
+    /// # Errors
+    /// As [`roles`].
+    pub fn roles(&self, features: &Features) -> Result<Roles, String> {
+        match (&self.content, features) {
+            (Content::H5ad(_), Features::Guess) => {
+                Ok(Roles::Known { features: (0..self.columns.len()).collect(), passed: Vec::new() })
+            }
+            _ => roles(&self.columns, features),
         }
     }
 
@@ -108,14 +129,18 @@ impl Head {
 ///
 /// # Errors
 /// There are more of them than the limit.
-pub(super) fn unique(path: &Path, given: &[String], limits: &Limits) -> Result<Vec<String>, ImportError> {
+pub(in super::super) fn unique(
+    path: &Path,
+    given: &[String],
+    limits: &Limits,
+) -> Result<Vec<String>, ImportError> {
     check_columns(path, given.len(), limits)?;
     let mut names = Names::default();
     Ok(given.iter().enumerate().map(|(column, given)| names.own(given, column)).collect())
 }
 
 /// A cell's number: NaN where it is missing, `None` where it holds something else.
-pub(super) fn number_in(record: &Record, column: usize, separator: u8) -> Option<f64> {
+pub(in super::super) fn number_in(record: &Record, column: usize, separator: u8) -> Option<f64> {
     let text = std::str::from_utf8(record.cell(column).trim_ascii()).ok()?;
     if let Ok(value) = text.parse() {
         return Some(value);

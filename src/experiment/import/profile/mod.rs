@@ -1,5 +1,5 @@
 //! Tables of profiles: one row a well (or site, or compound), hundreds of named numbers each, as `CellProfiler` and
-//! pycytominer write them. CSV and TSV, packed with gzip or not, and Parquet.
+//! pycytominer write them. CSV and TSV, packed with gzip or not, Parquet and `AnnData`.
 //!
 //! What belongs to the rows becomes the experiment's table. The numbers are no columns of it (20,000 × 5,000 would be in
 //! the way everywhere) but its embedding [`PROFILE`].
@@ -7,13 +7,14 @@
 mod body;
 mod features;
 mod folder;
+mod h5ad;
 mod head;
 mod roles;
 mod rows;
 mod stack;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -21,16 +22,20 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::super::{Experiment, PROFILE};
+use super::objects::Wells;
 use super::report::{Imported, LeftOut, Listed, Report};
-use super::{ImportError, Limits, Named};
+use super::{ImportError, Limits, Named, objects};
 use body::{Body, stem};
 pub use features::FeatureTable;
 pub use folder::are_profiles;
 pub(super) use folder::holds_profiles;
 use folder::tables_in;
 use head::Head;
+pub(super) use head::{number_in, unique};
 pub use roles::Features;
+pub(super) use roles::is_number;
 use roles::{Column, Roles, candidates, roles};
+pub(super) use stream::{Record, Stream};
 
 /// Numbers of a table are held as such, not as text: there may be more of them than a manifest has cells.
 const LIMITS: Limits =
@@ -62,8 +67,8 @@ impl Profiles {
     }
 }
 
-/// Reads tables of profiles, and folders of them, as one experiment: stacked in their order on the features that all of
-/// them have. `None` where a single path is something else: a project, a manifest, a Mito dataset.
+/// Reads tables of profiles, and folders of them or of tables of single objects, as one experiment: stacked in their order
+/// on the features that all of them have. `None` where a single path is something else: a project, a manifest, a Mito dataset.
 ///
 /// # Errors
 /// Which columns are features is open ([`ImportError::Features`]), tables share none, one of several is no such table; a file
@@ -71,12 +76,18 @@ impl Profiles {
 pub fn read(paths: &[PathBuf], features: &Features) -> Result<Option<Profiles>, ImportError> {
     let mut strays = Listed::default();
     let mut tables = Vec::new();
+    let mut wells = Vec::new();
     for path in paths {
         if !path.is_dir() {
             tables.push(path.clone());
             continue;
         }
         match super::recognise(path) {
+            Some(Named::Profiles) if objects::are_in(path) => {
+                let (found, others) = objects::read(path, &objects::LIMITS)?;
+                wells.extend(found);
+                strays.extend(others);
+            }
             Some(Named::Profiles) => {
                 let found = tables_in(path, features);
                 tables.extend(found.profiles);
@@ -87,7 +98,7 @@ pub fn read(paths: &[PathBuf], features: &Features) -> Result<Option<Profiles>, 
             _ => return Err(no_profiles(path)),
         }
     }
-    let Some(mut profiles) = read_tables(&tables, features, &LIMITS)? else { return Ok(None) };
+    let Some(mut profiles) = read_tables(&tables, wells, features, &LIMITS)? else { return Ok(None) };
     profiles.report.strays = strays;
     if let Some(name) = name_of(paths, &tables) {
         profiles.experiment.name = name;
@@ -110,7 +121,7 @@ fn no_profiles(path: &Path) -> ImportError {
         path,
         "its content",
         "this is no table of profiles",
-        "Choose CSV, TSV (packed with gzip or not) or Parquet files with a column for each feature.",
+        "Choose CSV, TSV (packed with gzip or not), Parquet or .h5ad files with a column for each feature.",
     )
 }
 
@@ -137,15 +148,16 @@ struct Found<'a> {
     passed: Vec<String>,
 }
 
-/// Reads tables; `None` where the only one is no table of profiles.
+/// Reads tables, and stacks wells that were made of objects on them; `None` where the only one is no table of profiles.
 fn read_tables(
     paths: &[PathBuf],
+    wells: Vec<Wells>,
     features: &Features,
     limits: &Limits,
 ) -> Result<Option<Profiles>, ImportError> {
     let found: Vec<Option<Found>> =
         paths.par_iter().map(|path| look(path, features, limits)).collect::<Result<_, _>>()?;
-    if let ([None], Features::Guess) = (found.as_slice(), features) {
+    if let ([None], Features::Guess, true) = (found.as_slice(), features, wells.is_empty()) {
         return Ok(None);
     }
     let mut left_out = Listed::default();
@@ -161,7 +173,11 @@ fn read_tables(
         heads.push(found);
     }
     let read = |found: Found| Body::read(found.path, found.head, &found.features, limits);
-    let tables: Vec<Body> = heads.into_par_iter().map(read).collect::<Result<_, _>>()?;
+    let mut tables: Vec<Body> = heads.into_par_iter().map(read).collect::<Result<_, _>>()?;
+    for wells in wells {
+        left_out.extend(wells.left_out.iter().cloned());
+        tables.push(of_objects(wells, features)?);
+    }
     let numbers: usize = tables.iter().map(|table| table.source.len() * table.names.len()).sum();
     if let (Some(first), true) = (tables.first(), numbers > limits.cells) {
         let problem = format!("the tables have {numbers} numbers; at most {} are read", limits.cells);
@@ -181,6 +197,31 @@ fn read_tables(
     Ok(Some(Profiles { experiment, features: features_of, report }))
 }
 
+/// Wells that were made of objects as a table, with the features that were chosen.
+///
+/// # Errors
+/// None is called as was chosen.
+fn of_objects(wells: Wells, features: &Features) -> Result<Body, ImportError> {
+    let Wells { source, names, values, .. } = wells;
+    let column =
+        |name: &String| Column { name: name.clone(), is_numeric: true, names_recordings: Some(false) };
+    let columns: Vec<Column> = names.iter().map(column).collect();
+    let mut table = FeatureTable { names, values };
+    if *features != Features::Guess {
+        let kept = match roles(&columns, features) {
+            Ok(Roles::Known { features, .. }) => features,
+            Ok(Roles::Open(_) | Roles::Other) => Vec::new(),
+            Err(problem) => {
+                let candidates = candidates(&columns);
+                return Err(ImportError::Features { path: source.path, problem, candidates });
+            }
+        };
+        let kept: Vec<bool> = (0..columns.len()).map(|place| kept.binary_search(&place).is_ok()).collect();
+        table.keep(&kept);
+    }
+    Ok(Body { source, names: table.names, blocks: vec![table.values], texts: Vec::new() })
+}
+
 /// Looks at a table; `None` for what has no features.
 fn look<'a>(path: &'a Path, features: &Features, limits: &Limits) -> Result<Option<Found<'a>>, ImportError> {
     let Some(head) = Head::read(path, limits)? else { return Ok(None) };
@@ -189,7 +230,7 @@ fn look<'a>(path: &'a Path, features: &Features, limits: &Limits) -> Result<Opti
         problem,
         candidates,
     };
-    match roles(&head.columns, features) {
+    match head.roles(features) {
         Ok(Roles::Known { features, passed }) => {
             let passed = passed.iter().filter_map(|&place| head.columns.get(place));
             let passed = passed.map(|column| column.name.clone()).collect();

@@ -15,8 +15,8 @@ const NO_FEATURE: [&str; 7] = [
     "Image_ModuleError_",
     "Image_ProcessingStatus",
 ];
-/// Ends of names of such columns.
-const NO_FEATURE_END: [&str; 3] = ["_ObjectNumber", "_Object_Number", "_ImageNumber"];
+/// Parts of names of columns that number objects, images or tables, also those of neighbours.
+const NUMBERS: [&str; 4] = ["ObjectNumber", "Object_Number", "ImageNumber", "TableNumber"];
 /// Words in names of columns that say what was done to a row, or number it.
 const CODES: &[&str] = &[
     "batch",
@@ -185,7 +185,7 @@ fn has_prefix(name: &str) -> bool {
 }
 
 /// A name without the prefix of columns that belong to the row.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     if has_prefix(name) { &name[9..] } else { name }
 }
 
@@ -217,8 +217,12 @@ fn is_of_recordings(column: &Column) -> bool {
 }
 
 fn is_bookkeeping(name: &str) -> bool {
-    NO_FEATURE.iter().any(|start| name.starts_with(start))
-        || NO_FEATURE_END.iter().any(|end| name.ends_with(end))
+    NO_FEATURE.iter().any(|start| name.starts_with(start)) || is_number(name)
+}
+
+/// True for `CellProfiler`'s columns that number objects, images or tables: `Cells_Neighbors_FirstClosestObjectNumber_Adjacent`.
+pub(in super::super) fn is_number(name: &str) -> bool {
+    NUMBERS.iter().any(|part| name.contains(part))
 }
 
 /// True for names of codes, doses, times, counts, ids: `injury_code`, `CellCount`, `Time (h)`.

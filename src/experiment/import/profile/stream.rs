@@ -18,7 +18,7 @@ const MOST_TEXT: usize = 64 << 20;
 const MOST_CELLS: usize = 1 << 22;
 
 /// A text while it is read.
-pub(super) struct Stream {
+pub(in super::super) struct Stream {
     from: Box<dyn BufRead + Send>,
     reader: Reader,
     text: Vec<u8>,
@@ -28,7 +28,7 @@ pub(super) struct Stream {
 }
 
 /// A row of cells.
-pub(super) struct Record<'a> {
+pub(in super::super) struct Record<'a> {
     /// Line on which it begins, from 1.
     pub line: u32,
     text: &'a [u8],

@@ -302,11 +302,13 @@ fn a_bomb_ends_before_memory_does() {
 #[test]
 fn more_numbers_than_the_limit_are_refused_while_they_are_read() {
     let limits = Limits { cells: 100, ..LIMITS };
-    let error = read_tables(&[fixture("plate_1.csv.gz")], &Features::Guess, &limits).unwrap_err().to_string();
+    let error = read_tables(&[fixture("plate_1.csv.gz")], Vec::new(), &Features::Guess, &limits)
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("more than 100 numbers"), "{error}");
     let limits = Limits { cells: 300, ..LIMITS };
     let both = ["plate_1.csv.gz", "plate_2.csv.gz"].map(fixture);
-    let error = read_tables(&both, &Features::Guess, &limits).unwrap_err().to_string();
+    let error = read_tables(&both, Vec::new(), &Features::Guess, &limits).unwrap_err().to_string();
     assert!(error.contains("the tables have 528 numbers; at most 300"), "{error}");
 }
 
@@ -387,7 +389,7 @@ fn encodings_decimal_commas_and_features_alone() {
 }
 
 /// Damage of one table: bytes changed, left out, doubled, cut.
-fn mutated(bytes: &[u8], random: &mut rand_pcg::Pcg64) -> Vec<u8> {
+pub(in super::super) fn mutated(bytes: &[u8], random: &mut rand_pcg::Pcg64) -> Vec<u8> {
     use rand::RngExt as _;
     let mut bytes = bytes.to_vec();
     for _ in 0..random.random_range(1..4) {
@@ -434,4 +436,39 @@ fn damaged_tables_are_an_error_or_an_experiment() {
         }
     }
     assert!((20..400).contains(&whole), "{whole} of 400 were read");
+}
+
+#[test]
+fn damaged_parquet_is_an_error_or_an_experiment() {
+    use polars::prelude::{DataFrame, IntoColumn, NamedFrom, ParquetWriter, Series};
+    let wells: Vec<String> = (1..25).map(|well| format!("A{well:02}")).collect();
+    let mut columns = vec![
+        Series::new("Metadata_Plate".into(), vec!["p"; 24]).into_column(),
+        Series::new("Metadata_Well".into(), wells).into_column(),
+    ];
+    for feature in 0..4_usize {
+        let values: Vec<f64> = (0..24_usize).map(|row| (row * (feature + 3) % 7) as f64).collect();
+        columns.push(Series::new(format!("Cells_{feature}").into(), values).into_column());
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.parquet");
+    let mut frame = DataFrame::new(24, columns).unwrap();
+    ParquetWriter::new(fs::File::create(&path).unwrap()).finish(&mut frame).unwrap();
+    let whole = fs::read(&path).unwrap();
+    let mut random = crate::random::stream(6, &["damaged profiles", "parquet"]);
+    let mut read = 0;
+    for _ in 0..300 {
+        fs::write(&path, mutated(&whole, &mut random)).unwrap();
+        match super::super::open(&path) {
+            Ok(Imported { experiment, .. }) => {
+                read += 1;
+                for table in experiment.embeddings.values() {
+                    assert_eq!(table.values.len(), table.row_ids.len() * table.dim);
+                    assert!(table.values.iter().all(|value| value.is_finite()));
+                }
+            }
+            Err(error) => assert!(error.to_string().contains("m.parquet"), "{error}"),
+        }
+    }
+    assert!(read < 300, "none was refused");
 }
