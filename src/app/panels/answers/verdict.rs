@@ -84,10 +84,10 @@ pub fn heading(call: Call, encoded: &Encoded) -> String {
 /// A sign of the call, so that it is told by shape too; its colour is never that of faint text.
 fn sign(call: Call, visuals: &Visuals) -> (&'static str, Color32) {
     match call {
-        Call::DmsoLike => ("○", visuals.text_color()),
+        Call::DmsoLike => ("–", visuals.text_color()),
         Call::Unlike => ("★", visuals.warn_fg_color),
-        Call::Moa(_) => ("●", visuals.selection.stroke.color),
-        Call::Unsure => ("●", visuals.warn_fg_color),
+        Call::Moa(_) => ("•", visuals.selection.stroke.color),
+        Call::Unsure => ("•", visuals.warn_fg_color),
         Call::Undecided => ("?", visuals.warn_fg_color),
     }
 }
