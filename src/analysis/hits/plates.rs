@@ -97,8 +97,11 @@ pub(super) fn controls(
             plates: plate.map_or(plates, |plate: usize| &plates[plate..=plate]),
             is_centred,
         };
-        // Positive wells have a mean of 1 on each plate where a column is scaled by them; along an axis plates differ by them.
-        let is_scaled = scores.kind == Kind::ScaledReadout;
+        // Positive wells have a mean of 1 on each plate where scores are scaled by them.
+        let is_scaled = match scores.kind {
+            Kind::OnScore => matches!(scores.folds.kind, HeldApart::Plates),
+            kind => kind == Kind::ScaledReadout,
+        };
         let found = Quality::of(class(&negative, true), class(&positive, is_scaled), seed, name);
         // Without an axis, scores of two classes are no two ends.
         if scores.kind.is_on_axis() {

@@ -11,6 +11,9 @@ use super::{HitsError, Options};
 use crate::analysis::svm::SvmError;
 use crate::progress::Progress;
 
+/// Distance between the means of a plate's controls, along the axis of other plates, from which on it is a scale.
+const LEAST_SPAN: f64 = 0.1;
+
 /// What a score is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -185,6 +188,9 @@ fn on_axis(screen: &Wells, normal: &Normal, robust: bool, progress: &Progress) -
             }
         }
     }
+    if matches!(folds.kind, HeldApart::Plates) {
+        to_own_ends(screen, &mut found);
+    }
     let mut idle: Vec<f64> = screen
         .with_role(Role::Negative)
         .filter(|&well| found.off[well].is_some())
@@ -203,6 +209,28 @@ fn on_axis(screen: &Wells, normal: &Normal, robust: bool, progress: &Progress) -
     }
     with_levels(screen, &mut found);
     Ok(found)
+}
+
+/// Puts each plate's own controls at 0 and 1 where it has two of each: axes of other plates are longer or shorter, and doses on
+/// several plates would be on several scales. Quality counts the two means of a plate as taken from it.
+fn to_own_ends(screen: &Wells, found: &mut Scores) {
+    for plate in 0..screen.plates.len() {
+        let mean = |role: Role| {
+            let own = screen.with_role(role).filter(|&well| screen.wells[well].plate == plate);
+            let scores: Vec<f64> = own.filter_map(|well| found.on[well]).collect();
+            (scores.len() > 1).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+        };
+        let (Some(low), Some(high)) = (mean(Role::Negative), mean(Role::Positive)) else { continue };
+        // Ends that lie together are no scale.
+        if high - low < LEAST_SPAN {
+            continue;
+        }
+        for (well, on) in found.on.iter_mut().enumerate() {
+            if screen.wells[well].plate == plate {
+                *on = on.map(|on| (on - low) / (high - low));
+            }
+        }
+    }
 }
 
 /// How well controls that are held apart are told apart, and what was held apart.

@@ -115,8 +115,8 @@ fn head(ui: &mut Ui, screen: &Screen, name: &str, unit: Option<&str>, out: &mut 
     let sort = &screen.look().query.sort;
     let place = sort.iter().position(|(column, _)| column == name);
     let arrow = match place.map(|i| (sort[i].1, i, sort.len())) {
-        Some((down, _, 1)) => if down { " ↓" } else { " ↑" }.to_owned(),
-        Some((down, index, _)) => format!(" {}{}", if down { "↓" } else { "↑" }, index + 1),
+        Some((down, _, 1)) => if down { " ˇ" } else { " ˆ" }.to_owned(),
+        Some((down, index, _)) => format!(" {}{}", if down { "ˇ" } else { "ˆ" }, index + 1),
         None => String::new(),
     };
     // The manifest's names carry their units (concentration_uM); a unit that is not in the name is added.

@@ -6,7 +6,7 @@ use super::{Arrows, Seen, check, root, sources};
 /// What the window is made of, and which of it may use which other. `src/app/mod.rs` puts it together and may use all;
 /// nobody uses `src/app/mod.rs`.
 const ARROWS: &Arrows = &[
-    ("session", &["studio", "view"]),
+    ("session", &["studio", "view", "settings"]),
     ("keys", &["panels", "state", "command"]),
     ("arrangement", &["panels", "state", "widgets", "panes"]),
     (

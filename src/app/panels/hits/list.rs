@@ -110,8 +110,8 @@ const fn width(column: Column) -> f32 {
 
 fn head(ui: &mut Ui, column: Column, form: &mut HitsForm) {
     let arrow = match form.sort {
-        Some((now, true)) if now == column => " ↓",
-        Some((now, false)) if now == column => " ↑",
+        Some((now, true)) if now == column => " ˇ",
+        Some((now, false)) if now == column => " ˆ",
         _ => "",
     };
     let text = RichText::new(format!("{}{arrow}", column.title())).strong();

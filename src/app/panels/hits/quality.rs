@@ -24,8 +24,8 @@ const ALPHA: f64 = 0.05;
 const HEADINGS: [(&str, &str, f32); 9] = [
     ("Plate", "Its name; where replicates share wells, the replicate is part of it", 130.0),
     ("Controls", "Negative and positive control wells with a score", 70.0),
-    ("Z′ [95 %]", "1 is perfect, from 0.5 an assay is called excellent, below 0 the classes overlap", 150.0),
-    ("Robust Z′", "The same of medians and median absolute deviations", 70.0),
+    ("Z' [95 %]", "1 is perfect, from 0.5 an assay is called excellent, below 0 the classes overlap", 150.0),
+    ("Robust Z'", "The same of medians and median absolute deviations", 70.0),
     ("SSMD", "Difference of the means over the deviation of a difference of two wells", 60.0),
     (
         "Level",
@@ -52,7 +52,7 @@ fn known(value: Option<f64>) -> String {
     value.map_or_else(|| "unknown".to_owned(), short)
 }
 
-/// Z′ with its interval.
+/// Z' with its interval.
 fn z_prime(quality: &Quality) -> String {
     match (quality.z_prime, quality.z_prime_lo, quality.z_prime_hi) {
         (Some(value), Some(lo), Some(hi)) => format!("{value:.2} [{lo:.2}, {hi:.2}]"),
@@ -93,7 +93,7 @@ fn controls(ui: &mut Ui, shown: &Shown) {
     );
     ui.add(Label::new(RichText::new(text).strong()).wrap());
     Grid::new("hits baselines").striped(true).num_columns(6).spacing([16.0, 4.0]).show(ui, |ui| {
-        for heading in ["Told by", "AUC", "Accuracy", "Z′ [95 %]", "Robust Z′", "SSMD"] {
+        for heading in ["Told by", "AUC", "Accuracy", "Z' [95 %]", "Robust Z'", "SSMD"] {
             ui.strong(heading);
         }
         ui.end_row();
@@ -102,7 +102,7 @@ fn controls(ui: &mut Ui, shown: &Shown) {
         for (place, (name, separation, quality)) in std::iter::once(own).chain(others).enumerate() {
             let alone = if place == 0 { "" } else { " alone" };
             let label = ui.label(format!("{}{alone}", shorten(name, 34)));
-            let says = format!("Z′ of {name}{alone}: {}", z_prime(quality));
+            let says = format!("Z' of {name}{alone}: {}", z_prime(quality));
             label.widget_info(|| WidgetInfo::labeled(WidgetRole::Cell, true, &says));
             ui.label(known(separation.auc));
             ui.label(known(separation.accuracy));

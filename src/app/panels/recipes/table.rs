@@ -100,9 +100,9 @@ fn head(ui: &mut Ui, recipes: &Recipes, score: Score, out: &mut Outbox) {
     let arrow = match recipes.sort {
         Some((now, down)) if now == score => {
             if down {
-                " ↓"
+                " ˇ"
             } else {
-                " ↑"
+                " ˆ"
             }
         }
         _ => "",
