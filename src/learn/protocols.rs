@@ -241,7 +241,9 @@ pub fn ask(
             with_notes(mlp_folds(&folds, progress)?, &question)
         }
     };
-    outcomes.iter_mut().for_each(|outcome| outcome.contaminated.clone_from(&known));
+    for outcome in &mut outcomes {
+        outcome.contaminated.clone_from(&known);
+    }
     Ok(Asked { outcomes, problems: encoded.problems, warnings: encoded.warnings })
 }
 

@@ -39,14 +39,12 @@ pub fn position(items: &Items, rows: &[usize], notes: &mut Vec<String>) -> Optio
     let mut values = vec![0.0; items.len() * 2];
     let mut missing = 0;
     for &row in rows {
-        match Well::parse(&items.items[row].well) {
-            Some(well) => {
-                values[row * 2..row * 2 + 2].copy_from_slice(&[f32::from(well.row), f32::from(well.column)]);
-            }
-            None => {
-                values[row * 2..row * 2 + 2].fill(f32::NAN);
-                missing += 1;
-            }
+        let place = &mut values[row * 2..row * 2 + 2];
+        if let Some(well) = Well::parse(&items.items[row].well) {
+            place.copy_from_slice(&[f32::from(well.row), f32::from(well.column)]);
+        } else {
+            place.fill(f32::NAN);
+            missing += 1;
         }
     }
     if missing == rows.len() {

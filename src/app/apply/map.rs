@@ -150,9 +150,8 @@ impl Studio {
             }
             // Of an older choice: kept for later.
             Ok(picture) if is_kept => map.pictures.insert(0, picture),
-            Ok(_) => {}
             Err(why) if is_latest => map.failed = Some((asked, why)),
-            Err(_) => {}
+            Ok(_) | Err(_) => {}
         }
     }
 

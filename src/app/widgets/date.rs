@@ -59,7 +59,7 @@ mod tests {
     #[test]
     fn what_was_just_now_says_so() {
         assert_eq!(date(SystemTime::now()), "just now");
-        let earlier = UNIX_EPOCH + Duration::from_secs(951_782_400);
+        let earlier = UNIX_EPOCH + Duration::from_secs(951_782_401);
         assert_eq!(date(earlier), "2000-02-29");
         assert_eq!(ago(Duration::from_secs(3 * 3600 + 5)).as_deref(), Some("3 h ago"));
         assert_eq!(ago(Duration::from_secs(3 * DAY)), None);
