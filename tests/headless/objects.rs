@@ -1,4 +1,4 @@
-//! Folders of CellProfiler's tables of single objects through the program.
+//! Folders of `CellProfiler`'s tables of single objects through the program.
 
 use std::process::{Command, Output};
 
