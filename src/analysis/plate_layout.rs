@@ -1,7 +1,7 @@
 //! Plate maps for the next experiment: control wells scattered, doses in places drawn by a seed.
 //!
 //! Each repetition of a treatment is on a plate of its own, all doses of a compound together, and each plate is drawn anew.
-//! Controls are drawn one from each of equal stretches of the plate, column by column. Of [`DRAWS`] plates the one is taken on
+//! Controls are drawn one from each of equal stretches of the plate, column by column. Of `DRAWS` plates the one is taken on
 //! which neither being a control nor the dose goes along with the row, the column or the distance from the edge (the largest
 //! of their correlations is the smallest): restricted randomisation.
 

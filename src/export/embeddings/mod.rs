@@ -203,10 +203,10 @@ pub fn write(table: &EmbeddingTable, path: &Path, format: Format) -> Result<(), 
     write_with(table, None, path, format)
 }
 
-/// As [`write`]. `AnnData` also holds what is known of the rows and of what made the numbers.
+/// As [`write()`]. `AnnData` also holds what is known of the rows and of what made the numbers.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_with(
     table: &EmbeddingTable,
     about: Option<&About<'_>>,
